@@ -1,0 +1,37 @@
+import type { ViteUserConfig } from 'vitest/config';
+
+const integration = [
+  'src/**/*.int.test.ts',
+  'test/**/*.int.test.ts',
+  'examples/**/*.test.ts',
+  'tools/**/*.test.ts',
+];
+
+const config: ViteUserConfig = {
+  ssr: { resolve: { conditions: ['factline-source', 'module', 'node', 'development|production'] } },
+  test: {
+    reporters: ['default', './test/tally.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    exclude: ['**/node_modules/**', '**/dist/**'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: ['**/*.int.test.ts', '**/node_modules/**'],
+        },
+      },
+      {
+        // Runs on PostgreSQL 18; FACTLINE_TEST_POSTGRES=15 chooses the other one.
+        extends: true,
+        test: { name: 'integration', include: integration, globalSetup: ['./test/postgres.ts'] },
+      },
+    ],
+  },
+};
+
+export default config;
