@@ -135,13 +135,16 @@ create table factline.processes (
   constraint processes_incarnation unique (incarnation)
 ) with (fillfactor = 50);
 
--- Written only by takeover and release; every fenced commit takes its row FOR SHARE where token = mine.
+-- Written only by takeover, release and the start of a new generation; every fenced commit takes its row FOR SHARE
+-- where token = mine and stop_at >= the position that it works on. stop_at is the barrier of the next generation, so
+-- that a process which has not heard of it cannot pass it (2^53 - 1: none; it fits a JavaScript number).
 create table factline.lanes (
   consumer_id integer not null,
   lane        integer not null,
   generation  integer not null,
   token       bigint not null default 0,
   owner       bigint,
+  stop_at     bigint not null default 9007199254740991,
   released    boolean not null default true,
   taken_at    timestamptz,
   constraint lanes_pkey primary key (consumer_id, lane),

@@ -1,0 +1,63 @@
+import type { EventContract } from '../contracts/index.ts';
+import { type Duration, keyHash, laneOf } from '../foundation/index.ts';
+
+/**
+ * What the user declared, as far as the shared engine needs it. `Projection` and `Handler` extend it with what only
+ * their class knows. A definition is a plain frozen value: nothing is registered by making one.
+ */
+export interface ConsumerDefinition {
+  readonly class: 'projection' | 'operational';
+  /** The identity under which progress is stored; unique in the database, over all apps. */
+  readonly name: string;
+  readonly contracts: readonly EventContract[];
+  /** The types of `contracts`. */
+  readonly types: ReadonlySet<string>;
+  readonly ordering: Ordering;
+  /** 1 for a projection and for `ordering: 'global'`; otherwise 16 unless declared. */
+  readonly lanes: number;
+  /** Where a consumer that was never registered begins; a number is a position, whose event is not handled. */
+  readonly startAt: 'beginning' | 'now' | number;
+  /** Earlier names of this consumer; what is stored under them becomes its own. */
+  readonly formerly: readonly string[];
+  readonly slo?: { readonly handledWithin: Duration; readonly errorBudget?: number };
+  /** The declared version of a projection (a raised one is rebuilt); 1 for the other classes. */
+  readonly version: number;
+}
+
+export type Ordering = 'key' | 'global' | 'none';
+
+/** Raised when the meaning of an ordering key changes; lanes of another key version are never mixed. */
+export const keyVersion = 1;
+
+/** The ordering key of every event under `ordering: 'global'`. */
+export const globalKey = '*';
+
+/** The key whose events wait for one another: what is parked, and what decides the lane. */
+export const orderingKey = (
+  definition: { readonly ordering: Ordering },
+  event: { readonly key: string; readonly id: string },
+): string => {
+  switch (definition.ordering) {
+    case 'key':
+      return event.key;
+    case 'global':
+      return globalKey;
+    case 'none':
+      return event.id;
+  }
+};
+
+/** The signed hash of `orderingKey(…)`, taken from the stored event where it is the same. */
+export const orderingKeyHash = (
+  definition: { readonly ordering: Ordering },
+  event: { readonly key: string; readonly keyHash: number; readonly id: string },
+): number => (definition.ordering === 'key' ? event.keyHash : keyHash(orderingKey(definition, event)));
+
+/**
+ * The lane that handles an event. `lanes` is the number of lanes of the generation that leads (`LaneLease.laneCount`),
+ * which during a deploy differs from what this code declares.
+ */
+export const laneFor = (
+  consumer: { readonly ordering: Ordering; readonly lanes: number },
+  event: { readonly key: string; readonly keyHash: number; readonly id: string },
+): number => (consumer.lanes === 1 ? 0 : laneOf(orderingKeyHash(consumer, event), consumer.lanes));

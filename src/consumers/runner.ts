@@ -1,0 +1,147 @@
+/**
+ * The seam between the shared engine and the classes of consumers.
+ *
+ * The engine decides which lanes a process works and when it must stop; a runner works them. One runner serves one
+ * consumer (one `consumers.id`, so one build of a projection) in one process.
+ *
+ *   take ──► working ──► release   the engine wants the lanes back: finish what is in flight, then resolve
+ *               └──────► drop      the lease is lost: nothing may be written any more
+ *
+ * Rules that both sides rely on:
+ * - All methods of one runner but `progress`, `pause` and `drop` are called one after the other, never side by side.
+ * - All lanes that a runner holds at one time belong to one generation, so they have the same `types`, `laneCount`
+ *   and `stopAt`; a changed `stopAt` comes as a release followed by a take.
+ * - The fence: every write of an owner (checkpoint, inbox, parked rows, rows of a projection …) contains, in the same
+ *   statement or transaction,
+ *     select … from factline.lanes
+ *      where consumer_id = $ and lane = $ and token = $ and stop_at >= $position for share
+ *   where `$position` is the event's position or the new checkpoint (0 for a write that moves neither). No row →
+ *   `factline.refuse('FL001', …)`; the runner then calls `services.onLeaseLost(lane)` and forgets the lane.
+ *   `stop_at` is what keeps a process that has not heard of a new generation yet from passing its barrier.
+ * - An event whose type is in `lease.types` but not in the definition's (a rolled-back deploy) is parked `waiting`
+ *   with the reason 'no code', never skipped.
+ */
+import type { Clock, Randomness, Telemetry } from '../foundation/index.ts';
+import type { Tail } from '../log/index.ts';
+import type { Database } from '../postgres/index.ts';
+import type { Ordering } from './definition.ts';
+
+/** A consumer as it is stored. */
+export interface RegisteredConsumer {
+  readonly id: number;
+  readonly class: 'projection' | 'operational';
+  readonly name: string;
+  /** Of a projection: which of its tables. 1 for the other classes. */
+  readonly build: number;
+  readonly version: number;
+  readonly state: ConsumerState;
+  /** The generation that this process declares; while it does not lead yet, leases carry an earlier one. */
+  readonly generation: number;
+  readonly lanes: number;
+  readonly ordering: Ordering;
+  readonly types: ReadonlySet<string>;
+  readonly startPosition: number;
+}
+
+/** building: a projection's table that is not read yet. retired: kept on record, worked by nobody. */
+export type ConsumerState = 'live' | 'building' | 'retired';
+
+/** The right to work one lane until it is released, dropped or lost. */
+export interface LaneLease {
+  readonly consumerId: number;
+  readonly lane: number;
+  readonly generation: number;
+  /** The fencing token; a later owner has a higher one. */
+  readonly token: number;
+  /** The checkpoint: everything up to and including it is dealt with. */
+  readonly position: number;
+  readonly dispatchLimit: number;
+  /** The settled position of this process's tail when the takeover had committed. */
+  readonly settledAtTakeover: number;
+  /** False: the previous owner did not release the lane, so its events in flight are suspects (ENGINE.md §5). */
+  readonly clean: boolean;
+  /** What the generation reads; during a deploy it differs from the definition's types. */
+  readonly types: ReadonlySet<string>;
+  /** The number of lanes of this generation, for `laneFor`. */
+  readonly laneCount: number;
+  /** Work no event above it and move no checkpoint past it: the barrier of the next generation, else `noBarrier`. */
+  readonly stopAt: number;
+}
+
+export const noBarrier: number = Number.MAX_SAFE_INTEGER;
+
+/** A wish of the command line or the console, from the table `requests`. */
+export interface OwnerRequest {
+  readonly id: number;
+  readonly verb: string;
+  /** The number that people type (`quarantine retry 7`). */
+  readonly parkedId: number | null;
+  readonly arguments: Readonly<Record<string, unknown>>;
+  readonly actor: string;
+  readonly reason: string | null;
+}
+
+/** `answer` is shown to who asked; JSON. */
+export interface OwnerAnswer {
+  readonly state: 'done' | 'refused';
+  readonly answer: Readonly<Record<string, unknown>>;
+}
+
+export interface LaneProgress {
+  readonly lane: number;
+  readonly checkpoint: number;
+  /** Everything up to here was read from the log. */
+  readonly readUpTo: number;
+  /** Events that are being handled now. */
+  readonly inFlight: number;
+  /** Events read and not yet begun. */
+  readonly waiting: number;
+}
+
+export interface RunnerProgress {
+  readonly lanes: readonly LaneProgress[];
+  /** Events handled since this runner was made. */
+  readonly handled: number;
+  /** The key with the most events waiting in memory, when it holds up others or is about to. */
+  readonly hottestKey: { readonly key: string; readonly waiting: number } | null;
+  /** Sentences that `status` shows: why the consumer is slower than it could be. */
+  readonly reasons: readonly string[];
+}
+
+export interface Pause {
+  readonly reason: string;
+  readonly by: string;
+}
+
+export interface ConsumerRunner {
+  /** After the takeover has committed: load the state in a new snapshot, then work these lanes. */
+  take(leases: readonly LaneLease[]): Promise<void>;
+  /** Finish or roll back what is in flight, write checkpoints (fenced), forget. The engine then gives the lanes up. */
+  release(lanes: readonly number[]): Promise<void>;
+  /** The lease is lost: stop at once, abort what is in flight, write nothing more. */
+  drop(lanes: readonly number[]): void;
+  /** A person pauses or (null) resumes the consumer: no new event is begun; lanes are kept, requests carried out. */
+  pause(pause: Pause | null): void;
+  /** Only for lanes that this runner holds. It answers `refused` when it does not know the verb; it may throw. */
+  carryOut(request: OwnerRequest): Promise<OwnerAnswer>;
+  progress(): RunnerProgress;
+  /** Resolves when everything that was settled at the call, in the lanes held, is handled or parked. */
+  idle(): Promise<void>;
+}
+
+/** Called at every step that the crash explorer can stop at; the process may end inside. */
+export type TestStep = (step: string) => void | Promise<void>;
+
+export interface RunnerServices {
+  readonly database: Database;
+  readonly tail: Tail;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly app: { readonly name: string; readonly source: string; readonly codeVersion: string };
+  readonly process: { readonly id: number; readonly incarnation: string };
+  readonly consumer: RegisteredConsumer;
+  /** A write was refused with FL001: the engine drops the lane (it calls `drop` as well) and looks again. */
+  onLeaseLost(lane: number): void;
+  readonly testStep?: TestStep;
+}
