@@ -1,0 +1,149 @@
+/** Declaring consumers, handling events, failures. */
+export const consumerErrors = {
+  CONSUMER_INVALID: {
+    message: 'The consumer {consumer} is not valid: {issues}',
+    cause: 'A field of its declaration has a value that cannot work.',
+    remedy: 'Correct the fields named above.',
+    exitCode: 2,
+  },
+  CONSUMER_DUPLICATE: {
+    message: 'Two consumers are called {consumer}.',
+    cause: 'The name is the identity under which progress is stored.',
+    remedy: 'Give one of them another name.',
+    exitCode: 2,
+  },
+  CONSUMER_UNKNOWN: {
+    message: 'No consumer is called {consumer}; known are: {known}',
+    cause: 'The name is misspelt, or this app does not declare that consumer.',
+    remedy: 'Use one of the known names.',
+    exitCode: 2,
+  },
+  CONSUMER_OF_ANOTHER_APP: {
+    message: 'The consumer name {consumer} belongs to the app {owner}.',
+    cause: 'Progress is stored by name; two apps under one name would skip events for each other.',
+    remedy: 'Give your consumer another name.',
+    exitCode: 2,
+  },
+  CONSUMER_CHANGED: {
+    message: 'The declaration of {consumer} differs from what the running generation uses: {issues}',
+    cause: 'Another version of the code is registered with another set of events, key version or lanes.',
+    remedy:
+      'Deploy the newer code everywhere; to drop an event type for good run: npx factline consumers accept {consumer}',
+  },
+  LEASE_LOST: {
+    message: 'The lane {lane} of {consumer} belongs to another process now; nothing was written.',
+    cause: 'This process did not show a sign of life in time, or the lanes were given to others.',
+    remedy: 'Nothing: the new owner handles the event.',
+    retryable: true,
+  },
+  ALREADY_HANDLED: {
+    message: 'The event at position {position} was already handled by {consumer}; nothing was written.',
+    cause: 'The event was delivered again after its commit.',
+    remedy: 'Nothing: a repeat is suppressed.',
+  },
+  PERMANENT_FAILURE: {
+    message: '{message}',
+    cause: 'The handler said that trying again cannot help.',
+    remedy: 'Correct the data or the code, then retry it from the quarantine.',
+  },
+  TRANSIENT_FAILURE: {
+    message: '{message}',
+    cause: 'The handler said that trying again later may help.',
+    remedy: 'Nothing: it is tried again.',
+    retryable: true,
+  },
+  HANDLER_TIMEOUT: {
+    message: '{consumer} did not finish the event {eventId} within {limit}.',
+    cause: 'The handler waits for something that does not answer, or never resolves.',
+    remedy: 'Pass `signal` to what it waits for, or raise the time limit of the consumer.',
+    retryable: true,
+  },
+  HANDLER_THREW_NOTHING: {
+    message: '{consumer} threw {thrown}, which is not an error.',
+    cause: 'Something was thrown or rejected that has neither message nor stack.',
+    remedy: 'Throw an Error.',
+  },
+  KILLED_PROCESS: {
+    message: 'Handling the event {eventId} ended the process {attempts} times.',
+    cause: 'The handler exits, exhausts the memory or blocks the event loop until the process is killed.',
+    remedy: 'Correct the handler, then run: npx factline quarantine retry {id}',
+  },
+  TRANSACTION_TWICE: {
+    message: '{consumer} called transaction() a second time while handling one event.',
+    cause: 'The first transaction has already committed that the event is handled.',
+    remedy: 'Do everything in one transaction().',
+  },
+  EFFECT_NAME_REUSED: {
+    message: '{consumer} used the effect name {effect} twice for one event.',
+    cause: 'The name finds the recorded result; two calls under one name would share it.',
+    remedy: 'Give each effect of a handler its own name.',
+  },
+  EFFECT_AFTER_TRANSACTION: {
+    message: '{consumer} called effect({effect}) during or after its transaction().',
+    cause:
+      'During it a transaction would stay open while the outside world is waited for; after it the event is already handled.',
+    remedy: 'Call effects first, then transaction().',
+  },
+  EFFECT_OUTCOME_UNKNOWN: {
+    message: 'The effect {effect} of {consumer} was started, and whether it happened is unknown.',
+    cause: 'The process ended between the call and the record of its result.',
+    remedy: 'Find out, then run: npx factline quarantine show {id}',
+  },
+  EFFECT_RESULT_INVALID: {
+    message: 'The effect {effect} of {consumer} returned something that is not JSON: {issues}',
+    cause: 'The result is recorded, so that a retry gets it back unchanged.',
+    remedy: 'Return JSON or nothing.',
+  },
+  PROJECTION_NAME_TAKEN: {
+    message: 'The view {view} cannot be created for the projection {projection}: {reason}',
+    cause: 'An object of this name exists and does not belong to Factline.',
+    remedy: 'Rename the projection or that object, or set projectionSchema of createFactline.',
+  },
+  PROJECTION_CHANGED_WITHOUT_VERSION: {
+    message: 'The projection {projection} has changed ({issues}), but its version is still {version}.',
+    cause: 'The stored rows were made by the earlier declaration.',
+    remedy: 'Raise `version` by one; the projection is then rebuilt.',
+    exitCode: 2,
+  },
+  PROJECTION_COLUMN_UNKNOWN: {
+    message: 'The projection {projection} returned {column}, which is not one of its columns: {columns}',
+    cause: 'evolve returns something that would not be stored.',
+    remedy: 'Declare the column, or do not return it.',
+  },
+  PROJECTION_VALUE_INVALID: {
+    message:
+      'The projection {projection} returned a value for {column} that does not fit {expected}: {actual}',
+    cause: 'evolve returned a value that PostgreSQL would refuse or change.',
+    remedy: 'Return a value of the declared type.',
+  },
+  PROJECTION_ASYNC: {
+    message: 'The projection {projection} returned a promise from {function}.',
+    cause: 'A projection folds rows in memory; it has nothing to wait for.',
+    remedy: 'Make it synchronous; work with the outside world belongs into defineHandler.',
+  },
+  READ_TIMEOUT: {
+    message:
+      'The projection {projection} did not reach position {position} within {within}; it is at {reached}.',
+    cause: 'The projection is behind, paused, or not running.',
+    remedy: 'Look at `npx factline status`, read without the token, or wait longer with `within`.',
+    retryable: true,
+  },
+  READ_PARKED: {
+    message:
+      'The row {key} of {projection} waits for the event at position {position}, which is in quarantine.',
+    cause: 'An event of this row failed; the row stays as it was before it.',
+    remedy: 'Look at it with: npx factline quarantine list',
+  },
+  QUARANTINE_NOT_FOUND: {
+    message: 'There is no parked event with the number {id}.',
+    cause: 'It was released or discarded, or the number is wrong.',
+    remedy: 'See: npx factline quarantine list',
+    exitCode: 2,
+  },
+  DISCARD_NEEDS_REASON: {
+    message: 'Discarding {id} needs {missing}.',
+    cause: 'Nothing is dropped without a record of who decided it and why.',
+    remedy: 'Give both: npx factline quarantine discard {id} --reason "…" --by NAME',
+    exitCode: 2,
+  },
+} as const;

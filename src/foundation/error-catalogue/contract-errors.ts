@@ -1,0 +1,67 @@
+/** Declaring contracts and building events. `as const`, so that the codes stay a closed union. */
+export const contractErrors = {
+  CONTRACT_INVALID: {
+    message: 'The contract {type} is not valid: {issues}',
+    cause: 'A field of defineEvent has a value that cannot work.',
+    remedy: 'Correct the fields named above in the call to defineEvent.',
+    exitCode: 2,
+  },
+  CONTRACT_DUPLICATE: {
+    message: 'Two different contracts are declared for the type {type}.',
+    cause: 'A type has exactly one contract: a second one could accept what the first refuses.',
+    remedy:
+      'Export one contract and import it everywhere, or give the new one its own type (or a new version).',
+    exitCode: 2,
+  },
+  SCHEMA_ASYNC: {
+    message: 'The schema of {type} answered with a promise.',
+    cause:
+      'Payloads are checked at the call, before anything is written; an asynchronous check cannot do that.',
+    remedy: 'Remove async refinements from the schema and do that check before publishing.',
+  },
+  SCHEMA_THREW: {
+    message: 'The schema of {type} threw instead of reporting issues: {reason}',
+    cause: 'A refinement or custom check in the schema has a bug, or is not made for this payload.',
+    remedy:
+      'Make the check return false (or add an issue) instead of throwing; the original error is the cause.',
+  },
+  PAYLOAD_INVALID: {
+    message: 'The payload of {type} breaks its schema: {issues}',
+    cause: 'The data does not match the contract.',
+    remedy: 'Correct the payload, or publish a new version of the contract that allows it.',
+  },
+  PAYLOAD_NOT_JSON: {
+    message: 'The payload of {type} cannot be stored as it is: {issues}',
+    cause:
+      'What is written must be what is read: only JSON, without values that PostgreSQL or JSON would change.',
+    remedy:
+      'Use strings, finite numbers, booleans, null, arrays and plain objects; dates as ISO text, 64-bit integers as text.',
+  },
+  PAYLOAD_TOO_LARGE: {
+    message: 'The payload of {type} has {bytes} bytes; at most {limit} are accepted.',
+    cause: 'The event would slow down every reader of the log.',
+    remedy: 'Store the bulk elsewhere and publish a reference to it.',
+  },
+  KEY_INVALID: {
+    message: 'The key of {type} is not valid at {path}: {reason}',
+    cause: 'A key is 1 to 1,024 bytes of UTF-8 without U+0000 and without lone surrogates.',
+    remedy:
+      'Publish the event with a usable value in the key field, or choose another key field in the contract.',
+  },
+  EVENT_OPTION_INVALID: {
+    message: 'The option {option} of {type} is not valid: expected {expected}, got {actual}.',
+    cause: 'The second argument of a contract takes { time?: Date, dedupeKey?: string }.',
+    remedy: 'Correct the option named above.',
+  },
+  DEDUPE_KEY_CONFLICT: {
+    message:
+      'The dedupeKey {dedupeKey} of {type} was already used with another payload, at position {position}.',
+    cause: 'A dedupeKey names one fact; the same key with different data is a contradiction, not a repeat.',
+    remedy: 'Use a key that is different for each fact, or publish the correction as an event of its own.',
+  },
+  EVENT_UNKNOWN_TYPE: {
+    message: 'No contract is known for the event type {type}.',
+    cause: 'The log holds an event that this code does not declare.',
+    remedy: 'Add its contract to `contracts` of createFactline, or deploy the code that knows it.',
+  },
+} as const;

@@ -1,0 +1,340 @@
+/**
+ * Every metric, span and event that Factline emits. Nothing is emitted that does not stand here (the types see to it);
+ * names are public: dashboards and alerts rest on them. Sorted by subject, then by name.
+ */
+export interface MetricEntry {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly unit: 'events' | 'seconds' | 'count' | 'position' | 'boolean' | 'bytes';
+  readonly labels: readonly string[];
+  readonly help: string;
+  /** Upper bounds of a histogram's buckets, rising; the last one, +Inf, is implied. */
+  readonly buckets?: readonly number[];
+}
+
+export interface SpanEntry {
+  readonly kind: 'internal' | 'producer' | 'consumer' | 'client';
+  readonly attributes: readonly string[];
+  readonly when: string;
+}
+
+export interface TelemetryEventEntry {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly fields: readonly string[];
+  readonly when: string;
+}
+
+/** From a handler that touches memory only to one at its time limit. */
+const handlingBuckets = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+] as const;
+/** From the same process at once to hours behind. */
+const latencyBuckets = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 3600,
+] as const;
+
+export const metrics = {
+  factline_breaker_open: {
+    type: 'gauge',
+    unit: 'boolean',
+    labels: ['consumer'],
+    help: '1 while the breaker of the consumer is open.',
+  },
+  factline_checkpoint_position: {
+    type: 'gauge',
+    unit: 'position',
+    labels: ['consumer'],
+    help: 'The lowest checkpoint over the lanes that this process owns.',
+  },
+  factline_duplicates_suppressed_total: {
+    type: 'counter',
+    unit: 'events',
+    labels: ['consumer'],
+    help: 'Deliveries that found their event already handled.',
+  },
+  factline_effects_total: {
+    type: 'counter',
+    unit: 'count',
+    labels: ['consumer', 'outcome'],
+    help: 'Effects by outcome: done, reused, failed, unknown.',
+  },
+  factline_events_handled_total: {
+    type: 'counter',
+    unit: 'events',
+    labels: ['consumer'],
+    help: 'Events handled and committed.',
+  },
+  factline_events_published_total: {
+    type: 'counter',
+    unit: 'events',
+    labels: ['type'],
+    help: 'Events written to the log and committed by this process (of a foreign transaction: written).',
+  },
+  factline_handle_attempts_total: {
+    type: 'counter',
+    unit: 'count',
+    labels: ['consumer', 'outcome'],
+    help: 'Attempts by outcome: handled, transient, unclassified, permanent, poison, timeout, lost.',
+  },
+  factline_handle_duration_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    labels: ['consumer'],
+    help: 'Time from entering the handler to its commit.',
+    buckets: handlingBuckets,
+  },
+  factline_handle_latency_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    labels: ['consumer'],
+    help: 'Time from the recording of an event to its handling.',
+    buckets: latencyBuckets,
+  },
+  factline_in_flight: {
+    type: 'gauge',
+    unit: 'events',
+    labels: ['consumer'],
+    help: 'Events that a handler works on at this moment.',
+  },
+  factline_lag_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: ['consumer'],
+    help: 'Age of the oldest unhandled event, measured in the log.',
+  },
+  factline_lane_takeovers_total: {
+    type: 'counter',
+    unit: 'count',
+    labels: ['consumer'],
+    help: 'Lanes that this process took from another one, or found free.',
+  },
+  factline_lanes_owned: {
+    type: 'gauge',
+    unit: 'count',
+    labels: ['consumer'],
+    help: 'Lanes that this process owns.',
+  },
+  factline_leases_lost_total: {
+    type: 'counter',
+    unit: 'count',
+    labels: ['consumer'],
+    help: 'Lanes that this process lost without having given them up.',
+  },
+  factline_listener_errors_total: {
+    type: 'counter',
+    unit: 'count',
+    labels: ['event'],
+    help: 'Telemetry listeners that threw; the engine went on.',
+  },
+  factline_parked: {
+    type: 'gauge',
+    unit: 'events',
+    labels: ['consumer', 'state'],
+    help: 'Parked events by state: running, retrying, waiting, quarantined.',
+  },
+  factline_partitions_ahead: {
+    type: 'gauge',
+    unit: 'count',
+    labels: [],
+    help: 'Empty partitions of the log beyond the newest event; fewer than three is a verdict.',
+  },
+  factline_pool_connections: {
+    type: 'gauge',
+    unit: 'count',
+    labels: ['pool', 'state'],
+    help: 'Connections of each pool by state: busy, idle, waiting.',
+  },
+  factline_quarantined: {
+    type: 'gauge',
+    unit: 'events',
+    labels: ['consumer'],
+    help: 'Events in quarantine.',
+  },
+  factline_tail_blocked_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: [],
+    help: 'How long the tail has been waiting for an open publishing transaction; 0 when it is not.',
+  },
+  factline_tail_head_position: {
+    type: 'gauge',
+    unit: 'position',
+    labels: [],
+    help: 'The highest position seen.',
+  },
+  factline_tail_polls_total: {
+    type: 'counter',
+    unit: 'count',
+    labels: ['reason'],
+    help: 'Reads of the log by reason: wake, hint, poll, gap.',
+  },
+  factline_tail_settled_position: {
+    type: 'gauge',
+    unit: 'position',
+    labels: [],
+    help: 'The position below which nothing can become visible any more.',
+  },
+} as const satisfies Readonly<Record<string, MetricEntry>>;
+
+export const spans = {
+  'factline.handle': {
+    kind: 'consumer',
+    attributes: [
+      'messaging.system',
+      'messaging.operation.type',
+      'messaging.message.id',
+      'factline.consumer',
+      'factline.type',
+      'factline.key',
+      'factline.position',
+      'factline.attempt',
+    ],
+    when: 'One attempt of an operational handler; child of the span that published the event.',
+  },
+  'factline.project': {
+    kind: 'consumer',
+    attributes: ['messaging.system', 'messaging.operation.type', 'factline.consumer', 'factline.events'],
+    when: 'One batch of a projection.',
+  },
+  'factline.publish': {
+    kind: 'producer',
+    attributes: ['messaging.system', 'messaging.operation.type', 'factline.type', 'factline.events'],
+    when: 'The write of the events of one transaction.',
+  },
+} as const satisfies Readonly<Record<string, SpanEntry>>;
+
+export const telemetryEvents = {
+  'breaker.closed': { level: 'info', fields: ['consumer', 'reason'], when: 'A breaker closed.' },
+  'breaker.opened': {
+    level: 'warn',
+    fields: ['consumer', 'fingerprint', 'reason'],
+    when: 'A breaker opened; the consumer is PAUSED.',
+  },
+  'consumer.caught-up': {
+    level: 'debug',
+    fields: ['consumer', 'position'],
+    when: 'A consumer reached the settled position.',
+  },
+  'consumer.registered': {
+    level: 'info',
+    fields: ['consumer', 'id', 'startPosition'],
+    when: 'A consumer was registered for the first time.',
+  },
+  'engine.error': {
+    level: 'error',
+    fields: ['unit', 'error'],
+    when: 'A loop failed and goes on after a pause.',
+  },
+  'event.attempt-failed': {
+    level: 'warn',
+    fields: ['consumer', 'eventId', 'position', 'attempt', 'failureClass', 'error'],
+    when: 'One attempt failed.',
+  },
+  'event.failed-after-commit': {
+    level: 'warn',
+    fields: ['consumer', 'eventId', 'position', 'error'],
+    when: 'A handler threw after its transaction had committed; the event stays handled.',
+  },
+  'event.handled': {
+    level: 'debug',
+    fields: ['consumer', 'eventId', 'position', 'attempt', 'durationMs'],
+    when: 'An operational handler committed.',
+  },
+  'generation.changed': {
+    level: 'info',
+    fields: ['consumer', 'generation', 'barrier'],
+    when: 'Another declaration leads the consumer.',
+  },
+  'lane.lost': {
+    level: 'warn',
+    fields: ['consumer', 'lane', 'token'],
+    when: 'A lane was lost without having been given up.',
+  },
+  'lane.released': {
+    level: 'info',
+    fields: ['consumer', 'lane', 'token'],
+    when: 'A lane was given up in order.',
+  },
+  'lane.taken': {
+    level: 'info',
+    fields: ['consumer', 'lane', 'token', 'clean'],
+    when: 'A lane was taken; `clean` says whether its previous owner gave it up.',
+  },
+  'migration.applied': {
+    level: 'info',
+    fields: ['migration', 'durationMs'],
+    when: 'A migration was applied.',
+  },
+  'process.joined': {
+    level: 'info',
+    fields: ['processId', 'incarnation'],
+    when: 'This process is registered and beats.',
+  },
+  'process.left': {
+    level: 'info',
+    fields: ['processId', 'incarnation'],
+    when: 'This process has gone in order.',
+  },
+  'process.suspended': {
+    level: 'warn',
+    fields: ['processId', 'reason'],
+    when: 'This process stops dispatching because it may have lost its leases.',
+  },
+  'projection.rebuilt': {
+    level: 'info',
+    fields: ['consumer', 'build', 'events', 'durationMs'],
+    when: 'A build caught up and its view was moved.',
+  },
+  'quarantine.added': {
+    level: 'warn',
+    fields: ['consumer', 'id', 'eventId', 'key', 'position', 'error'],
+    when: 'An event and the followers of its key are in quarantine.',
+  },
+  'quarantine.discarded': {
+    level: 'warn',
+    fields: ['consumer', 'id', 'eventId', 'by', 'reason'],
+    when: 'A person discarded a parked event.',
+  },
+  'quarantine.released': {
+    level: 'info',
+    fields: ['consumer', 'id', 'eventId'],
+    when: 'A parked event was handled after a retry.',
+  },
+  'tail.blocked': {
+    level: 'warn',
+    fields: ['pid', 'query', 'ageMs', 'position'],
+    when: 'The tail waits for an open publishing transaction.',
+  },
+  'tail.late-arrival': {
+    level: 'error',
+    fields: ['position', 'settled'],
+    when: 'A position became visible below the settled one.',
+  },
+  'tail.session-lost': {
+    level: 'warn',
+    fields: ['error'],
+    when: 'The direct session ended; it is opened again.',
+  },
+  'tail.unblocked': {
+    level: 'info',
+    fields: ['blockedMs'],
+    when: 'The transaction that was waited for has ended.',
+  },
+} as const satisfies Readonly<Record<string, TelemetryEventEntry>>;
+
+type LabelsOf<Labels extends readonly string[]> = { readonly [Label in Labels[number]]: string };
+
+export type MetricName = keyof typeof metrics;
+export type MetricOfType<Type extends MetricEntry['type']> = {
+  [Name in MetricName]: (typeof metrics)[Name]['type'] extends Type ? Name : never;
+}[MetricName];
+export type MetricLabels<Name extends MetricName> = LabelsOf<(typeof metrics)[Name]['labels']>;
+
+export type SpanName = keyof typeof spans;
+export type SpanAttributes<Name extends SpanName> = {
+  readonly [Attribute in (typeof spans)[Name]['attributes'][number]]?: string | number | boolean;
+};
+
+export type TelemetryEventName = keyof typeof telemetryEvents;
+export type TelemetryFields<Name extends TelemetryEventName> = {
+  readonly [Field in (typeof telemetryEvents)[Name]['fields'][number]]: unknown;
+};
