@@ -1,0 +1,145 @@
+import pg from 'pg';
+import { FactlineError } from '../foundation/index.ts';
+import { explainConnectionError } from './connection-errors.ts';
+
+export interface PoolSizes {
+  /** User transactions and the fenced commits of handlers. Default 20. */
+  readonly transactions?: number;
+  /** READ ONLY connections behind `context.db`. Default 5. */
+  readonly readers?: number;
+  /** The reserve for effects, checkpoints, leases and requests. Default 4. */
+  readonly operations?: number;
+}
+
+export interface DatabaseOptions {
+  /** `postgres://user:password@host:port/database`. */
+  readonly url: string;
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string;
+  readonly sizes?: PoolSizes;
+  /** The lease in milliseconds: an engine transaction idle for longer is ended by the server, so that a stopped process can't block its successor. */
+  readonly leaseMs?: number;
+}
+
+/** A direct connection of its own, outside every pool: for LISTEN, session locks and the tail. */
+export interface Session {
+  readonly client: pg.Client;
+  readonly processId: number;
+  /** Called once when the connection ends for whatever reason but `close`. */
+  onEnd(listener: (error: Error | null) => void): void;
+  close(): Promise<void>;
+}
+
+export interface Database {
+  readonly url: string;
+  readonly transactions: pg.Pool;
+  readonly readers: pg.Pool;
+  readonly operations: pg.Pool;
+  openSession(purpose: string): Promise<Session>;
+  stop(): Promise<void>;
+}
+
+const connectTimeoutMs = 10_000;
+/** An idle connection is given back after this long, so that a quiet process holds few. */
+const idleTimeoutMs = 10_000;
+const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const;
+
+/**
+ * The pools of one process. They are lazy: nothing connects before the first statement.
+ * A pool's checkout answers connection problems with an error of the catalogue (host, user, what to do), never with a crash:
+ * an idle connection that breaks is only dropped.
+ */
+export const createDatabase = (options: DatabaseOptions): Database => {
+  const { url, applicationName, sizes = {}, leaseMs = 10_000 } = options;
+  assertUrl(url);
+  const pool = (purpose: string, max: number, settings: string): pg.Pool => {
+    const made = new pg.Pool({
+      connectionString: url,
+      application_name: `${applicationName} ${purpose}`,
+      max,
+      idleTimeoutMillis: idleTimeoutMs,
+      connectionTimeoutMillis: connectTimeoutMs,
+      options: settings,
+      ...keepAlive,
+    });
+    made.on('error', () => {});
+    explainCheckouts(made, url);
+    return made;
+  };
+  const inTransaction = `-c idle_in_transaction_session_timeout=${leaseMs}`;
+  const transactions = pool('transactions', sizes.transactions ?? 20, '');
+  const readers = pool('readers', sizes.readers ?? 5, '-c default_transaction_read_only=on');
+  const operations = pool('operations', sizes.operations ?? 4, inTransaction);
+  return {
+    url,
+    transactions,
+    readers,
+    operations,
+    openSession: (purpose) => openSession(url, `${applicationName} ${purpose}`),
+    stop: async () => {
+      await Promise.all([transactions, readers, operations].filter((each) => !each.ended).map((each) => each.end()));
+    },
+  };
+};
+
+const assertUrl = (url: string): void => {
+  const protocol = URL.canParse(url) ? new URL(url).protocol : '';
+  if (protocol === 'postgres:' || protocol === 'postgresql:' || url.startsWith('/')) return;
+  throw new FactlineError('OPTION_INVALID', {
+    option: 'database',
+    expected: 'postgres://user:password@host:port/database',
+    actual: url.replace(/:[^:@/]*@/, ':…@'),
+  });
+};
+
+/** Replaces raw network errors of `pool.connect` (which `pool.query` uses too) by explained ones. */
+const explainCheckouts = (pool: pg.Pool, url: string): void => {
+  const connect = pool.connect.bind(pool) as (...args: unknown[]) => unknown;
+  const explained = (...args: unknown[]): unknown => {
+    const callback = args[0] as ((error: unknown, ...rest: unknown[]) => void) | undefined;
+    if (callback !== undefined) {
+      return connect((error: unknown, ...rest: unknown[]) => callback(error && explainConnectionError(error, url), ...rest));
+    }
+    return (connect() as Promise<unknown>).catch((error: unknown) => {
+      throw explainConnectionError(error, url);
+    });
+  };
+  Object.defineProperty(pool, 'connect', { value: explained });
+};
+
+const openSession = async (url: string, applicationName: string): Promise<Session> => {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: applicationName,
+    connectionTimeoutMillis: connectTimeoutMs,
+    options: '-c row_security=off -c default_transaction_isolation=read\\ committed',
+    ...keepAlive,
+  });
+  const listeners = new Set<(error: Error | null) => void>();
+  let ended = false;
+  let closing = false;
+  const end = (error: Error | null): void => {
+    if (ended) return;
+    ended = true;
+    if (!closing) for (const listener of listeners) listener(error);
+  };
+  client.on('error', (error) => end(error));
+  client.on('end', () => end(null));
+  try {
+    await client.connect();
+  } catch (error) {
+    throw explainConnectionError(error, url);
+  }
+  return {
+    client,
+    processId: (client as unknown as { processID: number }).processID,
+    onEnd: (listener) => {
+      if (ended) listener(null);
+      else listeners.add(listener);
+    },
+    close: async () => {
+      closing = true;
+      if (!ended) await client.end().catch(() => {});
+    },
+  };
+};

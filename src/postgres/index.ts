@@ -1,0 +1,9 @@
+/** The room `postgres`: connections, transactions, named statements, migrations, the embedded server. Knows no consumers. */
+export { classifyDatabaseError, explainConnectionError, hostOf, isConnectionLost, sqlState } from './connection-errors.ts';
+export { createDatabase, type Database, type DatabaseOptions, type PoolSizes, type Session } from './database.ts';
+export type { LastRow, LastStatement } from './finish-query.ts';
+export { type ForeignTransaction, fromPg } from './foreign-transaction.ts';
+export { type GuardedClient, refusedStatement } from './guarded-client.ts';
+export { checkServer, migrate, type MigrateOptions, migrations, pendingMigrations } from './migrate.ts';
+export { engineTypes, loadQueries, type NamedQuery, type Queryable, type Row, run, runArrays } from './queries.ts';
+export { engineTransaction, explain, transaction, type TransactionOptions, type TransactionResult } from './transaction.ts';

@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import { FactlineError, toPosition } from '../foundation/index.ts';
+
+/** One statement of a `.sql` file. `name` is the prepared statement's name as well: the server parses it once a connection. */
+export interface NamedQuery {
+  readonly name: string;
+  readonly text: string;
+}
+
+interface QueryRequest {
+  readonly name: string;
+  readonly text: string;
+  readonly values: unknown[];
+  readonly types: typeof engineTypes;
+  readonly rowMode?: 'array';
+}
+
+/** What can run a statement: a pool, a pooled client, a session's client. */
+export interface Queryable {
+  // biome-ignore lint/suspicious/noExplicitAny: the structural minimum that pg's overloads accept
+  query(request: any): Promise<{ rows: any[] }>;
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+const heading = /^-- name: ([a-z0-9_]+)[ \t]*$/m;
+
+/**
+ * Reads the `-- name: snake_case` sections of one `.sql` file.
+ * @example const sql = loadQueries<'read_range' | 'head'>(new URL('./reading.sql', import.meta.url))
+ * @throws FactlineError QUERY_MISSING from the returned record when a name is not in the file.
+ */
+export const loadQueries = <Name extends string>(url: URL): Readonly<Record<Name, NamedQuery>> => {
+  const file = url.pathname.slice(url.pathname.lastIndexOf('/') + 1).replace(/\.sql$/, '');
+  const parts = readFileSync(url, 'utf8').split(heading);
+  const queries: Record<string, NamedQuery> = {};
+  for (let index = 1; index < parts.length; index += 2) {
+    const name = parts[index] ?? '';
+    queries[name] = { name: `factline.${file}.${name}`, text: (parts[index + 1] ?? '').trim().replace(/;$/, '') };
+  }
+  return new Proxy(queries, {
+    get: (all, name) => {
+      const query = all[String(name)];
+      if (query === undefined) throw new FactlineError('QUERY_MISSING', { file: `${file}.sql`, name: String(name) });
+      return query;
+    },
+  }) as Readonly<Record<Name, NamedQuery>>;
+};
+
+const isoTime = (text: string): string => {
+  if (text.endsWith('+00')) return `${text.slice(0, 10)}T${text.slice(11, -3)}Z`;
+  // The session has another time zone: let the engine of the language shift it (to milliseconds).
+  return new Date(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00')).toISOString();
+};
+
+const arrayOf =
+  (parse: (text: string) => unknown) =>
+  (text: string): unknown[] => (text === '{}' ? [] : text.slice(1, -1).split(',').map((item) => (item === 'NULL' ? null : parse(item))));
+
+/** Parsers by type oid, for the engine's own statements only: pg's process-wide parsers are never touched. */
+const parsers: Readonly<Record<number, (text: string) => unknown>> = {
+  16: (text) => text === 't',
+  20: toPositionOrNegative,
+  21: Number,
+  23: Number,
+  26: Number,
+  114: (text) => JSON.parse(text),
+  3802: (text) => JSON.parse(text),
+  700: Number,
+  701: Number,
+  1184: isoTime,
+  1005: arrayOf(Number),
+  1007: arrayOf(Number),
+  1016: arrayOf(toPositionOrNegative),
+  1028: arrayOf(Number),
+  1009: textArray,
+  1015: textArray,
+};
+
+function toPositionOrNegative(text: string): number {
+  return text.startsWith('-') ? -toPosition(text.slice(1)) : toPosition(text);
+}
+
+/** PostgreSQL's text array: `{a,"b \"c\"",NULL}`. */
+function textArray(text: string): (string | null)[] {
+  const items: (string | null)[] = [];
+  const item = /"((?:[^"\\]|\\.)*)"|([^,{}]+)/g;
+  for (const match of text.matchAll(item)) {
+    if (match[1] !== undefined) items.push(match[1].replace(/\\(.)/g, '$1'));
+    else items.push(match[2] === 'NULL' ? null : (match[2] ?? ''));
+  }
+  return items;
+}
+
+const asText = (text: string): string => text;
+
+export const engineTypes: { getTypeParser(oid: number): (text: string) => unknown } = {
+  getTypeParser: (oid) => parsers[oid] ?? asText,
+};
+
+/**
+ * Runs one named statement with the engine's type parsers: `int8` → number (checked to be safe), `timestamptz` → ISO 8601,
+ * JSON parsed, arrays of those.
+ */
+export const run = async (on: Queryable, query: NamedQuery, values: readonly unknown[] = []): Promise<Row[]> => {
+  const request: QueryRequest = { name: query.name, text: query.text, values: [...values], types: engineTypes };
+  return (await on.query(request)).rows as Row[];
+};
+
+/** As `run`, with rows as arrays in column order: for hot paths. */
+export const runArrays = async (
+  on: Queryable,
+  query: NamedQuery,
+  values: readonly unknown[] = [],
+): Promise<unknown[][]> => {
+  const request: QueryRequest = {
+    name: query.name,
+    text: query.text,
+    values: [...values],
+    types: engineTypes,
+    rowMode: 'array',
+  };
+  return (await on.query(request)).rows as unknown[][];
+};

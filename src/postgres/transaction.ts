@@ -1,0 +1,139 @@
+import type pg from 'pg';
+import { type Clock, FactlineError, systemClock } from '../foundation/index.ts';
+import { resolveLostCommit } from './commit-outcome.ts';
+import { classifyDatabaseError, isConnectionLost, sqlState } from './connection-errors.ts';
+import { FinishQuery, type LastRow, type LastStatement } from './finish-query.ts';
+import { type GuardedClient, guardClient } from './guarded-client.ts';
+import { loadQueries, type Queryable } from './queries.ts';
+
+const sql = loadQueries<'nothing_last'>(new URL('./transaction.sql', import.meta.url));
+
+export interface TransactionOptions<T> {
+  /** The last statement, made when the work is done; sent in one round trip with COMMIT. Its first column is the transaction's id. */
+  readonly last?: (value: T) => LastStatement | null;
+  /** Once aborted, the transaction can no longer commit: it rolls back, also when its work ends well later. */
+  readonly signal?: AbortSignal;
+  /** When COMMIT's answer and the transaction's id were lost: looks whether the work is there. */
+  readonly findWork?: (on: Queryable) => Promise<boolean>;
+  readonly clock?: Clock;
+}
+
+export interface TransactionResult<T> {
+  readonly value: T;
+  /** The columns of the last statement's row, as text; null without a last statement. */
+  readonly last: LastRow | null;
+}
+
+/**
+ * Runs the work in one transaction on a connection of the pool. The client it gets refuses to end or nest it. The work runs
+ * once, never again: deadlocks and serialisation failures are thrown.
+ * @throws FactlineError TRANSACTION_ROLLED_BACK when the server answers COMMIT with ROLLBACK (an error was swallowed),
+ *   LEASE_LOST and ALREADY_HANDLED from the engine's own last statements, COMMIT_ABORTED, COMMIT_OUTCOME_UNKNOWN.
+ */
+export const transaction = async <T>(
+  pool: pg.Pool,
+  work: (client: GuardedClient) => Promise<T>,
+  options: TransactionOptions<T> = {},
+): Promise<TransactionResult<T>> =>
+  engineTransaction(
+    pool,
+    async (client) => {
+      const guard = guardClient(client);
+      try {
+        return await work(guard.client);
+      } finally {
+        guard.close();
+      }
+    },
+    options,
+  );
+
+/** As `transaction`, with the bare client: for the engine's own statements. */
+export const engineTransaction = async <T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+  options: TransactionOptions<T> = {},
+): Promise<TransactionResult<T>> => {
+  const client = await pool.connect();
+  const lost = watchConnection(client);
+  let broken: unknown;
+  try {
+    await client.query('BEGIN');
+    const value = await work(client);
+    options.signal?.throwIfAborted();
+    const last = options.last?.(value) ?? null;
+    const row = await finish(pool, client, { last, options });
+    return { value, last: last === null ? null : row };
+  } catch (error) {
+    broken = await rollBack(client, error, lost);
+    throw explain(error);
+  } finally {
+    lost.stop();
+    client.release(broken instanceof Error ? broken : broken !== undefined);
+  }
+};
+
+interface FinishOptions<T> {
+  readonly last: LastStatement | null;
+  readonly options: TransactionOptions<T>;
+}
+
+const finish = async <T>(pool: pg.Pool, client: pg.PoolClient, { last, options }: FinishOptions<T>): Promise<LastRow | null> => {
+  const query = new FinishQuery(last ?? { query: sql.nothing_last, values: [] });
+  try {
+    client.query(query as unknown as pg.Submittable);
+    await query.finished;
+  } catch (error) {
+    if (sqlState(error) !== undefined && !isConnectionLost(error)) throw error;
+    await resolveLostCommit({
+      pool,
+      clock: options.clock ?? systemClock,
+      transactionId: query.row?.[0] ?? null,
+      processId: (client as unknown as { processID: number }).processID,
+      findWork: last === null && query.row !== null ? async () => true : options.findWork,
+      cause: error,
+    });
+    return query.row;
+  }
+  if (query.answer !== 'COMMIT') throw new FactlineError('TRANSACTION_ROLLED_BACK', { answer: query.answer ?? 'nothing' });
+  return query.row;
+};
+
+/** A pooled client that breaks while checked out must not crash the process: pg emits 'error' on it. */
+const watchConnection = (client: pg.PoolClient): { error: unknown; stop(): void } => {
+  const watch = { error: undefined as unknown, stop: () => client.off('error', note) };
+  const note = (error: unknown): void => {
+    watch.error = error;
+  };
+  client.on('error', note);
+  return watch;
+};
+
+/** Undefined when the connection can be used again; otherwise why it is to be thrown away. */
+const rollBack = async (client: pg.PoolClient, error: unknown, lost: { error: unknown }): Promise<unknown> => {
+  if (lost.error !== undefined) return lost.error;
+  if (isConnectionLost(error)) return error;
+  try {
+    await client.query('ROLLBACK');
+    return undefined;
+  } catch (rollbackError) {
+    return rollbackError;
+  }
+};
+
+const ourStates: Readonly<Record<string, 'LEASE_LOST' | 'ALREADY_HANDLED' | 'LOG_COMPACTED' | 'LOG_EPOCH_MISMATCH'>> = {
+  FL001: 'LEASE_LOST',
+  FL002: 'ALREADY_HANDLED',
+  FL004: 'LOG_COMPACTED',
+  FL005: 'LOG_EPOCH_MISMATCH',
+};
+
+/** Errors raised by our own SQL become errors of the catalogue; all others stay as they are. */
+export const explain = (error: unknown): unknown => {
+  const code = ourStates[sqlState(error) ?? ''];
+  if (code === undefined) return error;
+  const { message, detail } = error as { message: string; detail?: string };
+  return new FactlineError(code, { reason: message, detail }, { cause: error });
+};
+
+export { classifyDatabaseError };
