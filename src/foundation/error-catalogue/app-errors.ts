@@ -59,8 +59,8 @@ export const appErrors = {
   },
   EMBEDDED_FAILED_TO_START: {
     message: 'The embedded PostgreSQL did not start: {reason}',
-    cause: 'See the reason; the server writes its log to {log}.',
-    remedy: 'Read {log}; removing the folder .factline starts with an empty database.',
+    cause: 'Its own programs or the system refused something: see the reason.',
+    remedy: 'Correct what the reason names; removing the folder .factline starts with an empty database.',
     exitCode: 3,
   },
 } as const;

@@ -1,0 +1,7 @@
+export {
+  type EmbeddedOptions,
+  type EmbeddedServer,
+  embeddedDirectory,
+  removeEmbedded,
+  startEmbedded,
+} from './start-embedded.ts';
