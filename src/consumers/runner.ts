@@ -8,7 +8,8 @@
  *               └──────► drop      the lease is lost: nothing may be written any more
  *
  * Rules that both sides rely on:
- * - All methods of one runner but `progress`, `pause` and `drop` are called one after the other, never side by side.
+ * - `take`, `release` and `carryOut` of one runner are called one after the other, never side by side; the other methods
+ *   may be called at any time.
  * - All lanes that a runner holds at one time belong to one generation, so they have the same `types`, `laneCount`
  *   and `stopAt`; a changed `stopAt` comes as a release followed by a take.
  * - The fence: every write of an owner (checkpoint, inbox, parked rows, rows of a projection …) contains, in the same
@@ -18,6 +19,8 @@
  *   where `$position` is the event's position or the new checkpoint (0 for a write that moves neither). No row →
  *   `factline.refuse('FL001', …)`; the runner then calls `services.onLeaseLost(lane)` and forgets the lane.
  *   `stop_at` is what keeps a process that has not heard of a new generation yet from passing its barrier.
+ * - A runner that has reached `stopAt` writes that checkpoint at once, without waiting for its usual interval: the next
+ *   generation begins when all lanes stand there.
  * - An event whose type is in `lease.types` but not in the definition's (a rolled-back deploy) is parked `waiting`
  *   with the reason 'no code', never skipped.
  */
@@ -122,6 +125,11 @@ export interface ConsumerRunner {
   drop(lanes: readonly number[]): void;
   /** A person pauses or (null) resumes the consumer: no new event is begun; lanes are kept, requests carried out. */
   pause(pause: Pause | null): void;
+  /**
+   * The heartbeat (every 2 s, and after a wake-up) saw that by the database's clock parked events of this consumer are
+   * due, or its breaker may probe. Only a hint: the runner looks for itself, and may keep timers of its own.
+   */
+  due(): void;
   /** Only for lanes that this runner holds. It answers `refused` when it does not know the verb; it may throw. */
   carryOut(request: OwnerRequest): Promise<OwnerAnswer>;
   progress(): RunnerProgress;
