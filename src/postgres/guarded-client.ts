@@ -62,6 +62,9 @@ const extended = (request: unknown): unknown => {
   return { queryMode: 'extended', ...(request as object) };
 };
 
+/** Marks a query object as the transaction's own: savepoints of `tx.savepoint` pass the guard. Not exported from the package. */
+export const ownStatement: unique symbol = Symbol('factline.own-statement');
+
 const refuse = (statement: string): never => {
   throw new FactlineError('TRANSACTION_STATEMENT_REFUSED', { statement });
 };
@@ -81,6 +84,7 @@ export const guardClient = (client: pg.PoolClient): Guard => {
   const query = (request: unknown, ...rest: unknown[]): unknown => {
     if (closed) throw new FactlineError('TRANSACTION_CLOSED', { operation: 'a query on tx.client' });
     const text = textOf(request);
+    if ((request as { [ownStatement]?: true })?.[ownStatement]) return client.query({ text: text ?? '' });
     const statement = text === undefined ? null : refusedStatement(text);
     if (statement !== null) return refuse(statement);
     const [values, ...others] = rest;

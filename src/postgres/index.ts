@@ -3,7 +3,7 @@ export { classifyDatabaseError, explainConnectionError, hostOf, isConnectionLost
 export { createDatabase, type Database, type DatabaseOptions, type PoolSizes, type Session } from './database.ts';
 export type { LastRow, LastStatement } from './finish-query.ts';
 export { type ForeignTransaction, fromPg } from './foreign-transaction.ts';
-export { type GuardedClient, refusedStatement } from './guarded-client.ts';
+export { type GuardedClient, ownStatement, refusedStatement } from './guarded-client.ts';
 export { checkServer, migrate, type MigrateOptions, migrations, pendingMigrations } from './migrate.ts';
 export { engineTypes, loadQueries, type NamedQuery, type Queryable, type Row, run, runArrays } from './queries.ts';
 export { engineTransaction, explain, transaction, type TransactionOptions, type TransactionResult } from './transaction.ts';

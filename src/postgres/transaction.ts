@@ -73,6 +73,9 @@ export const engineTransaction = async <T>(
   }
 };
 
+/** An earlier statement failed and its error was swallowed. */
+const inFailedTransaction = '25P02';
+
 interface FinishOptions<T> {
   readonly last: LastStatement | null;
   readonly options: TransactionOptions<T>;
@@ -84,6 +87,7 @@ const finish = async <T>(pool: pg.Pool, client: pg.PoolClient, { last, options }
     client.query(query as unknown as pg.Submittable);
     await query.finished;
   } catch (error) {
+    if (sqlState(error) === inFailedTransaction) throw new FactlineError('TRANSACTION_ROLLED_BACK', { answer: 'ROLLBACK' }, { cause: error });
     if (sqlState(error) !== undefined && !isConnectionLost(error)) throw error;
     await resolveLostCommit({
       pool,

@@ -1,0 +1,20 @@
+import type { Draft } from '../../contracts/index.ts';
+import type { ForeignTransaction } from '../../postgres/index.ts';
+import { parsePositions, publishDeduplicated, publishingQueries } from './dedupe.ts';
+import { type StoringOptions, storeDrafts } from './stored-drafts.ts';
+
+/**
+ * Publishes in the user's own transaction of another library: the INSERT happens at the call, so publish last, after the
+ * business rows are written. The positions mean something only after that transaction's commit.
+ */
+export const publishInForeignTransaction = async (
+  drafts: readonly Draft[],
+  tx: ForeignTransaction,
+  options: StoringOptions,
+): Promise<readonly number[]> => {
+  if (drafts.some((draft) => draft.dedupeKey !== undefined)) {
+    return publishDeduplicated(drafts, options, (query, parameter) => tx.query(query.text, parameter));
+  }
+  const [row] = await tx.query(publishingQueries.publish.text, JSON.stringify(storeDrafts(drafts, options)));
+  return parsePositions(row?.['positions']);
+};

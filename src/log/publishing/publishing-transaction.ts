@@ -1,0 +1,160 @@
+import type pg from 'pg';
+import type { Draft } from '../../contracts/index.ts';
+import { type Clock, FactlineError } from '../../foundation/index.ts';
+import {
+  type Database,
+  type GuardedClient,
+  type LastRow,
+  type LastStatement,
+  ownStatement,
+  run,
+  transaction,
+} from '../../postgres/index.ts';
+import { parsePositions, publishDeduplicated, publishingQueries } from './dedupe.ts';
+import { type StoringOptions, storeDrafts } from './stored-drafts.ts';
+
+/** A transaction that publishes. Events are buffered and written as its last statement. */
+export interface Tx {
+  /** A pg client for an ORM (`drizzle({ client: tx.client })`); it refuses to end or nest the transaction. */
+  readonly client: GuardedClient;
+  query(sql: string, values?: readonly unknown[]): Promise<pg.QueryResult>;
+  /** Nests: when `run` throws, its writes and its events are undone and the error is thrown on. */
+  savepoint<T>(run: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Validated when the contract was called, written at the end of the transaction, after its business rows are locked. */
+  publish(...drafts: readonly [Draft, ...Draft[]]): void;
+}
+
+export interface PublishingOptions extends StoringOptions {
+  readonly database: Database;
+  readonly clock?: Clock;
+  /** Once aborted, the transaction can no longer commit. */
+  readonly signal?: AbortSignal;
+  /** Replaces the publish statement by one that does more (a consumer's fence); `events` is the publish statement's parameter, '[]' when there are none. Its first two columns must be those of `publish`. */
+  readonly last?: (events: string) => LastStatement;
+  /** The highest position known, to find a lost publish by. */
+  readonly knownPosition?: number;
+}
+
+export interface PublishingResult<T> {
+  readonly value: T;
+  /** Ascending; empty when nothing was published. */
+  readonly positions: readonly number[];
+  readonly last: LastRow | null;
+}
+
+/**
+ * Runs `work` in one transaction; what it publishes becomes visible if and only if the transaction commits (I1). The events'
+ * INSERT goes out in one round trip with COMMIT.
+ * @throws FactlineError as `transaction` of the room postgres; DEDUPE_KEY_CONFLICT
+ */
+export const publishingTransaction = async <T>(
+  options: PublishingOptions,
+  work: (tx: Tx) => Promise<T>,
+): Promise<PublishingResult<T>> => {
+  const { database, clock, signal, knownPosition = 0 } = options;
+  const buffer: Draft[] = [];
+  let early: number[] = [];
+  let events = '[]';
+  let firstId: string | undefined;
+  const result = await transaction(
+    database.transactions,
+    async (client) => {
+      const scope = openScope(client, buffer);
+      let value: T;
+      try {
+        value = await work(scope.tx);
+      } finally {
+        scope.close();
+      }
+      if (buffer.some((draft) => draft.dedupeKey !== undefined)) {
+        early = await publishDeduplicated(buffer, options, async (query, parameter) => run(client, query, [parameter]));
+      } else if (buffer.length > 0) {
+        const stored = storeDrafts(buffer, options);
+        firstId = stored[0]?.id;
+        events = JSON.stringify(stored);
+      }
+      return value;
+    },
+    {
+      ...(clock === undefined ? {} : { clock }),
+      ...(signal === undefined ? {} : { signal }),
+      last: () => {
+        if (options.last !== undefined) return options.last(events);
+        return events === '[]' ? null : { query: publishingQueries.publish, values: [events] };
+      },
+      findWork: async (on) => {
+        if (firstId === undefined) throw new FactlineError('COMMIT_OUTCOME_UNKNOWN', { reason: 'nothing was published that could be looked for' });
+        return (await run(on, publishingQueries.find_event, [knownPosition, firstId]))[0]?.['found'] === true;
+      },
+    },
+  );
+  const late = parsePositions(result.last?.[1]);
+  return { value: result.value, positions: [...early, ...late], last: result.last };
+};
+
+interface Scope {
+  readonly tx: Tx;
+  close(): void;
+}
+
+/** How deep savepoints nest, for their names. */
+const openScope = (client: GuardedClient, buffer: Draft[], depth = 0): Scope => {
+  let open = true;
+  let nested = false;
+  const assertOpen = (operation: string): void => {
+    if (!open) throw new FactlineError('TRANSACTION_CLOSED', { operation });
+  };
+  const tx: Tx = {
+    client,
+    query: async (sql, values) => {
+      assertOpen('tx.query');
+      return client.query(sql, values === undefined ? [] : [...values]);
+    },
+    publish: (...drafts) => {
+      assertOpen('tx.publish');
+      buffer.push(...drafts);
+    },
+    savepoint: async (work) => {
+      assertOpen('tx.savepoint');
+      if (nested) throw new FactlineError('TRANSACTION_CLOSED', { operation: 'a second tx.savepoint beside an open one' });
+      nested = true;
+      try {
+        return await runSavepoint({ client, buffer, depth }, work);
+      } finally {
+        nested = false;
+      }
+    },
+  };
+  return {
+    tx,
+    close: () => {
+      open = false;
+    },
+  };
+};
+
+const runSavepoint = async <T>(
+  { client, buffer, depth }: { client: GuardedClient; buffer: Draft[]; depth: number },
+  work: (tx: Tx) => Promise<T>,
+): Promise<T> => {
+  const name = `factline_${depth + 1}`;
+  const kept = buffer.length;
+  const inner = openScope(client, buffer, depth + 1);
+  await savepointStatement(client, `SAVEPOINT ${name}`);
+  try {
+    const value = await work(inner.tx);
+    inner.close();
+    await savepointStatement(client, `RELEASE SAVEPOINT ${name}`);
+    return value;
+  } catch (error) {
+    inner.close();
+    buffer.length = kept;
+    await savepointStatement(client, `ROLLBACK TO SAVEPOINT ${name}`);
+    throw error;
+  }
+};
+
+/** The guard refuses these words from users; savepoints of the transaction's own go around it. */
+const savepointStatement = async (client: GuardedClient, text: string): Promise<void> => {
+  await client.query({ text, [ownStatement]: true } as pg.QueryConfig);
+};
