@@ -19,10 +19,14 @@ const config: ViteUserConfig = {
     projects: [
       {
         extends: true,
+        test: { name: 'structure', include: ['test/structure.test.ts', 'test/structure/**/*.test.ts'] },
+      },
+      {
+        extends: true,
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: ['**/*.int.test.ts', '**/node_modules/**'],
+          exclude: ['**/*.int.test.ts', 'test/structure.test.ts', 'test/structure/**', '**/node_modules/**'],
         },
       },
       {

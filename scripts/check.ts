@@ -1,0 +1,128 @@
+// Behind `npm test`: every check one after the other, none stopped by another's failure.
+// The last line is always `N passed, N failed, N skipped`, summed over all runs of vitest; a check that fails without
+// a failed test (a type error, a crash) counts as one failure.
+import { type SpawnOptions, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+interface Tally {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+interface Check {
+  readonly name: string;
+  /** A script below the root and its arguments, run by this Node. */
+  readonly command: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Vitest: its output is shown as it comes, and its tests are counted. */
+  readonly counts?: true;
+}
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const vitest = 'node_modules/vitest/vitest.mjs';
+const checkMsMax = 20 * 60_000;
+
+const checks: readonly Check[] = [
+  { name: 'typecheck', command: ['node_modules/typescript/bin/tsc', '-p', '.'] },
+  { name: 'lint', command: ['node_modules/@biomejs/biome/bin/biome', 'check', '--colors=off', '.'] },
+  { name: 'knip', command: ['node_modules/knip/bin/knip.js', '--no-progress'] },
+  { name: 'build', command: ['scripts/build.ts'] },
+  { name: 'package', command: ['node_modules/publint/src/cli.js', '--strict'] },
+  { name: 'structure', command: [vitest, 'run', '--project', 'structure'], counts: true },
+  { name: 'unit', command: [vitest, 'run', '--project', 'unit'], counts: true },
+  { name: 'integration, PostgreSQL 18', command: [vitest, 'run', '--project', 'integration'], counts: true },
+  {
+    name: 'integration, PostgreSQL 15',
+    command: [vitest, 'run', '--project', 'integration', 'src/', 'test/'],
+    environment: { FACTLINE_TEST_POSTGRES: '15' },
+    counts: true,
+  },
+];
+
+const say = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
+
+const environmentOf = (check: Check, tallyFile: string): NodeJS.ProcessEnv => {
+  const environment: NodeJS.ProcessEnv = { ...process.env, ...check.environment, FACTLINE_TALLY: tallyFile };
+  // The tests are no production, and a developer's own database is none of their business.
+  environment['NODE_ENV'] = 'test';
+  delete environment['DATABASE_URL'];
+  if (!process.stdout.isTTY) {
+    environment['NO_COLOR'] = '1';
+    delete environment['FORCE_COLOR'];
+  }
+  return environment;
+};
+
+interface Ended {
+  readonly ok: boolean;
+  readonly output: string;
+}
+
+const run = (check: Check, environment: NodeJS.ProcessEnv): Promise<Ended> =>
+  new Promise((resolve) => {
+    const options: SpawnOptions = {
+      cwd: root,
+      env: environment,
+      stdio: check.counts ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
+      timeout: checkMsMax,
+    };
+    const child = spawn(process.execPath, [...check.command], options);
+    let output = '';
+    const collect = (chunk: Buffer): void => {
+      output += chunk.toString();
+    };
+    child.stdout?.on('data', collect);
+    child.stderr?.on('data', collect);
+    child.on('error', (error) => resolve({ ok: false, output: error.message }));
+    child.on('close', (code, signal) =>
+      resolve({ ok: code === 0, output: signal ? `${output}\nended by ${signal}` : output }),
+    );
+  });
+
+const nothing: Tally = { passed: 0, failed: 0, skipped: 0 };
+
+const readTally = (file: string): Tally =>
+  existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Tally) : nothing;
+
+/** Runs one check, shows how it went, and answers what it adds to the last line. */
+const perform = async (check: Check, folder: string): Promise<Tally> => {
+  const tallyFile = path.join(folder, `${checks.indexOf(check)}.json`);
+  if (check.counts) say(`▸ ${check.name}`);
+  const since = performance.now();
+  const { ok, output } = await run(check, environmentOf(check, tallyFile));
+  const seconds = ((performance.now() - since) / 1_000).toFixed(1);
+  if (!ok && output.trim() !== '') say(output.trimEnd());
+  say(`${ok ? '✓' : '✕'} ${check.name}  ${seconds} s`);
+  const tally = readTally(tallyFile);
+  return ok || tally.failed > 0 ? tally : { ...tally, failed: 1 };
+};
+
+const main = async (): Promise<void> => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'factline-check-'));
+  const failed: string[] = [];
+  let total = nothing;
+  try {
+    for (const check of checks) {
+      const tally = await perform(check, folder);
+      if (tally.failed > 0) failed.push(check.name);
+      total = {
+        passed: total.passed + tally.passed,
+        failed: total.failed + tally.failed,
+        skipped: total.skipped + tally.skipped,
+      };
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  if (failed.length > 0) say(`\nfailed: ${failed.join(', ')}`);
+  say(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  process.exitCode = total.failed > 0 ? 1 : 0;
+};
+
+await main();
