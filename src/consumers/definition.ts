@@ -22,6 +22,8 @@ export interface ConsumerDefinition {
   readonly slo?: { readonly handledWithin: Duration; readonly errorBudget?: number };
   /** The declared version of a projection (a raised one is rebuilt); 1 for the other classes. */
   readonly version: number;
+  /** Of a projection: what else decides whether stored rows were made by this declaration; JSON. */
+  readonly declaration?: Readonly<Record<string, unknown>>;
 }
 
 export type Ordering = 'key' | 'global' | 'none';

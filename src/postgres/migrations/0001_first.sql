@@ -106,19 +106,28 @@ create table factline.consumers (
   constraint consumers_start_position check (start_position >= 0)
 );
 
--- Every set of (types, key version, lanes) a consumer was ever declared with, and the position at which it
--- began to lead. The leading one is consumers.generation.
+-- Every (types, key version, lanes) a consumer was ever declared with, and the position at which it begins to lead.
+-- The leading one is consumers.generation; higher ones wait for their barrier. `declared_types` is what that code
+-- declares, `types` what its lanes read: no type is ever dropped unless a person accepted it (accepted_by).
 create table factline.consumer_generations (
-  consumer_id   integer not null,
-  generation    integer not null,
-  types         text[] not null,
-  key_version   integer not null,
-  lanes         integer not null,
-  barrier       bigint not null,
-  registered_at timestamptz not null default factline.clock(),
-  constraint consumer_generations_pkey primary key (consumer_id, generation)
+  consumer_id    integer not null,
+  generation     integer not null,
+  types          text[] not null,
+  declared_types text[] not null,
+  key_version    integer not null,
+  lanes          integer not null,
+  barrier        bigint not null,
+  accepted_by    text,
+  accepted_because text,
+  registered_at  timestamptz not null default factline.clock(),
+  constraint consumer_generations_pkey primary key (consumer_id, generation),
+  constraint consumer_generations_lanes check (lanes between 1 and 1024),
+  constraint consumer_generations_barrier check (barrier >= 0)
 );
 
+-- One row per running process; `beat` counts up every two seconds. `server_started_at` is the server's start as this
+-- process last saw it: after a restart of the server a missing session lock proves no death. `declared` maps consumer
+-- ids to { generation, covers }: what this code declares, and the generations whose every type it has code for.
 create table factline.processes (
   id             bigint generated always as identity,
   app            text not null,
@@ -128,6 +137,7 @@ create table factline.processes (
   code_version   text not null,
   beat           bigint not null default 0,
   direct_session boolean not null,
+  server_started_at timestamptz,
   declared       jsonb not null default '{}',
   started_at     timestamptz not null default factline.clock(),
   beaten_at      timestamptz not null default factline.clock(),
@@ -200,6 +210,7 @@ create table factline.parked_events (
   attempts         integer not null default 0,
   killed_attempts  integer not null default 0,
   incarnation      uuid,
+  kills            jsonb not null default '[]',
   failure_class    text,
   error_code       text,
   error_message    text,
