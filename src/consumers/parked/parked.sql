@@ -1,0 +1,168 @@
+-- The tables parked and parked_events: retry and quarantine of both classes. Only the lane's owner writes here, so every
+-- write is fenced: $1 is the consumer, $2 the replay (0 = live), $3 the fences as JSON [{lane, token, position}], where
+-- `position` is the highest position the write touches in that lane. Rows of lanes whose fence fails are left out and
+-- the lanes that held are returned; the caller gives up the others.
+
+-- name: park
+-- $4 rows [{lane, key, keyHash, position, state, reason, delayMs}], $5 failures [{position, …}] of some of their events.
+-- Adds the rows, or changes the state of those that are there. Served by parked_pkey and parked_events_pkey.
+with wanted as materialized (
+  select * from json_to_recordset($3::text::json) as f (lane integer, token bigint, position bigint)
+), fence as materialized (
+  select l.lane from factline.lanes l join wanted w on w.lane = l.lane and w.token = l.token
+  where l.consumer_id = $1::integer and l.stop_at >= w.position
+  for share of l
+), given as materialized (
+  select r.* from json_to_recordset($4::text::json)
+    as r (lane integer, key text, "keyHash" integer, position bigint, state text, reason text, "delayMs" double precision)
+  where r.lane in (select lane from fence)
+), stored as (
+  insert into factline.parked as p (consumer_id, replay_id, key, key_hash, position, state, reason, next_at)
+  select $1::integer, $2::bigint, g.key, g."keyHash", g.position, g.state, g.reason,
+    case when g.state = 'retrying' then factline.clock() + make_interval(secs => coalesce(g."delayMs", 0) / 1000) end
+  from given g order by g.key, g.position
+  on conflict (consumer_id, replay_id, key, position) do update
+    set state = excluded.state, reason = excluded.reason, next_at = excluded.next_at
+  returning p.id, p.key, p.position
+), failed as (
+  insert into factline.parked_events as e (consumer_id, replay_id, position, attempts, failure_class, error_code, error_message,
+    error_stack, error_causes, fingerprint, history, event_id, event_type, contract_version, code_version, traceparent,
+    first_failed_at, last_failed_at)
+  select $1::integer, $2::bigint, f.position, f.attempts, f."failureClass", f.code, f.message, f.stack, f.causes, f.fingerprint,
+    jsonb_build_array(jsonb_build_object('at', c.at, 'attempt', f.attempts, 'class', f."failureClass", 'code', f.code,
+      'message', f.message, 'fingerprint', f.fingerprint, 'codeVersion', f."codeVersion")),
+    f."eventId", f."eventType", f."contractVersion", f."codeVersion", f.traceparent, c.at, c.at
+  from json_to_recordset($5::text::json)
+    as f (position bigint, attempts integer, "failureClass" text, code text, message text, stack text, causes jsonb,
+      fingerprint text, "eventId" uuid, "eventType" text, "contractVersion" text, "codeVersion" text, traceparent text),
+    (select factline.clock() as at) c
+  where f.position in (select position from given)
+  on conflict (consumer_id, replay_id, position) do update
+    set attempts = excluded.attempts, failure_class = excluded.failure_class, error_code = excluded.error_code,
+        error_message = excluded.error_message, error_stack = excluded.error_stack, error_causes = excluded.error_causes,
+        fingerprint = excluded.fingerprint, code_version = excluded.code_version, traceparent = excluded.traceparent,
+        event_id = excluded.event_id, event_type = excluded.event_type, contract_version = excluded.contract_version,
+        killed_attempts = 0, incarnation = null, kills = '[]',
+        history = case when jsonb_array_length(e.history) < 30 then e.history else e.history - 0 end || excluded.history,
+        first_failed_at = coalesce(e.first_failed_at, excluded.first_failed_at), last_failed_at = excluded.last_failed_at
+  returning 1
+)
+select coalesce((select json_agg(lane) from fence), '[]'::json) as lanes,
+  coalesce((select json_agg(json_build_object('id', id, 'key', key, 'position', position)) from stored), '[]'::json) as rows,
+  (select count(*) from failed) as failures
+
+-- name: take_rows
+-- $4 key, $5 rows at most. The next rows of one key become `running`, up to the first that is
+-- quarantined or not due yet; the caller then reads their events and runs them in order. Served by parked_pkey.
+with wanted as materialized (
+  select * from json_to_recordset($3::text::json) as f (lane integer, token bigint, position bigint)
+), fence as materialized (
+  select l.lane from factline.lanes l join wanted w on w.lane = l.lane and w.token = w.token
+  where l.consumer_id = $1::integer
+  for share of l
+), next as materialized (
+  select p.position, p.state,
+    bool_or(p.state = 'quarantined' or p.next_at > factline.clock()) over (order by p.position) as stopped
+  from factline.parked p
+  where p.consumer_id = $1::integer and p.replay_id = $2::bigint and p.key = $4::text
+  order by p.position limit $5::integer
+), taken as (
+  update factline.parked p set state = 'running', next_at = null
+  from next n
+  where p.consumer_id = $1::integer and p.replay_id = $2::bigint and p.key = $4::text and p.position = n.position
+    and not n.stopped and exists (select from fence)
+  returning p.id, p.position, n.state as was
+)
+select (select count(*) from fence) as fenced,
+  coalesce((select json_agg(json_build_object('id', t.id, 'position', t.position, 'was', t.was,
+      'attempts', coalesce(e.attempts, 0), 'envelope', e.envelope) order by t.position)
+    from taken t left join factline.parked_events e
+      on e.consumer_id = $1::integer and e.replay_id = $2::bigint and e.position = t.position), '[]'::json) as rows
+
+-- name: keys_of_lanes
+-- $3 the number of lanes, $4 lanes: what stands at the head of each parked key of these lanes. Called after a takeover.
+select distinct on (p.key) p.key, p.key_hash, p.id, p.position, p.state, p.reason,
+  extract(epoch from p.next_at - factline.clock()) * 1000 as delay_ms
+from factline.parked p
+where p.consumer_id = $1::integer and p.replay_id = $2::bigint
+  and (p.key_hash::bigint & 4294967295) % $3::integer = any($4::integer[])
+order by p.key, p.position
+
+-- name: positions_above
+-- $3 the number of lanes, $4 lanes, $5 the lowest of their checkpoints: parked positions that reading would meet again.
+select distinct p.position
+from factline.parked p
+where p.consumer_id = $1::integer and p.replay_id = $2::bigint and p.position > $5::bigint
+  and (p.key_hash::bigint & 4294967295) % $3::integer = any($4::integer[])
+
+-- name: due_keys
+-- $3 the number of lanes, $4 lanes: keys whose retry is due, and how long the next one takes. Served by parked_due.
+with mine as materialized (
+  select p.key, p.next_at from factline.parked p
+  where p.consumer_id = $1::integer and p.replay_id = $2::bigint and p.state = 'retrying'
+    and (p.key_hash::bigint & 4294967295) % $3::integer = any($4::integer[])
+), clock as materialized (select factline.clock() as now)
+select coalesce((select json_agg(key) from (select key from mine, clock where next_at <= clock.now order by next_at limit 1000) d),
+    '[]'::json) as keys,
+  (select extract(epoch from min(next_at) - min(clock.now)) * 1000 from mine, clock where next_at > clock.now) as next_ms
+
+-- name: find
+-- $1 the number that people type.
+select p.id, p.consumer_id, p.replay_id, p.key, p.key_hash, p.position, p.state, p.reason, p.next_at, p.parked_at,
+  coalesce(e.attempts, 0) as attempts, e.event_id, e.event_type, e.error_code, e.error_message, e.failure_class
+from factline.parked p
+left join factline.parked_events e
+  on e.consumer_id = p.consumer_id and e.replay_id = p.replay_id and e.position = p.position
+where p.id = $1::bigint
+
+-- name: release_row
+-- $4 key, $5 position: a person wants it tried again, with all its attempts. What happened so far stays on record.
+with wanted as materialized (
+  select * from json_to_recordset($3::text::json) as f (lane integer, token bigint, position bigint)
+), fence as materialized (
+  select l.lane from factline.lanes l join wanted w on w.lane = l.lane and w.token = l.token
+  where l.consumer_id = $1::integer
+  for share of l
+), released as (
+  update factline.parked p set state = 'waiting', reason = 'retry requested', next_at = null
+  where p.consumer_id = $1::integer and p.replay_id = $2::bigint and p.key = $4::text and p.position = $5::bigint
+    and p.state in ('quarantined', 'retrying', 'waiting') and exists (select from fence)
+  returning p.position
+), forgiven as (
+  update factline.parked_events e set attempts = 0, killed_attempts = 0, kills = '[]', incarnation = null
+  from released r
+  where e.consumer_id = $1::integer and e.replay_id = $2::bigint and e.position = r.position
+  returning 1
+)
+select (select count(*) from fence) as fenced, (select count(*) from released) as released, (select count(*) from forgiven) as forgiven
+
+-- name: discard_row
+-- $4 key, $5 key hash, $6 position, $7 the request, $8 its answer: the inbox row takes the place of the parked one, so that the
+-- event counts as dealt with. Who decided it and why stands in `requests`, answered in this same transaction.
+with wanted as materialized (
+  select * from json_to_recordset($3::text::json) as f (lane integer, token bigint, position bigint)
+), fence as materialized (
+  select l.lane from factline.lanes l join wanted w on w.lane = l.lane and w.token = l.token
+  where l.consumer_id = $1::integer
+  for share of l
+), gone as (
+  delete from factline.parked p
+  where p.consumer_id = $1::integer and p.replay_id = $2::bigint and p.key = $4::text and p.position = $6::bigint
+    and p.state <> 'running' and exists (select from fence)
+  returning p.position
+), known as (
+  delete from factline.parked_events e using gone g
+  where e.consumer_id = $1::integer and e.replay_id = $2::bigint and e.position = g.position
+  returning 1
+), handled as (
+  insert into factline.inbox (consumer_id, replay_id, key_hash, position)
+  select $1::integer, $2::bigint, $5::integer, g.position from gone g
+  on conflict do nothing
+  returning 1
+), answered as (
+  update factline.requests r set state = 'done', answer = $8::text::jsonb, answered_at = factline.clock()
+  where r.id = $7::bigint and r.state = 'open' and exists (select from gone)
+  returning 1
+)
+select (select count(*) from fence) as fenced, (select count(*) from gone) as discarded,
+  (select count(*) from known) + (select count(*) from handled) + (select count(*) from answered) as touched

@@ -1,0 +1,265 @@
+import { loadQueries, type Queryable, run } from '../../postgres/index.ts';
+import type { FailureDescription } from './describe-failure.ts';
+
+const sql = loadQueries<
+  | 'park'
+  | 'take_rows'
+  | 'keys_of_lanes'
+  | 'positions_above'
+  | 'due_keys'
+  | 'find'
+  | 'release_row'
+  | 'discard_row'
+>(new URL('./parked.sql', import.meta.url));
+
+/**
+ * running: its handler may be running, or would be the next one to run. retrying: waits for its time.
+ * waiting: behind another event of its key, or for its turn. quarantined: waits for a person.
+ */
+export type ParkedState = 'running' | 'retrying' | 'waiting' | 'quarantined';
+
+/** Proof that the lane is still ours, sent along with every write. */
+export interface Fence {
+  readonly lane: number;
+  readonly token: number;
+  /** The highest position that the write touches in this lane; 0 when it moves none. */
+  readonly position: number;
+}
+
+export interface ParkedScope {
+  readonly consumerId: number;
+  /** 0 = live. */
+  readonly replayId: number;
+}
+
+/** One (event, key) to park, or to move to another state. */
+export interface ParkRow {
+  readonly lane: number;
+  readonly key: string;
+  readonly keyHash: number;
+  readonly position: number;
+  readonly state: ParkedState;
+  readonly reason: string;
+  /** Of a `retrying` row: how long from now, in milliseconds. */
+  readonly delayMs: number | null;
+}
+
+/** What is stored of a failed attempt, once per event however many keys it has. */
+export interface ParkFailure extends FailureDescription {
+  readonly position: number;
+  /** How often the event has failed, this time included. */
+  readonly attempts: number;
+  readonly eventId: string;
+  readonly eventType: string;
+  /** The last part of the type: `v1`. */
+  readonly contractVersion: string;
+  readonly codeVersion: string;
+  readonly traceparent: string | null;
+}
+
+export interface ParkResult {
+  /** The lanes whose fence held. Rows of the other lanes were not written. */
+  readonly lanes: ReadonlySet<number>;
+  readonly rows: readonly { readonly id: number; readonly key: string; readonly position: number }[];
+}
+
+export interface ParkRequest {
+  readonly fences: readonly Fence[];
+  readonly rows: readonly ParkRow[];
+  readonly failures?: readonly ParkFailure[];
+}
+
+/** The fences of a set of rows: one per lane, with its highest position. */
+export const fencesOf = (
+  rows: readonly { readonly lane: number; readonly position: number }[],
+  tokenOf: (lane: number) => number,
+): Fence[] => {
+  const highest = new Map<number, number>();
+  for (const { lane, position } of rows) highest.set(lane, Math.max(position, highest.get(lane) ?? 0));
+  return [...highest].map(([lane, position]) => ({ lane, token: tokenOf(lane), position }));
+};
+
+const scopeValues = (scope: ParkedScope): readonly [number, number] => [scope.consumerId, scope.replayId];
+
+/** Adds rows to `parked`, or changes the state of those that are there, and stores what is known of failed events. */
+export const park = async (on: Queryable, scope: ParkedScope, request: ParkRequest): Promise<ParkResult> => {
+  const [row] = await run(on, sql.park, [
+    ...scopeValues(scope),
+    JSON.stringify(request.fences),
+    JSON.stringify(request.rows),
+    JSON.stringify(request.failures ?? []),
+  ]);
+  return { lanes: new Set(row?.['lanes'] as number[]), rows: row?.['rows'] as ParkResult['rows'] };
+};
+
+export interface TakenRow {
+  readonly id: number;
+  readonly position: number;
+  /** The state it was in before. */
+  readonly was: ParkedState;
+  /** How often it has failed so far. */
+  readonly attempts: number;
+  /** A copy of the event, there when the log no longer holds it. */
+  readonly envelope: unknown;
+}
+
+export interface TakeRequest {
+  readonly fence: Fence;
+  readonly key: string;
+  readonly limit: number;
+}
+
+/** Marks the next rows of one key `running` and returns them; null when the lane is no longer ours. */
+export const takeRows = async (
+  on: Queryable,
+  scope: ParkedScope,
+  { fence, key, limit }: TakeRequest,
+): Promise<readonly TakenRow[] | null> => {
+  const [row] = await run(on, sql.take_rows, [...scopeValues(scope), JSON.stringify([fence]), key, limit]);
+  return row?.['fenced'] === 1 ? (row['rows'] as TakenRow[]) : null;
+};
+
+/** Which lanes, of how many: parked rows carry the key, not the lane. */
+export interface LaneSet {
+  readonly laneCount: number;
+  readonly lanes: readonly number[];
+}
+
+/** What stands at the head of a parked key. */
+export interface ParkedHead {
+  readonly key: string;
+  readonly keyHash: number;
+  readonly id: number;
+  readonly position: number;
+  readonly state: ParkedState;
+  readonly reason: string;
+  /** Of a `retrying` head: how long until it is due; negative when it is. */
+  readonly delayMs: number | null;
+}
+
+export const parkedHeads = async (on: Queryable, scope: ParkedScope, set: LaneSet): Promise<ParkedHead[]> => {
+  const rows = await run(on, sql.keys_of_lanes, [...scopeValues(scope), set.laneCount, set.lanes]);
+  return rows.map((row) => ({
+    key: String(row['key']),
+    keyHash: Number(row['key_hash']),
+    id: Number(row['id']),
+    position: Number(row['position']),
+    state: row['state'] as ParkedState,
+    reason: String(row['reason']),
+    delayMs: row['delay_ms'] === null ? null : Number(row['delay_ms']),
+  }));
+};
+
+/** Positions above the checkpoints that are parked already, so that reading on passes over them. */
+export const parkedPositionsAbove = async (
+  on: Queryable,
+  scope: ParkedScope,
+  set: LaneSet & { readonly after: number },
+): Promise<number[]> => {
+  const values = [...scopeValues(scope), set.laneCount, set.lanes, set.after];
+  return (await run(on, sql.positions_above, values)).map((row) => Number(row['position']));
+};
+
+export interface DueKeys {
+  readonly keys: readonly string[];
+  /** Milliseconds, by the database's clock, until the next retry is due; null when none waits. */
+  readonly nextMs: number | null;
+}
+
+export const dueKeys = async (on: Queryable, scope: ParkedScope, set: LaneSet): Promise<DueKeys> => {
+  const [row] = await run(on, sql.due_keys, [...scopeValues(scope), set.laneCount, set.lanes]);
+  const nextMs = row?.['next_ms'] ?? null;
+  return { keys: row?.['keys'] as string[], nextMs: nextMs === null ? null : Number(nextMs) };
+};
+
+/** A parked row as requests and people name it. */
+export interface ParkedRecord {
+  readonly id: number;
+  readonly consumerId: number;
+  readonly replayId: number;
+  readonly key: string;
+  readonly keyHash: number;
+  readonly position: number;
+  readonly state: ParkedState;
+  readonly reason: string;
+  readonly attempts: number;
+  readonly eventId: string | null;
+  readonly eventType: string | null;
+  readonly failure: { readonly code: string; readonly message: string; readonly failureClass: string } | null;
+}
+
+export const findParked = async (on: Queryable, id: number): Promise<ParkedRecord | null> => {
+  const [row] = await run(on, sql.find, [id]);
+  if (row === undefined) return null;
+  const code = row['error_code'];
+  return {
+    id: Number(row['id']),
+    consumerId: Number(row['consumer_id']),
+    replayId: Number(row['replay_id']),
+    key: String(row['key']),
+    keyHash: Number(row['key_hash']),
+    position: Number(row['position']),
+    state: row['state'] as ParkedState,
+    reason: String(row['reason']),
+    attempts: Number(row['attempts']),
+    eventId: row['event_id'] as string | null,
+    eventType: row['event_type'] as string | null,
+    failure:
+      code === null
+        ? null
+        : {
+            code: String(code),
+            message: String(row['error_message']),
+            failureClass: String(row['failure_class']),
+          },
+  };
+};
+
+export interface RowRequest {
+  readonly fence: Fence;
+  readonly key: string;
+  readonly position: number;
+}
+
+/** `lost`: the lane is no longer ours. `missing`: no such row, or its handler is running. */
+export type RowOutcome = 'done' | 'missing' | 'lost';
+
+const outcomeOf = (row: Readonly<Record<string, unknown>> | undefined, count: string): RowOutcome => {
+  if (row?.['fenced'] !== 1) return 'lost';
+  return row[count] === 1 ? 'done' : 'missing';
+};
+
+/** A person wants it tried again: the row waits for its turn and has all its attempts before it. */
+export const releaseRow = async (
+  on: Queryable,
+  scope: ParkedScope,
+  request: RowRequest,
+): Promise<RowOutcome> => {
+  const values = [...scopeValues(scope), JSON.stringify([request.fence]), request.key, request.position];
+  const [row] = await run(on, sql.release_row, values);
+  return outcomeOf(row, 'released');
+};
+
+export interface DiscardRequest extends RowRequest {
+  readonly keyHash: number;
+  readonly requestId: number;
+  readonly answer: Readonly<Record<string, unknown>>;
+}
+
+/** Drops the event on a person's decision: inbox row, parked row and the request's answer in one statement. */
+export const discardRow = async (
+  on: Queryable,
+  scope: ParkedScope,
+  request: DiscardRequest,
+): Promise<RowOutcome> => {
+  const [row] = await run(on, sql.discard_row, [
+    ...scopeValues(scope),
+    JSON.stringify([request.fence]),
+    request.key,
+    request.keyHash,
+    request.position,
+    request.requestId,
+    JSON.stringify(request.answer),
+  ]);
+  return outcomeOf(row, 'discarded');
+};
