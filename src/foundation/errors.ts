@@ -17,9 +17,14 @@ const isIssue = (value: unknown): value is Issue =>
   typeof value === 'object' && value !== null && 'path' in value && 'message' in value;
 
 const issueLine = (issue: Issue): string => {
-  const facts = issue.expected === '' ? '' : ` (expected ${issue.expected}, got ${issue.actual})`;
-  return `${issue.path === '' ? '' : `${issue.path}: `}${issue.message}${facts}`;
+  const expected = issue.message.includes(issue.expected) ? '' : `expected ${issue.expected}, `;
+  return `${issue.path === '' ? '' : `${issue.path}: `}${issue.message} (${expected}got ${issue.actual})`;
 };
+
+const issuesText = (issues: readonly Issue[]): string =>
+  issues.length === 1
+    ? issues.map(issueLine).join()
+    : `\n${issues.map((issue) => `  - ${issueLine(issue)}`).join('\n')}`;
 
 const detailTextMax = 400;
 
@@ -27,8 +32,7 @@ const detailText = (value: unknown): string => {
   if (typeof value === 'string') return value;
   if (value === undefined) return 'undefined';
   if (Array.isArray(value)) {
-    if (value.length > 0 && value.every(isIssue))
-      return `\n${value.map((issue) => `  - ${issueLine(issue)}`).join('\n')}`;
+    if (value.length > 0 && value.every(isIssue)) return issuesText(value);
     return value.map(detailText).join(', ');
   }
   if (value instanceof Error) return value.message;

@@ -116,6 +116,17 @@ export const consumerErrors = {
     cause: 'evolve returned a value that PostgreSQL would refuse or change.',
     remedy: 'Return a value of the declared type.',
   },
+  PROJECTION_KEY_INVALID: {
+    message: 'The projection {projection} got a row key that cannot work: {reason}',
+    cause: 'A row key is made of the primary key columns, 1 to 1,024 bytes.',
+    remedy: 'Give the event that key field, or say with `rows` which rows an event touches.',
+  },
+  PROJECTION_RESULT_INVALID: {
+    message: 'evolve of the projection {projection} returned {actual}.',
+    cause: 'A fold returns the columns of the row, or null to delete it.',
+    remedy:
+      'Return an object with every column that is not part of the primary key, null, or the row as it was given.',
+  },
   PROJECTION_ASYNC: {
     message: 'The projection {projection} returned a promise from {function}.',
     cause: 'A projection folds rows in memory; it has nothing to wait for.',

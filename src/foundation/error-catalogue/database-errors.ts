@@ -36,6 +36,11 @@ export const databaseErrors = {
     cause: 'PostgreSQL refused a statement of the engine.',
     remedy: 'Read the original error (cause); `factline doctor` checks grants, settings and migrations.',
   },
+  QUERY_MISSING: {
+    message: 'The file {file} has no statement named {name}.',
+    cause: 'The package is incomplete or was changed.',
+    remedy: 'Install factline again.',
+  },
   TRANSACTION_ROLLED_BACK: {
     message: 'The transaction was rolled back by PostgreSQL: COMMIT answered {answer}.',
     cause:

@@ -1,0 +1,82 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { Duration } from '../foundation/index.ts';
+import type { FactEvent } from './envelope.ts';
+import type { TypeName } from './payload-types.ts';
+
+export type EventKind = 'domain' | 'integration' | 'system' | 'notification';
+/** 'standard': until an operator sets an age. 'forever': never removed from the log. */
+export type Retention = 'standard' | 'forever';
+/** The least that consumers may rely on: events of one key in order, all events in order, or no order. */
+export type EventOrdering = 'key' | 'global' | 'none';
+
+export interface DraftOptions {
+  /** When it happened, if not now. */
+  readonly time?: Date;
+  /** Names the fact: within the window (default 30 days) a second publish with it writes nothing. 1 to 512 characters. */
+  readonly dedupeKey?: string;
+}
+
+/** What `JSON.stringify(contract)` shows: the declaration without the schema. */
+export interface EventContractJson {
+  readonly type: string;
+  readonly key: readonly string[];
+  readonly kind: EventKind;
+  readonly retention: Retention;
+  readonly ordering: EventOrdering;
+  readonly owner?: string;
+  readonly summary?: string;
+  readonly sla?: { readonly handledWithin: Duration };
+}
+
+/**
+ * A method's type: its parameter is compared in both directions, so that every contract is an `EventContract`
+ * without arguments. Calling one through that wide type is checked at run time, like every call.
+ */
+type DraftMaker<T extends TypeName, D> = { make(data: D, options?: DraftOptions): Draft<T, D> }['make'];
+
+/** A declared event: call it to make a validated draft. Its function `name` and `length` mean nothing. */
+export interface EventContract<T extends TypeName = TypeName, D = unknown> extends DraftMaker<T, D> {
+  readonly type: T;
+  /** The payload's fields that form the key, in order. */
+  readonly key: readonly string[];
+  readonly schema: StandardSchemaV1<unknown, D>;
+  readonly kind: EventKind;
+  readonly retention: Retention;
+  readonly ordering: EventOrdering;
+  /** The team that owns it; undefined: the app's owner. */
+  readonly owner: string | undefined;
+  readonly summary: string | undefined;
+  readonly sla: { readonly handledWithin: Duration } | undefined;
+  /** Narrows an event to this contract's. */
+  is(event: { readonly type: string }): event is FactEvent<T, D>;
+  toJSON(): EventContractJson;
+}
+
+/** The payload of a contract. */
+export type DataOf<C extends EventContract> = C extends EventContract<TypeName, infer D> ? D : never;
+/** The event of a contract, as handlers receive it. */
+export type EventOf<C extends EventContract> =
+  C extends EventContract<infer T, infer D> ? FactEvent<T, D> : never;
+
+/** An event that was validated and is not published yet: what calling a contract returns. Frozen. */
+export interface Draft<T extends TypeName = TypeName, D = unknown> {
+  readonly contract: EventContract<T, D>;
+  readonly type: T;
+  /** The payload as it will be read: a frozen copy of its JSON. */
+  readonly data: D;
+  /** The payload's JSON text: what is written. */
+  readonly dataText: string;
+  readonly key: string;
+  readonly keyHash: number;
+  readonly subject: string;
+  /** ISO 8601; without it the event happened when it is recorded. */
+  readonly time?: string;
+  readonly dedupeKey?: string;
+}
+
+/** Process-wide, so that contracts of a second copy of the package are recognised. */
+export const contractBrand: symbol = Symbol.for('factline.contract');
+
+/** Whether a value is a contract made by `defineEvent`. */
+export const isEventContract = (value: unknown): value is EventContract =>
+  typeof value === 'function' && contractBrand in value;

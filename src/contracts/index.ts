@@ -1,0 +1,29 @@
+/** The room `contracts`, and the public subpath `factline/contracts`: events as values. Knows no database. */
+
+export {
+  type DataOf,
+  type Draft,
+  type DraftOptions,
+  type EventContract,
+  type EventContractJson,
+  type EventKind,
+  type EventOf,
+  type EventOrdering,
+  isEventContract,
+  type Retention,
+} from './contract.ts';
+export { acceptPayload, ContractSet, type Many, manyContracts, type On, type OneOf } from './contract-set.ts';
+export { defineEvent, type EventDeclaration } from './define-event.ts';
+export { type DraftEnvelope, isDraft, payloadDigest, storedDraftText } from './draft.ts';
+export {
+  type CloudEvent,
+  contractVersionOf,
+  type EnvelopeMeta,
+  type FactEvent,
+  openEnvelope,
+  type StoredRow,
+  toCloudEvent,
+} from './envelope.ts';
+export { keyBytesMax } from './key.ts';
+export { describeValue, payloadBytesMax } from './payload-check.ts';
+export type { JsonOnly, KeyField, PayloadSchema, TypeName } from './payload-types.ts';
