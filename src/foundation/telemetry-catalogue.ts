@@ -244,6 +244,11 @@ export const telemetryEvents = {
     fields: ['consumer', 'generation', 'barrier'],
     when: 'Another declaration leads the consumer.',
   },
+  'generation.registered': {
+    level: 'info',
+    fields: ['consumer', 'generation', 'barrier'],
+    when: 'Code with another declaration was registered; it leads once all lanes stand at the barrier.',
+  },
   'lane.lost': {
     level: 'warn',
     fields: ['consumer', 'lane', 'token'],

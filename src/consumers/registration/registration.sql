@@ -84,3 +84,7 @@ select c.id, c.name, c.class, c.build, c.registered_at,
  where c.app = $1 and c.state <> 'retired' and not (c.id = any ($2::int[]))
    and not exists (select 1 from factline.processes p where p.declared ? c.id::text)
  order by c.name, c.build
+
+-- name: wake_owners
+-- Every process that declares the consumer looks at once instead of at its next heartbeat.
+select pg_notify('factline_requests', $1::text)

@@ -1,0 +1,15 @@
+import type pg from 'pg';
+import type { ConsumerDefinition } from './definition.ts';
+import type { ConsumerRunner, RegisteredConsumer, RunnerServices } from './runner.ts';
+
+/** What a class of consumers brings to the shared engine. */
+export interface ConsumerClass {
+  createRunner(definition: ConsumerDefinition, services: RunnerServices): ConsumerRunner;
+  /**
+   * Called in the registering transaction for a row that was just made (a projection makes its table and, for the
+   * first build, its view there). When it throws, nothing is registered.
+   */
+  prepare?(definition: ConsumerDefinition, consumer: RegisteredConsumer, client: pg.PoolClient): Promise<void>;
+}
+
+export type ConsumerClasses = Readonly<Record<ConsumerDefinition['class'], ConsumerClass>>;
