@@ -139,18 +139,25 @@ const launch = async (options: StartOptions): Promise<RunningServer | { readonly
   return { complaint: complaint(state, log.from) };
 };
 
-const launchesMax = 3;
-
 /** Between looking for a free port and binding it another process may take it: then another port is tried. */
+const portTaken = 'could not create any TCP/IP sockets';
+/** A backend outlives a server that was killed until its statement ends, and nobody may start beside it. */
+const backendLeft = 'pre-existing shared memory block';
+const retryPauseMs = 200;
+const retryMsMax = 15_000;
+
 export const startServer = async (options: StartOptions): Promise<RunningServer> => {
-  for (let launches = 1; ; launches += 1) {
+  const deadline = systemClock.monotonic() + retryMsMax;
+  for (;;) {
     const launched = await launch(options);
     if ('pid' in launched) return launched;
-    if (launches < launchesMax && launched.complaint.includes('could not create any TCP/IP sockets'))
-      continue;
-    throw new FactlineError('EMBEDDED_FAILED_TO_START', {
-      reason: `${launched.complaint} (see ${logFile(options.state)})`,
-    });
+    const mayPass = [portTaken, backendLeft].some((text) => launched.complaint.includes(text));
+    if (!mayPass || systemClock.monotonic() > deadline) {
+      throw new FactlineError('EMBEDDED_FAILED_TO_START', {
+        reason: `${launched.complaint} (see ${logFile(options.state)})`,
+      });
+    }
+    await systemClock.sleep(retryPauseMs);
   }
 };
 
