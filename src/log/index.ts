@@ -1,0 +1,28 @@
+/** The room `log`: publishing, safe reading, partitions. Knows no handlers. */
+export type { LogCursor, NextOptions } from './cursor.ts';
+export { logChannel } from './hint.ts';
+export type { TailBlocked } from './holder-report.ts';
+export {
+  type Cause,
+  currentCause,
+  decodeToken,
+  encodeToken,
+  type PublishingOptions,
+  type PublishingResult,
+  parsePositions,
+  publishInForeignTransaction,
+  publishingQueries,
+  publishingTransaction,
+  publishParameter,
+  type StoredDraft,
+  type StoringOptions,
+  storeDrafts,
+  type TokenFacts,
+  type Tx,
+} from './publishing/index.ts';
+export { type LogHead, type Range, readBarrier, readHead, readPositions, readRange } from './reading.ts';
+export type { EventBatch, EventTypes } from './recent-rows.ts';
+export type { HolderRule } from './safe-reader.ts';
+export { type StoredEvent, toFactEvent } from './stored-event.ts';
+export { createTail, type Tail, type TailOptions } from './tail.ts';
+export type { Notification, SharedSession } from './tail-session.ts';

@@ -1,0 +1,41 @@
+-- The columns of an event are the same, in the same order, in every statement here and in tail.sql (stored-event.ts).
+-- Served by events_pkey; the partitions are walked in order.
+
+-- name: read_range
+-- $1 after (exclusive), $2 up to (inclusive), $3 rows. Refuses a range whose beginning was compacted, also an empty one.
+select position, id, type, source, key, key_hash, data::text, meta::text, time, recorded_at
+  from factline.events
+ where position > $1 and position <= $2
+   and (select case when m.compacted_below <= $1 + 1 then true
+               else factline.refuse('FL004', 'the range is compacted', m.compacted_below::text) end
+          from factline.log_meta m)
+ order by position
+ limit $3
+
+-- name: read_range_of_types
+-- As read_range, $4 types. The caller bounds the span: no index leads by type.
+select position, id, type, source, key, key_hash, data::text, meta::text, time, recorded_at
+  from factline.events
+ where position > $1 and position <= $2
+   and type = any($4::text[])
+   and (select case when m.compacted_below <= $1 + 1 then true
+               else factline.refuse('FL004', 'the range is compacted', m.compacted_below::text) end
+          from factline.log_meta m)
+ order by position
+ limit $3
+
+-- name: read_positions
+-- $1 positions.
+select position, id, type, source, key, key_hash, data::text, meta::text, time, recorded_at
+  from factline.events
+ where position = any($1::bigint[])
+ order by position
+
+-- name: barrier
+-- The highest position given to anybody so far. Not `last_value` of the sequence itself: that one was seen too high.
+select coalesce(pg_sequence_last_value('factline.events_position_seq'::regclass), 0) as barrier
+
+-- name: head
+-- The highest visible position and the highest position given.
+select coalesce((select max(position) from factline.events), 0) as visible,
+       coalesce(pg_sequence_last_value('factline.events_position_seq'::regclass), 0) as given

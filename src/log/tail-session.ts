@@ -1,0 +1,189 @@
+import { type Clock, FactlineError, withDeadline } from '../foundation/index.ts';
+import {
+  type Database,
+  hostOf,
+  isConnectionLost,
+  loadQueries,
+  type NamedQuery,
+  type Queryable,
+  type Row,
+  run,
+  runArrays,
+  type Session,
+} from '../postgres/index.ts';
+
+const sql = loadQueries<'asynchronous_commit' | 'notify' | 'listen' | 'unlisten'>(
+  new URL('./tail.sql', import.meta.url),
+);
+
+/** LISTEN takes no parameters: the placeholder in the statement is replaced by a name that needs no quoting. */
+const onChannel = (verb: 'listen' | 'unlisten', channel: string): NamedQuery => {
+  if (!/^factline_[a-z_]{1,50}$/.test(channel)) {
+    throw new FactlineError('OPTION_INVALID', {
+      option: 'channel',
+      expected: 'factline_name',
+      actual: channel,
+    });
+  }
+  const query = sql[verb];
+  return { name: `${query.name}.${channel}`, text: query.text.replace('channel', channel) };
+};
+
+export interface Notification {
+  readonly payload: string;
+  /** Sent by this very session. */
+  readonly own: boolean;
+}
+
+/** What the rest of the process may do with the one direct session. */
+export interface SharedSession {
+  readonly connected: boolean;
+  /** The server process behind the session; null while it is lost. */
+  readonly processId: number | null;
+  /** Calls `listener` for each notification, over all reconnects; returns what ends it. */
+  listen(channel: string, listener: (notification: Notification) => void): () => void;
+  /**
+   * Runs `prepare` on every new connection before the tail reads, and now when there is one; for session locks.
+   * When it rejects, the connection is given up and made again.
+   */
+  onConnect(prepare: (client: Queryable) => Promise<void>): () => void;
+  /** The session ended: locks and LISTEN are gone until `onConnect` runs again. */
+  onLost(listener: (error: unknown) => void): () => void;
+}
+
+/** A statement that takes longer means that the network has swallowed the connection. */
+const statementMsMax = 30_000;
+
+/** The one direct session of a process: the tail's reads, LISTEN and the process's advisory lock share it. */
+export class TailSession implements SharedSession {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #listeners = new Map<string, Set<(notification: Notification) => void>>();
+  readonly #prepare = new Set<(client: Queryable) => Promise<void>>();
+  readonly #lost = new Set<(error: unknown) => void>();
+  #session: Session | null = null;
+
+  constructor(database: Database, clock: Clock) {
+    this.#database = database;
+    this.#clock = clock;
+  }
+
+  get connected(): boolean {
+    return this.#session !== null;
+  }
+
+  get processId(): number | null {
+    return this.#session?.processId ?? null;
+  }
+
+  /** Opens the session, listens on all channels and prepares it; when a step fails nothing is left open. */
+  async open(): Promise<void> {
+    const session = await this.#database.openSession('tail');
+    let ended: { readonly error: unknown } | null = null;
+    session.onEnd((error) => {
+      ended = { error };
+      this.#end(session, error);
+    });
+    session.client.on('notification', ({ channel, payload, processId }) => {
+      const notification = { payload: payload ?? '', own: processId === session.processId };
+      for (const listener of this.#listeners.get(channel) ?? []) listener(notification);
+    });
+    try {
+      await this.#bounded(run(session.client, sql.asynchronous_commit));
+      for (const channel of this.#listeners.keys())
+        await this.#bounded(run(session.client, onChannel('listen', channel)));
+      for (const prepare of this.#prepare) await this.#bounded(prepare(session.client));
+      if (ended !== null) throw this.#unreachable();
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+    this.#session = session;
+  }
+
+  run(query: NamedQuery, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.#bounded(run(this.#client(), query, values));
+  }
+
+  runArrays(query: NamedQuery, values: readonly unknown[] = []): Promise<unknown[][]> {
+    return this.#bounded(runArrays(this.#client(), query, values));
+  }
+
+  async notify(channel: string, payload: string): Promise<void> {
+    await this.run(sql.notify, [channel, payload]);
+  }
+
+  listen(channel: string, listener: (notification: Notification) => void): () => void {
+    const known = this.#listeners.get(channel);
+    const listeners = known ?? new Set();
+    listeners.add(listener);
+    this.#listeners.set(channel, listeners);
+    if (!known) this.#announce('listen', channel);
+    return () => {
+      if (!listeners.delete(listener) || listeners.size > 0) return;
+      this.#listeners.delete(channel);
+      this.#announce('unlisten', channel);
+    };
+  }
+
+  onConnect(prepare: (client: Queryable) => Promise<void>): () => void {
+    this.#prepare.add(prepare);
+    const session = this.#session;
+    if (session) prepare(session.client).catch((error: unknown) => this.giveUp(error));
+    return () => void this.#prepare.delete(prepare);
+  }
+
+  onLost(listener: (error: unknown) => void): () => void {
+    this.#lost.add(listener);
+    return () => void this.#lost.delete(listener);
+  }
+
+  /** Ends the present connection as if the server had. */
+  giveUp(error: unknown): void {
+    const session = this.#session;
+    if (!session) return;
+    this.#end(session, error);
+    void session.close();
+  }
+
+  async close(): Promise<void> {
+    const session = this.#session;
+    this.#session = null;
+    await session?.close();
+  }
+
+  #client(): Queryable {
+    if (!this.#session) throw this.#unreachable();
+    return this.#session.client;
+  }
+
+  #unreachable(): FactlineError {
+    return new FactlineError('DATABASE_UNREACHABLE', {
+      host: hostOf(this.#database.url),
+      reason: 'the direct session was lost',
+    });
+  }
+
+  #announce(verb: 'listen' | 'unlisten', channel: string): void {
+    const session = this.#session;
+    if (session) run(session.client, onChannel(verb, channel)).catch((error: unknown) => this.giveUp(error));
+  }
+
+  #end(session: Session, error: unknown): void {
+    if (this.#session !== session) return;
+    this.#session = null;
+    for (const listener of this.#lost) listener(error);
+  }
+
+  /** The connection is given up with the deadline: its late answer would belong to another state. */
+  #bounded<T>(answer: Promise<T>): Promise<T> {
+    return withDeadline(answer, {
+      ms: statementMsMax,
+      clock: this.#clock,
+      stage: 'a statement of the tail',
+    }).catch((error: unknown) => {
+      if (FactlineError.is(error, 'WAIT_TIMED_OUT') || isConnectionLost(error)) this.giveUp(error);
+      throw error;
+    });
+  }
+}
