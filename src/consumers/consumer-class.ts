@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { ConsumerDefinition } from './definition.ts';
-import type { ConsumerRunner, RegisteredConsumer, RunnerServices } from './runner.ts';
+import type { AppIdentity, ConsumerRunner, RegisteredConsumer, RunnerServices } from './runner.ts';
 
 /** What a class of consumers brings to the shared engine. */
 export interface ConsumerClass {
@@ -9,7 +9,13 @@ export interface ConsumerClass {
    * Called in the registering transaction for a row that was just made (a projection makes its table and, for the
    * first build, its view there). When it throws, nothing is registered.
    */
-  prepare?(definition: ConsumerDefinition, consumer: RegisteredConsumer, client: pg.PoolClient): Promise<void>;
+  prepare?(definition: ConsumerDefinition, consumer: RegisteredConsumer, place: Preparation): Promise<void>;
+}
+
+export interface Preparation {
+  /** In the registering transaction. */
+  readonly client: pg.PoolClient;
+  readonly app: AppIdentity;
 }
 
 export type ConsumerClasses = Readonly<Record<ConsumerDefinition['class'], ConsumerClass>>;

@@ -8,6 +8,7 @@ export {
   orderingKeyHash,
 } from './definition.ts';
 export {
+  type AppIdentity,
   type ConsumerRunner,
   type ConsumerState,
   type LaneLease,

@@ -140,13 +140,23 @@ export interface ConsumerRunner {
 /** Called at every step that the crash explorer can stop at; the process may end inside. */
 export type TestStep = (step: string) => void | Promise<void>;
 
+/** The app that a process runs. */
+export interface AppIdentity {
+  readonly name: string;
+  /** The CloudEvents `source` of what its handlers publish. */
+  readonly source: string;
+  readonly codeVersion: string;
+  /** Where the views of projections are. */
+  readonly projectionSchema: string;
+}
+
 export interface RunnerServices {
   readonly database: Database;
   readonly tail: Tail;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly randomness: Randomness;
-  readonly app: { readonly name: string; readonly source: string; readonly codeVersion: string };
+  readonly app: AppIdentity;
   readonly process: { readonly id: number; readonly incarnation: string };
   readonly consumer: RegisteredConsumer;
   /** A write was refused with FL001: the engine drops the lane (it calls `drop` as well) and looks again. */

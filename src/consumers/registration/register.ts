@@ -3,7 +3,7 @@ import { FactlineError, type Telemetry } from '../../foundation/index.ts';
 import { type Database, engineTransaction, loadQueries, type Queryable, run } from '../../postgres/index.ts';
 import type { ConsumerClasses } from '../consumer-class.ts';
 import { type ConsumerDefinition, keyVersion } from '../definition.ts';
-import type { ConsumerState, RegisteredConsumer } from '../runner.ts';
+import type { AppIdentity, ConsumerState, RegisteredConsumer } from '../runner.ts';
 import {
   coveredGenerations,
   declaredGeneration,
@@ -36,9 +36,15 @@ export interface Registration {
   readonly covers: readonly number[];
 }
 
-export interface RegistrationRequest {
+/** The consumers of one app's code. */
+export interface DeclaredConsumers {
+  readonly definitions: readonly ConsumerDefinition[];
+  readonly app: { readonly name: string };
+}
+
+export interface RegistrationRequest extends DeclaredConsumers {
   readonly database: Database;
-  readonly appName: string;
+  readonly app: AppIdentity;
   readonly definitions: readonly ConsumerDefinition[];
   readonly classes: ConsumerClasses;
   readonly telemetry: Telemetry;
@@ -77,12 +83,12 @@ const refuseDuplicates = (definitions: readonly ConsumerDefinition[]): void => {
 /** All definitions as they are stored; null when something has to be written first. */
 export const findRegistrations = async (
   on: Queryable,
-  request: { readonly definitions: readonly ConsumerDefinition[]; readonly appName: string },
+  request: DeclaredConsumers,
 ): Promise<readonly Registration[] | null> => {
   const stored = await readStored(on, request.definitions);
   const registrations: Registration[] = [];
   for (const definition of request.definitions) {
-    const plan = planRegistration(definition, stored, request.appName);
+    const plan = planRegistration(definition, stored, request.app.name);
     if (plan.kind !== 'known' || plan.updates.length > 0) return null;
     registrations.push(...plan.consumers.map((row) => toRegistration(definition, row)));
   }
@@ -119,7 +125,7 @@ const writeRegistrations = async (
   const announcements: Announcement[] = [];
   const stored = await readStored(client, request.definitions);
   for (const definition of request.definitions) {
-    const plan = planRegistration(definition, stored, request.appName);
+    const plan = planRegistration(definition, stored, request.app.name);
     await writeUpdates(client, definition, plan);
     if (plan.kind === 'insert') {
       const build = { name: plan.name, build: plan.build, state: plan.state };
@@ -203,7 +209,7 @@ export const insertGeneration = async (
 
 export interface NewConsumer {
   readonly definition: ConsumerDefinition;
-  readonly appName: string;
+  readonly app: AppIdentity;
   readonly classes: ConsumerClasses;
   readonly name: string;
   readonly build: number;
@@ -220,7 +226,7 @@ export const insertConsumer = async (client: pg.PoolClient, made: NewConsumer): 
   const { handledWithinMs, errorBudget } = storedObjective(definition);
   const start = definition.startAt === 'beginning' ? 0 : definition.startAt === 'now' ? null : definition.startAt;
   const [row] = await run(client, sql.insert_consumer, [
-    made.appName,
+    made.app.name,
     definition.class,
     made.name,
     definition.version,
@@ -248,7 +254,7 @@ export const insertConsumer = async (client: pg.PoolClient, made: NewConsumer): 
     types: definition.types,
     startPosition: row?.['start_position'] as number,
   };
-  await made.classes[definition.class].prepare?.(definition, consumer, client);
+  await made.classes[definition.class].prepare?.(definition, consumer, { client, app: made.app });
   await run(client, sql.wake_owners, [String(consumer.id)]);
   return consumer;
 };
@@ -274,10 +280,10 @@ export interface UnknownConsumer {
 /** Stored consumers of this app that neither these definitions nor any process explain: removed or renamed without a word. */
 export const findUnknownConsumers = async (
   on: Queryable,
-  request: { readonly definitions: readonly ConsumerDefinition[]; readonly appName: string },
+  request: DeclaredConsumers,
 ): Promise<readonly UnknownConsumer[]> => {
   const ids = (await readStored(on, request.definitions)).map((row) => row.id);
-  const rows = await run(on, sql.unknown_consumers, [request.appName, ids]);
+  const rows = await run(on, sql.unknown_consumers, [request.app.name, ids]);
   return rows.map((row) => ({
     id: row['id'] as number,
     name: row['name'] as string,
