@@ -28,9 +28,14 @@ export interface LostCommit {
 export const resolveLostCommit = async (lost: LostCommit): Promise<'committed'> => {
   const start = lost.clock.monotonic();
   let reason = 'the server did not answer in time';
-  for (let waitMs = askEveryMsMin; lost.clock.monotonic() - start < askForMs; waitMs = Math.min(waitMs * 2, askEveryMsMax)) {
+  for (
+    let waitMs = askEveryMsMin;
+    lost.clock.monotonic() - start < askForMs;
+    waitMs = Math.min(waitMs * 2, askEveryMsMax)
+  ) {
     try {
-      const outcome = lost.transactionId === null ? await outcomeByWork(lost) : await outcomeById(lost, lost.transactionId);
+      const outcome =
+        lost.transactionId === null ? await outcomeByWork(lost) : await outcomeById(lost, lost.transactionId);
       if (outcome === 'committed') return outcome;
       if (outcome === 'aborted') throw new FactlineError('COMMIT_ABORTED', {}, { cause: lost.cause });
       if (outcome === 'unknown') break;

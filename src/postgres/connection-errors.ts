@@ -7,17 +7,31 @@ export const sqlState = (error: unknown): string | undefined => {
 };
 
 const networkCodes = new Set([
-  'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
 ]);
 
 /** Whether the error says that the connection is gone or could not be made. */
 export const isConnectionLost = (error: unknown): boolean => {
   const state = sqlState(error);
-  if (state !== undefined && (state.startsWith('08') || /^57P0[1-5]$/.test(state) || state === '25P03' || state === '25P04')) return true;
+  if (
+    state !== undefined &&
+    (state.startsWith('08') || /^57P0[1-5]$/.test(state) || state === '25P03' || state === '25P04')
+  )
+    return true;
   const code = (error as { code?: unknown } | null | undefined)?.code;
   if (typeof code === 'string' && networkCodes.has(code)) return true;
   const message = error instanceof Error ? error.message : '';
-  return /^Connection terminated|^Client has encountered a connection error|timeout exceeded when trying to connect|^timeout expired/.test(message);
+  return /^Connection terminated|^Client has encountered a connection error|timeout exceeded when trying to connect|^timeout expired/.test(
+    message,
+  );
 };
 
 const transientStates = /^(08|53|57P0|40001|40P01|55P03|25P03|25P04|58)/;

@@ -77,7 +77,9 @@ export const createDatabase = (options: DatabaseOptions): Database => {
     operations,
     openSession: (purpose) => openSession(url, `${applicationName} ${purpose}`),
     stop: async () => {
-      await Promise.all([transactions, readers, operations].filter((each) => !each.ended).map((each) => each.end()));
+      await Promise.all(
+        [transactions, readers, operations].filter((each) => !each.ended).map((each) => each.end()),
+      );
     },
   };
 };
@@ -98,7 +100,9 @@ const explainCheckouts = (pool: pg.Pool, url: string): void => {
   const explained = (...args: unknown[]): unknown => {
     const callback = args[0] as ((error: unknown, ...rest: unknown[]) => void) | undefined;
     if (callback !== undefined) {
-      return connect((error: unknown, ...rest: unknown[]) => callback(error && explainConnectionError(error, url), ...rest));
+      return connect((error: unknown, ...rest: unknown[]) =>
+        callback(error && explainConnectionError(error, url), ...rest),
+      );
     }
     return (connect() as Promise<unknown>).catch((error: unknown) => {
       throw explainConnectionError(error, url);

@@ -50,7 +50,8 @@ export class FinishQuery {
   submit(connection: Wire): Error | null {
     connection.stream.cork?.();
     try {
-      if (connection.parsedStatements[this.name] === undefined) connection.parse({ name: this.name, text: this.text });
+      if (connection.parsedStatements[this.name] === undefined)
+        connection.parse({ name: this.name, text: this.text });
       const values = this.#last.values.map((value) => (value === null ? null : String(value)));
       connection.bind({ portal: '', statement: this.name, values });
       connection.execute({ portal: '' });

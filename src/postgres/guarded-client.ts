@@ -4,7 +4,17 @@ import { FactlineError } from '../foundation/index.ts';
 /** A pooled pg client inside a transaction of Factline: everything but ending, nesting or giving back the transaction. */
 export type GuardedClient = pg.PoolClient;
 
-const refusedWords = new Set(['BEGIN', 'START', 'COMMIT', 'END', 'ROLLBACK', 'ABORT', 'SAVEPOINT', 'RELEASE', 'PREPARE']);
+const refusedWords = new Set([
+  'BEGIN',
+  'START',
+  'COMMIT',
+  'END',
+  'ROLLBACK',
+  'ABORT',
+  'SAVEPOINT',
+  'RELEASE',
+  'PREPARE',
+]);
 const refusedMembers = new Set(['release', 'end', 'connect', 'beginTransaction']);
 
 /** What stands before the first word: white space, semicolons, line comments, (nested) block comments. */
@@ -42,7 +52,10 @@ export const refusedStatement = (text: string): string | null => {
   const words = statement.match(/^([a-z]+)(?:\s+([a-z]+))?/i);
   const first = words?.[1]?.toUpperCase() ?? '';
   if (!refusedWords.has(first)) return null;
-  const second = skipToStatement(statement.slice(first.length)).match(/^[a-z]+/i)?.[0]?.toUpperCase() ?? '';
+  const second =
+    skipToStatement(statement.slice(first.length))
+      .match(/^[a-z]+/i)?.[0]
+      ?.toUpperCase() ?? '';
   if (first === 'PREPARE') return second === 'TRANSACTION' ? 'PREPARE TRANSACTION' : null;
   return first;
 };
@@ -91,7 +104,11 @@ export const guardClient = (client: pg.PoolClient): Guard => {
     if (typeof request !== 'string' || values === undefined || typeof values === 'function') {
       return (client.query as (...args: unknown[]) => unknown).call(client, extended(request), ...rest);
     }
-    return (client.query as (...args: unknown[]) => unknown).call(client, { text: request, values, queryMode: 'extended' }, ...others);
+    return (client.query as (...args: unknown[]) => unknown).call(
+      client,
+      { text: request, values, queryMode: 'extended' },
+      ...others,
+    );
   };
   const guarded = new Proxy(client, {
     get: (target, name) => {

@@ -43,9 +43,13 @@ export const checkServer = async (on: Queryable, host: string): Promise<{ versio
   const [row] = await run(on, sql.server);
   const major = Math.floor(Number(row?.['version']) / 10_000);
   if (major < majorMin) {
-    throw new FactlineError('DATABASE_VERSION_UNSUPPORTED', { version: row?.['text'], supported: `${majorMin} to ${majorMax}` });
+    throw new FactlineError('DATABASE_VERSION_UNSUPPORTED', {
+      version: row?.['text'],
+      supported: `${majorMin} to ${majorMax}`,
+    });
   }
-  if (row?.['standby'] === true) throw new FactlineError('DATABASE_READ_ONLY', { host, reason: 'the server is a standby' });
+  if (row?.['standby'] === true)
+    throw new FactlineError('DATABASE_READ_ONLY', { host, reason: 'the server is a standby' });
   if (row?.['read_only'] === true) {
     throw new FactlineError('DATABASE_READ_ONLY', { host, reason: 'default_transaction_read_only is on' });
   }
@@ -67,7 +71,10 @@ export const pendingMigrations = async (on: Queryable): Promise<string[]> => {
  * @throws FactlineError MIGRATION_FAILED, MIGRATION_NEWER_THAN_CODE
  * @example await migrate(database)
  */
-export const migrate = async (database: Database, options: MigrateOptions = {}): Promise<{ applied: string[] }> => {
+export const migrate = async (
+  database: Database,
+  options: MigrateOptions = {},
+): Promise<{ applied: string[] }> => {
   if ((await pendingMigrations(database.operations)).length === 0) return { applied: [] };
   const { value } = await engineTransaction(database.operations, async (client) => {
     await run(client, sql.lock);
@@ -106,6 +113,7 @@ const appliedMigrations = async (on: Queryable): Promise<Map<string, boolean>> =
 const refuseNewer = (applied: ReadonlyMap<string, boolean>): void => {
   const known = new Set(migrations().map(({ name }) => name));
   for (const [name, breaking] of applied) {
-    if (breaking && !known.has(name)) throw new FactlineError('MIGRATION_NEWER_THAN_CODE', { migration: name });
+    if (breaking && !known.has(name))
+      throw new FactlineError('MIGRATION_NEWER_THAN_CODE', { migration: name });
   }
 };

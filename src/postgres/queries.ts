@@ -36,12 +36,16 @@ export const loadQueries = <Name extends string>(url: URL): Readonly<Record<Name
   const queries: Record<string, NamedQuery> = {};
   for (let index = 1; index < parts.length; index += 2) {
     const name = parts[index] ?? '';
-    queries[name] = { name: `factline.${file}.${name}`, text: (parts[index + 1] ?? '').trim().replace(/;$/, '') };
+    queries[name] = {
+      name: `factline.${file}.${name}`,
+      text: (parts[index + 1] ?? '').trim().replace(/;$/, ''),
+    };
   }
   return new Proxy(queries, {
     get: (all, name) => {
       const query = all[String(name)];
-      if (query === undefined) throw new FactlineError('QUERY_MISSING', { file: `${file}.sql`, name: String(name) });
+      if (query === undefined)
+        throw new FactlineError('QUERY_MISSING', { file: `${file}.sql`, name: String(name) });
       return query;
     },
   }) as Readonly<Record<Name, NamedQuery>>;
@@ -55,7 +59,13 @@ const isoTime = (text: string): string => {
 
 const arrayOf =
   (parse: (text: string) => unknown) =>
-  (text: string): unknown[] => (text === '{}' ? [] : text.slice(1, -1).split(',').map((item) => (item === 'NULL' ? null : parse(item))));
+  (text: string): unknown[] =>
+    text === '{}'
+      ? []
+      : text
+          .slice(1, -1)
+          .split(',')
+          .map((item) => (item === 'NULL' ? null : parse(item)));
 
 /** Parsers by type oid, for the engine's own statements only: pg's process-wide parsers are never touched. */
 const parsers: Readonly<Record<number, (text: string) => unknown>> = {
@@ -102,8 +112,17 @@ export const engineTypes: { getTypeParser(oid: number): (text: string) => unknow
  * Runs one named statement with the engine's type parsers: `int8` → number (checked to be safe), `timestamptz` → ISO 8601,
  * JSON parsed, arrays of those.
  */
-export const run = async (on: Queryable, query: NamedQuery, values: readonly unknown[] = []): Promise<Row[]> => {
-  const request: QueryRequest = { name: query.name, text: query.text, values: [...values], types: engineTypes };
+export const run = async (
+  on: Queryable,
+  query: NamedQuery,
+  values: readonly unknown[] = [],
+): Promise<Row[]> => {
+  const request: QueryRequest = {
+    name: query.name,
+    text: query.text,
+    values: [...values],
+    types: engineTypes,
+  };
   return (await on.query(request)).rows as Row[];
 };
 

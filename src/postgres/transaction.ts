@@ -81,13 +81,18 @@ interface FinishOptions<T> {
   readonly options: TransactionOptions<T>;
 }
 
-const finish = async <T>(pool: pg.Pool, client: pg.PoolClient, { last, options }: FinishOptions<T>): Promise<LastRow | null> => {
+const finish = async <T>(
+  pool: pg.Pool,
+  client: pg.PoolClient,
+  { last, options }: FinishOptions<T>,
+): Promise<LastRow | null> => {
   const query = new FinishQuery(last ?? { query: sql.nothing_last, values: [] });
   try {
     client.query(query as unknown as pg.Submittable);
     await query.finished;
   } catch (error) {
-    if (sqlState(error) === inFailedTransaction) throw new FactlineError('TRANSACTION_ROLLED_BACK', { answer: 'ROLLBACK' }, { cause: error });
+    if (sqlState(error) === inFailedTransaction)
+      throw new FactlineError('TRANSACTION_ROLLED_BACK', { answer: 'ROLLBACK' }, { cause: error });
     if (sqlState(error) !== undefined && !isConnectionLost(error)) throw error;
     await resolveLostCommit({
       pool,
@@ -99,7 +104,8 @@ const finish = async <T>(pool: pg.Pool, client: pg.PoolClient, { last, options }
     });
     return query.row;
   }
-  if (query.answer !== 'COMMIT') throw new FactlineError('TRANSACTION_ROLLED_BACK', { answer: query.answer ?? 'nothing' });
+  if (query.answer !== 'COMMIT')
+    throw new FactlineError('TRANSACTION_ROLLED_BACK', { answer: query.answer ?? 'nothing' });
   return query.row;
 };
 
@@ -114,7 +120,11 @@ const watchConnection = (client: pg.PoolClient): { error: unknown; stop(): void 
 };
 
 /** Undefined when the connection can be used again; otherwise why it is to be thrown away. */
-const rollBack = async (client: pg.PoolClient, error: unknown, lost: { error: unknown }): Promise<unknown> => {
+const rollBack = async (
+  client: pg.PoolClient,
+  error: unknown,
+  lost: { error: unknown },
+): Promise<unknown> => {
   if (lost.error !== undefined) return lost.error;
   if (isConnectionLost(error)) return error;
   try {
@@ -125,7 +135,9 @@ const rollBack = async (client: pg.PoolClient, error: unknown, lost: { error: un
   }
 };
 
-const ourStates: Readonly<Record<string, 'LEASE_LOST' | 'ALREADY_HANDLED' | 'LOG_COMPACTED' | 'LOG_EPOCH_MISMATCH'>> = {
+const ourStates: Readonly<
+  Record<string, 'LEASE_LOST' | 'ALREADY_HANDLED' | 'LOG_COMPACTED' | 'LOG_EPOCH_MISMATCH'>
+> = {
   FL001: 'LEASE_LOST',
   FL002: 'ALREADY_HANDLED',
   FL004: 'LOG_COMPACTED',

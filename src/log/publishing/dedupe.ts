@@ -1,15 +1,17 @@
-import { hash } from 'node:crypto';
-import type { Draft } from '../../contracts/index.ts';
-import { canonicalJson, FactlineError } from '../../foundation/index.ts';
+import { type Draft, payloadDigest } from '../../contracts/index.ts';
+import { FactlineError } from '../../foundation/index.ts';
 import { loadQueries } from '../../postgres/index.ts';
-import { type StoredDraft, type StoringOptions, storeDrafts } from './stored-drafts.ts';
+import { publishParameter, type StoredDraft, type StoringOptions, storeDrafts } from './stored-drafts.ts';
 
 export const publishingQueries = loadQueries<
   'publish' | 'reserve_ids' | 'read_ids' | 'publish_with_ids' | 'find_event' | 'purge_ids'
 >(new URL('./publishing.sql', import.meta.url));
 
 /** Runs one statement with one text parameter, in the transaction that publishes. */
-export type RunStatement = (query: { name: string; text: string }, parameter: string) => Promise<ReadonlyArray<Readonly<Record<string, unknown>>>>;
+export type RunStatement = (
+  query: { name: string; text: string },
+  parameter: string,
+) => Promise<ReadonlyArray<Readonly<Record<string, unknown>>>>;
 
 interface Keyed {
   readonly stored: StoredDraft;
@@ -28,10 +30,10 @@ const idSource = (draft: Draft): string => `dedupe:${draft.type}`;
  */
 export const publishDeduplicated = async (
   drafts: readonly Draft[],
-  options: StoringOptions & { readonly first?: number },
+  options: StoringOptions,
   runStatement: RunStatement,
 ): Promise<number[]> => {
-  const stored = storeDrafts(drafts, options, options.first ?? 0);
+  const stored = storeDrafts(drafts, options);
   const keyed = new Map<string, Keyed>();
   const fresh: StoredDraft[] = [];
   drafts.forEach((draft, index) => {
@@ -41,13 +43,18 @@ export const publishDeduplicated = async (
       fresh.push(event);
       return;
     }
-    const entry = { stored: event, source: idSource(draft), key: draft.dedupeKey, digest: digestOf(draft.data) };
+    const entry = {
+      stored: event,
+      source: idSource(draft),
+      key: draft.dedupeKey,
+      digest: payloadDigest(draft),
+    };
     const name = JSON.stringify([entry.source, entry.key]);
     const twin = keyed.get(name);
     if (twin === undefined) {
       keyed.set(name, entry);
       fresh.push(event);
-    } else assertSamePayload(entry, twin.digest);
+    } else assertSamePayload(entry, twin.digest, 'in this publish');
   });
   const repeats = await reserve([...keyed.values()], runStatement);
   const isRepeat = new Set(repeats.map(({ entry }) => entry.stored));
@@ -57,11 +64,9 @@ export const publishDeduplicated = async (
   return positions.sort((a, b) => a - b);
 };
 
-const digestOf = (data: unknown): string => hash('sha256', canonicalJson(data), 'hex');
-
-const assertSamePayload = (entry: Keyed, digest: string): void => {
+const assertSamePayload = (entry: Keyed, digest: string, position: number | string): void => {
   if (entry.digest === digest) return;
-  throw new FactlineError('DEDUPE_KEY_CONFLICT', { type: entry.stored.type, dedupeKey: entry.key });
+  throw new FactlineError('DEDUPE_KEY_CONFLICT', { type: entry.stored.type, dedupeKey: entry.key, position });
 };
 
 const reserve = async (
@@ -77,8 +82,9 @@ const reserve = async (
   const rows = await runStatement(publishingQueries.read_ids, wanted);
   return repeated.map((entry) => {
     const row = rows.find((each) => each['source'] === entry.source && each['key'] === entry.key);
-    assertSamePayload(entry, String(row?.['payload_digest']));
-    return { entry, position: Number(row?.['position']) };
+    const position = Number(row?.['position']);
+    assertSamePayload(entry, String(row?.['payload_digest']), position);
+    return { entry, position };
   });
 };
 
@@ -90,9 +96,11 @@ const insert = async (
   const byEvent = new Map([...keyed.values()].map((entry) => [entry.stored, entry]));
   const parameter = rows.map((event) => {
     const entry = byEvent.get(event);
-    return entry === undefined ? event : { ...event, id_source: entry.source, id_key: entry.key };
+    if (entry === undefined) return event;
+    const ids = `"id_source":${JSON.stringify(entry.source)},"id_key":${JSON.stringify(entry.key)}`;
+    return { ...event, text: `${event.text.slice(0, -1)},${ids}}` };
   });
-  const [row] = await runStatement(publishingQueries.publish_with_ids, JSON.stringify(parameter));
+  const [row] = await runStatement(publishingQueries.publish_with_ids, publishParameter(parameter));
   return parsePositions(row?.['positions']);
 };
 

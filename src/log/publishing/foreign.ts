@@ -1,7 +1,7 @@
 import type { Draft } from '../../contracts/index.ts';
 import type { ForeignTransaction } from '../../postgres/index.ts';
 import { parsePositions, publishDeduplicated, publishingQueries } from './dedupe.ts';
-import { type StoringOptions, storeDrafts } from './stored-drafts.ts';
+import { publishParameter, type StoringOptions, storeDrafts } from './stored-drafts.ts';
 
 /**
  * Publishes in the user's own transaction of another library: the INSERT happens at the call, so publish last, after the
@@ -15,6 +15,9 @@ export const publishInForeignTransaction = async (
   if (drafts.some((draft) => draft.dedupeKey !== undefined)) {
     return publishDeduplicated(drafts, options, (query, parameter) => tx.query(query.text, parameter));
   }
-  const [row] = await tx.query(publishingQueries.publish.text, JSON.stringify(storeDrafts(drafts, options)));
+  const [row] = await tx.query(
+    publishingQueries.publish.text,
+    publishParameter(storeDrafts(drafts, options)),
+  );
   return parsePositions(row?.['positions']);
 };

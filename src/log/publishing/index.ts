@@ -2,6 +2,11 @@
 export { type Cause, currentCause } from './cause.ts';
 export { parsePositions, publishingQueries } from './dedupe.ts';
 export { publishInForeignTransaction } from './foreign.ts';
-export { type PublishingOptions, type PublishingResult, publishingTransaction, type Tx } from './publishing-transaction.ts';
-export { type StoredDraft, type StoringOptions, storeDrafts } from './stored-drafts.ts';
+export {
+  type PublishingOptions,
+  type PublishingResult,
+  publishingTransaction,
+  type Tx,
+} from './publishing-transaction.ts';
+export { publishParameter, type StoredDraft, type StoringOptions, storeDrafts } from './stored-drafts.ts';
 export { decodeToken, encodeToken, type TokenFacts } from './token.ts';

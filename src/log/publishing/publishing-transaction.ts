@@ -11,7 +11,7 @@ import {
   transaction,
 } from '../../postgres/index.ts';
 import { parsePositions, publishDeduplicated, publishingQueries } from './dedupe.ts';
-import { type StoringOptions, storeDrafts } from './stored-drafts.ts';
+import { publishParameter, type StoringOptions, storeDrafts } from './stored-drafts.ts';
 
 /** A transaction that publishes. Events are buffered and written as its last statement. */
 export interface Tx {
@@ -39,6 +39,8 @@ export interface PublishingResult<T> {
   readonly value: T;
   /** Ascending; empty when nothing was published. */
   readonly positions: readonly number[];
+  /** What was published, repeats included. */
+  readonly drafts: readonly Draft[];
   readonly last: LastRow | null;
 }
 
@@ -67,11 +69,13 @@ export const publishingTransaction = async <T>(
         scope.close();
       }
       if (buffer.some((draft) => draft.dedupeKey !== undefined)) {
-        early = await publishDeduplicated(buffer, options, async (query, parameter) => run(client, query, [parameter]));
+        early = await publishDeduplicated(buffer, options, async (query, parameter) =>
+          run(client, query, [parameter]),
+        );
       } else if (buffer.length > 0) {
         const stored = storeDrafts(buffer, options);
         firstId = stored[0]?.id;
-        events = JSON.stringify(stored);
+        events = publishParameter(stored);
       }
       return value;
     },
@@ -83,13 +87,16 @@ export const publishingTransaction = async <T>(
         return events === '[]' ? null : { query: publishingQueries.publish, values: [events] };
       },
       findWork: async (on) => {
-        if (firstId === undefined) throw new FactlineError('COMMIT_OUTCOME_UNKNOWN', { reason: 'nothing was published that could be looked for' });
+        if (firstId === undefined)
+          throw new FactlineError('COMMIT_OUTCOME_UNKNOWN', {
+            reason: 'nothing was published that could be looked for',
+          });
         return (await run(on, publishingQueries.find_event, [knownPosition, firstId]))[0]?.['found'] === true;
       },
     },
   );
   const late = parsePositions(result.last?.[1]);
-  return { value: result.value, positions: [...early, ...late], last: result.last };
+  return { value: result.value, positions: [...early, ...late], drafts: buffer, last: result.last };
 };
 
 interface Scope {
@@ -116,7 +123,10 @@ const openScope = (client: GuardedClient, buffer: Draft[], depth = 0): Scope => 
     },
     savepoint: async (work) => {
       assertOpen('tx.savepoint');
-      if (nested) throw new FactlineError('TRANSACTION_CLOSED', { operation: 'a second tx.savepoint beside an open one' });
+      if (nested)
+        throw new FactlineError('TRANSACTION_CLOSED', {
+          operation: 'a second tx.savepoint beside an open one',
+        });
       nested = true;
       try {
         return await runSavepoint({ client, buffer, depth }, work);

@@ -1,4 +1,4 @@
-import type { Draft } from '../../contracts/index.ts';
+import { type Draft, type DraftEnvelope, storedDraftText } from '../../contracts/index.ts';
 import { currentTrace } from '../../foundation/index.ts';
 import { type Cause, currentCause } from './cause.ts';
 
@@ -10,43 +10,33 @@ export interface StoringOptions {
   readonly nextId: (ordinal: number) => string;
 }
 
-/** One element of the publish statement's parameter. */
+/** A draft with its id and cause, as one element of the publish statement's parameter. */
 export interface StoredDraft {
   readonly id: string;
   readonly type: string;
-  readonly source: string;
-  readonly key: string;
-  readonly key_hash: number;
-  readonly data: unknown;
-  readonly meta: Readonly<Record<string, unknown>>;
-  readonly time?: string;
-  readonly class: 'standard' | 'forever';
+  /** A JSON object. */
+  readonly text: string;
 }
 
-/** Gives drafts their ids and their cause; `first` is the ordinal of the first one. */
-export const storeDrafts = (drafts: readonly Draft[], options: StoringOptions, first = 0): StoredDraft[] => {
+export const storeDrafts = (drafts: readonly Draft[], options: StoringOptions): StoredDraft[] => {
   const cause = options.cause ?? currentCause.getStore();
   const trace = currentTrace({
     ...(cause?.traceparent ? { traceparent: cause.traceparent } : {}),
     ...(cause?.tracestate ? { tracestate: cause.tracestate } : {}),
   });
-  return drafts.map((draft, index) => {
-    const id = options.nextId(first + index);
-    return {
+  return drafts.map((draft, ordinal) => {
+    const id = options.nextId(ordinal);
+    const envelope: DraftEnvelope = {
       id,
-      type: draft.type,
       source: options.source,
-      key: draft.key,
-      key_hash: draft.keyHash,
-      data: draft.data,
-      meta: {
-        correlationId: cause?.correlationId ?? id,
-        ...(cause === undefined ? {} : { causationId: cause.causationId }),
-        ...trace,
-        ...(draft.dedupeKey === undefined ? {} : { dedupeKey: draft.dedupeKey }),
-      },
-      ...(draft.time === undefined ? {} : { time: draft.time }),
-      class: draft.contract.retention === 'forever' ? 'forever' : 'standard',
+      correlationId: cause?.correlationId ?? id,
+      ...(cause === undefined ? {} : { causationId: cause.causationId }),
+      ...trace,
     };
+    return { id, type: draft.type, text: storedDraftText(draft, envelope) };
   });
 };
+
+/** The parameter of the publish statements. */
+export const publishParameter = (stored: readonly StoredDraft[]): string =>
+  `[${stored.map(({ text }) => text).join(',')}]`;

@@ -37,11 +37,18 @@ export const decodeToken = (token: string): TokenFacts => {
   const match = typeof token === 'string' ? pattern.exec(token) : null;
   if (match === null) throw invalid(token);
   const hex = match[1] ?? '';
-  const epoch = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  const epoch = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join(
+    '-',
+  );
   const positions: number[] = [];
   for (const range of (match[2] ?? '').split('.').filter((text) => text !== '')) {
     const [first = Number.NaN, last = first] = range.split('~').map((text) => Number.parseInt(text, 36));
-    if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last) || last < first || last - first > positionsMax) {
+    if (
+      !Number.isSafeInteger(first) ||
+      !Number.isSafeInteger(last) ||
+      last < first ||
+      last - first > positionsMax
+    ) {
       throw invalid(token);
     }
     for (let position = first; position <= last; position += 1) positions.push(position);
@@ -50,4 +57,6 @@ export const decodeToken = (token: string): TokenFacts => {
 };
 
 const invalid = (token: unknown): FactlineError =>
-  new FactlineError('TOKEN_INVALID', { token: typeof token === 'string' ? token.slice(0, 80) : typeof token });
+  new FactlineError('TOKEN_INVALID', {
+    token: typeof token === 'string' ? token.slice(0, 80) : typeof token,
+  });

@@ -1,0 +1,253 @@
+import { type Projection, type ReadOptions, readProjection } from '../consumers/index.ts';
+import type { Draft } from '../contracts/index.ts';
+import {
+  createTelemetry,
+  type Duration,
+  FactlineError,
+  Lifecycle,
+  type Telemetry,
+  toMilliseconds,
+  uuidv7,
+  withDeadline,
+} from '../foundation/index.ts';
+import { encodeToken, publishInForeignTransaction, publishingTransaction, type Tx } from '../log/index.ts';
+import { measure, type Verdict } from '../operations/index.ts';
+import type { ForeignTransaction } from '../postgres/index.ts';
+import { Maintenance } from './maintenance.ts';
+import { type FactlineOptions, readOptions, type Settings } from './options.ts';
+import { openParts, type Parts, type Seams, systemSeams } from './parts.ts';
+import { drainOnSignal } from './signals.ts';
+
+/** What `publish` and `transaction` give back: hand it to `read` to see what was just written, also through a header. */
+export interface Published {
+  /** Opaque; safe in headers and URLs. */
+  readonly token: string;
+}
+
+export interface CaughtUp {
+  /** Events handled during the call. */
+  readonly handled: number;
+  /** Events that were there and are not handled yet (retrying or waiting ones included, quarantined ones not). */
+  readonly remaining: number;
+}
+
+/**
+ * An app: publishes events and runs its consumers. Lazy: nothing connects before the first use.
+ * `start` resolves when the consumers work, `stop` when nothing is left running; both may be called twice.
+ */
+export interface Factline extends AsyncDisposable {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /**
+   * Runs `work` in one transaction; what it publishes is in the log if and only if the transaction commits. `work` runs once:
+   * deadlocks and serialisation failures are thrown.
+   * @example
+   * const { token } = await app.transaction(async (tx) => {
+   *   await tx.query('insert into orders …', [id])
+   *   tx.publish(OrderPlaced({ orderId: id }))
+   * })
+   */
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<Published & { readonly value: T }>;
+  /**
+   * Publishes in a transaction of its own, or at the call inside the user's (`{ tx: fromDrizzle(tx) }`: publish last; the token
+   * means something after that transaction's commit).
+   */
+  publish(
+    drafts: Draft | readonly Draft[],
+    options?: { readonly tx?: ForeignTransaction },
+  ): Promise<Published>;
+  /**
+   * One row of a projection, or null. With a token it waits (5 s, or `within`) until the projection has seen those events.
+   * @throws FactlineError READ_TIMEOUT, READ_PARKED, TOKEN_INVALID, LOG_EPOCH_MISMATCH
+   */
+  read<Row, Key>(projection: Projection<Row, Key>, key: Key, options?: ReadOptions): Promise<Row | null>;
+  /** Handles what is there and returns: for functions, cron jobs and tests. */
+  catchUp(options: { readonly within: Duration }): Promise<CaughtUp>;
+  /** One verdict per consumer, measured now in the log. */
+  status(): Promise<readonly Verdict[]>;
+}
+
+/** What the command line, the server and the test kit reach inside an app; not exported from the package. */
+export interface Internals {
+  readonly settings: Settings;
+  readonly telemetry: Telemetry;
+  open(): Promise<Parts>;
+}
+
+const internalsOf = new WeakMap<object, Internals>();
+
+/** @throws FactlineError CONFIG_INVALID when the value is no app of this copy of the package. */
+export const internals = (app: unknown): Internals => {
+  const found = typeof app === 'object' && app !== null ? internalsOf.get(app) : undefined;
+  if (found === undefined)
+    throw new FactlineError('CONFIG_INVALID', {
+      file: 'the app',
+      reason: 'it was not made by createFactline',
+    });
+  return found;
+};
+
+/**
+ * Makes an app; no I/O.
+ * @example
+ * await using app = createFactline({ consumers: [orders] })
+ * await app.start()
+ * @throws FactlineError OPTION_INVALID, CONSUMER_DUPLICATE, CONTRACT_DUPLICATE
+ */
+export const createFactline = (options: FactlineOptions): Factline =>
+  createFactlineWith(options, systemSeams);
+
+export const createFactlineWith = (options: FactlineOptions, seams: Seams): Factline =>
+  new App(readOptions(options), seams);
+
+class App extends Lifecycle implements Factline {
+  readonly #settings: Settings;
+  readonly #seams: Seams;
+  readonly #telemetry: Telemetry = createTelemetry();
+  #parts: Promise<Parts> | undefined;
+  #maintenance: Maintenance | undefined;
+  #forgetSignal: () => void = () => {};
+  /** The highest position this process has published or seen settled: where a lost publish is looked for from. */
+  #knownPosition = 0;
+
+  constructor(settings: Settings, seams: Seams) {
+    super(`the app ${settings.name}`);
+    this.#settings = settings;
+    this.#seams = seams;
+    internalsOf.set(this, { settings, telemetry: this.#telemetry, open: () => this.#open() });
+  }
+
+  protected async onStart(signal: AbortSignal): Promise<void> {
+    const parts = await this.#open();
+    signal.throwIfAborted();
+    await parts.tail.start();
+    signal.throwIfAborted();
+    await parts.engine.start();
+    this.#maintenance = new Maintenance({ parts, settings: this.#settings, clock: this.#seams.clock });
+    this.#maintenance.start();
+    if (this.#settings.handleSignals) this.#forgetSignal = drainOnSignal(() => this.stop());
+  }
+
+  protected async onStop(): Promise<void> {
+    this.#forgetSignal();
+    const parts = await this.#parts?.catch(() => undefined);
+    await this.#maintenance?.stop();
+    await parts?.engine.stop();
+    await parts?.tail.stop();
+  }
+
+  /** Also gives back what was opened without `start`, for publishing only. */
+  override async stop(): Promise<void> {
+    try {
+      await super.stop();
+    } finally {
+      const opened = this.#parts;
+      this.#parts = undefined;
+      const parts = await opened?.catch(() => undefined);
+      await parts?.close();
+    }
+  }
+
+  async transaction<T>(work: (tx: Tx) => Promise<T>): Promise<Published & { readonly value: T }> {
+    const parts = await this.#open();
+    const { value, positions, drafts } = await publishingTransaction(
+      {
+        ...this.#storing(),
+        database: parts.database,
+        clock: this.#seams.clock,
+        knownPosition: this.#known(parts),
+      },
+      work,
+    );
+    this.#committed(parts, positions, drafts);
+    return { value, token: encodeToken({ epoch: parts.log.epoch, positions }) };
+  }
+
+  async publish(
+    drafts: Draft | readonly Draft[],
+    options: { readonly tx?: ForeignTransaction } = {},
+  ): Promise<Published> {
+    const [first, ...rest] = Array.isArray(drafts) ? (drafts as readonly Draft[]) : [drafts as Draft];
+    if (first === undefined) {
+      const { log } = await this.#open();
+      return { token: encodeToken({ epoch: log.epoch, positions: [] }) };
+    }
+    if (options.tx === undefined) return this.transaction(async (tx) => tx.publish(first, ...rest));
+    const parts = await this.#open();
+    const all = [first, ...rest];
+    const positions = await publishInForeignTransaction(all, options.tx, this.#storing());
+    this.#committed(parts, positions, all);
+    return { token: encodeToken({ epoch: parts.log.epoch, positions }) };
+  }
+
+  async read<Row, Key>(
+    projection: Projection<Row, Key>,
+    key: Key,
+    options: ReadOptions = {},
+  ): Promise<Row | null> {
+    const parts = await this.#open();
+    return readProjection(
+      {
+        database: parts.database,
+        clock: this.#seams.clock,
+        epoch: parts.log.epoch,
+        engine: parts.engine,
+        tail: parts.tail,
+      },
+      { projection, key, options },
+    );
+  }
+
+  async catchUp({ within }: { readonly within: Duration }): Promise<CaughtUp> {
+    const ms = toMilliseconds(within, 'within');
+    const wasRunning = this.state === 'running';
+    await this.start();
+    const { engine } = await this.#open();
+    const before = engine.handled();
+    try {
+      await withDeadline(engine.idle(), { ms, clock: this.#seams.clock, stage: 'catchUp' }).catch(
+        (error: unknown) => {
+          if (!FactlineError.is(error, 'WAIT_TIMED_OUT')) throw error;
+        },
+      );
+      const verdicts = await this.status();
+      return {
+        handled: engine.handled() - before,
+        remaining: verdicts.reduce((sum, verdict) => sum + verdict.unhandled, 0),
+      };
+    } finally {
+      if (!wasRunning) await this.stop();
+    }
+  }
+
+  async status(): Promise<readonly Verdict[]> {
+    const { database, tail } = await this.#open();
+    return measure({ database, tail, app: this.#settings.name });
+  }
+
+  #open(): Promise<Parts> {
+    this.#parts ??= openParts(this.#settings, this.#seams, this.#telemetry).catch((error: unknown) => {
+      this.#parts = undefined;
+      throw error;
+    });
+    return this.#parts;
+  }
+
+  #storing(): { source: string; nextId: () => string } {
+    const { clock, randomness } = this.#seams;
+    return { source: this.#settings.source, nextId: () => uuidv7(clock.wall().getTime(), randomness) };
+  }
+
+  #known(parts: Parts): number {
+    this.#knownPosition = Math.max(this.#knownPosition, parts.tail.settled);
+    return this.#knownPosition;
+  }
+
+  /** After COMMIT: wakes this process's consumers without SQL, and tells other processes. */
+  #committed(parts: Parts, positions: readonly number[], drafts: readonly Draft[]): void {
+    if (positions.length === 0) return;
+    this.#knownPosition = Math.max(this.#knownPosition, positions.at(-1) ?? 0);
+    for (const { type } of drafts) this.#telemetry.metrics.count('factline_events_published_total', { type });
+    parts.tail.wake();
+  }
+}

@@ -1,0 +1,150 @@
+import { type ConsumerDefinition, isConsumerDefinition } from '../consumers/index.ts';
+import { type EventContract, isEventContract } from '../contracts/index.ts';
+import { type Duration, FactlineError, toMilliseconds } from '../foundation/index.ts';
+import type { PoolSizes } from '../postgres/index.ts';
+import { readAppIdentity } from './app-identity.ts';
+
+export interface FactlineOptions {
+  /** Names the app in events (`source`), in stored consumers and in pg_stat_activity. Default: package.json's name. */
+  readonly name?: string;
+  /** The team that owns the app's contracts, unless a contract names its own. */
+  readonly owner?: string;
+  /** Told apart by the breaker and in the quarantine. Default: FACTLINE_CODE_VERSION, else package.json's version. */
+  readonly codeVersion?: string;
+  /** `postgres://…`. Default: DATABASE_URL, else the embedded server (not in production). */
+  readonly database?: string;
+  /** The largest number of connections of each pool: transactions 20, readers 5, operations 4. */
+  readonly pools?: PoolSizes;
+  /** Where the views of projections are made. Default: public. */
+  readonly projectionSchema?: string;
+  /** An array, or a module: `import * as consumers from './consumers.ts'`. */
+  readonly consumers: readonly ConsumerDefinition[] | Readonly<Record<string, unknown>>;
+  /** Contracts that no consumer handles but this app publishes. */
+  readonly contracts?: readonly EventContract[] | Readonly<Record<string, unknown>>;
+  /** 'auto': the first use brings the schema up to date. 'check': a missing migration is an error. Default: auto. */
+  readonly migrations?: 'auto' | 'check';
+  /** How long a dedupeKey is remembered. Default: 30d. */
+  readonly dedupeWindow?: Duration;
+  /** Drain on SIGTERM while started. Default: true. */
+  readonly handleSignals?: boolean;
+}
+
+/** The options with every default filled in and checked. */
+export interface Settings {
+  readonly name: string;
+  readonly source: string;
+  readonly owner: string;
+  readonly codeVersion: string;
+  readonly database: string | undefined;
+  readonly pools: PoolSizes;
+  readonly projectionSchema: string;
+  readonly consumers: readonly ConsumerDefinition[];
+  readonly contracts: readonly EventContract[];
+  readonly migrations: 'auto' | 'check';
+  readonly dedupeWindowDays: number;
+  readonly handleSignals: boolean;
+}
+
+const known = new Set([
+  'name',
+  'owner',
+  'codeVersion',
+  'database',
+  'pools',
+  'projectionSchema',
+  'consumers',
+  'contracts',
+  'migrations',
+  'dedupeWindow',
+  'handleSignals',
+]);
+
+/** @throws FactlineError OPTION_INVALID, CONSUMER_DUPLICATE, CONTRACT_DUPLICATE */
+export const readOptions = (options: FactlineOptions): Settings => {
+  for (const name of Object.keys(options)) {
+    if (!known.has(name)) throw invalid(name, `one of ${[...known].join(', ')}`, 'an unknown option');
+  }
+  const identity = readAppIdentity();
+  const consumers = readConsumers(options.consumers);
+  const name = text('name', options.name, identity.name);
+  return {
+    name,
+    source: name,
+    owner: text('owner', options.owner, name),
+    codeVersion: text(
+      'codeVersion',
+      options.codeVersion,
+      process.env['FACTLINE_CODE_VERSION'] || identity.version,
+    ),
+    database: options.database ?? (process.env['DATABASE_URL'] || undefined),
+    pools: options.pools ?? {},
+    projectionSchema: text('projectionSchema', options.projectionSchema, 'public'),
+    consumers,
+    contracts: readContracts(options.contracts ?? [], consumers),
+    migrations: oneOf('migrations', options.migrations ?? 'auto', ['auto', 'check']),
+    dedupeWindowDays: Math.ceil(toMilliseconds(options.dedupeWindow ?? '30d', 'dedupeWindow') / 86_400_000),
+    handleSignals: options.handleSignals ?? true,
+  };
+};
+
+const readConsumers = (given: FactlineOptions['consumers']): readonly ConsumerDefinition[] => {
+  const consumers = collect('consumers', given, isConsumerDefinition);
+  const names = new Set<string>();
+  for (const { name, formerly } of consumers) {
+    for (const each of [name, ...formerly]) {
+      if (names.has(each)) throw new FactlineError('CONSUMER_DUPLICATE', { consumer: each });
+      names.add(each);
+    }
+  }
+  return consumers;
+};
+
+const readContracts = (
+  given: NonNullable<FactlineOptions['contracts']>,
+  consumers: readonly ConsumerDefinition[],
+): readonly EventContract[] => {
+  const all = new Set([
+    ...consumers.flatMap(({ contracts }) => contracts),
+    ...collect('contracts', given, isEventContract),
+  ]);
+  const types = new Map<string, EventContract>();
+  for (const contract of all) {
+    if (types.has(contract.type)) throw new FactlineError('CONTRACT_DUPLICATE', { type: contract.type });
+    types.set(contract.type, contract);
+  }
+  return [...all];
+};
+
+/** An array is taken at its word; a module also exports other things, which are passed over. */
+const collect = <T>(option: string, given: unknown, is: (value: unknown) => value is T): readonly T[] => {
+  if (Array.isArray(given)) {
+    const stranger = given.findIndex((value) => !is(value));
+    if (stranger >= 0)
+      throw invalid(
+        `${option}[${stranger}]`,
+        `a value of the kind that ${option} holds`,
+        describe(given[stranger]),
+      );
+    return given as T[];
+  }
+  if (typeof given !== 'object' || given === null)
+    throw invalid(option, 'an array or a module', describe(given));
+  return [...new Set(Object.values(given).filter(is))];
+};
+
+const text = (option: string, given: unknown, fallback: string): string => {
+  if (given === undefined) return fallback;
+  if (typeof given === 'string' && given !== '') return given;
+  throw invalid(option, 'a text that is not empty', describe(given));
+};
+
+const oneOf = <T extends string>(option: string, given: T, allowed: readonly T[]): T => {
+  if (allowed.includes(given)) return given;
+  throw invalid(option, `one of ${allowed.join(', ')}`, describe(given));
+};
+
+const describe = (value: unknown): string =>
+  typeof value === 'string' ? `'${value}'` : value === null ? 'null' : typeof value;
+
+const invalid = (option: string, expected: string, actual: string): FactlineError =>
+  new FactlineError('OPTION_INVALID', { option, expected, actual });

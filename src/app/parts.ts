@@ -1,0 +1,91 @@
+import { type ConsumerEngine, createConsumerEngine, type TestStep } from '../consumers/index.ts';
+import {
+  type Clock,
+  FactlineError,
+  type Randomness,
+  systemClock,
+  systemRandomness,
+  type Telemetry,
+} from '../foundation/index.ts';
+import { createTail, type LogReport, startChecks, type Tail } from '../log/index.ts';
+import {
+  checkServer,
+  createDatabase,
+  type Database,
+  hostOf,
+  migrate,
+  pendingMigrations,
+} from '../postgres/index.ts';
+import type { Settings } from './options.ts';
+import { resolveServer, type ServerAddress } from './server-address.ts';
+
+/** What tests replace; in production the system's. */
+export interface Seams {
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly testStep?: TestStep;
+  /** Told what a developer may wonder about, such as where the embedded server keeps its data. */
+  readonly onNotice?: (line: string) => void;
+}
+
+export const systemSeams: Seams = { clock: systemClock, randomness: systemRandomness };
+
+/** Everything an app holds while it is open, put together in one place. */
+export interface Parts {
+  readonly address: ServerAddress;
+  readonly database: Database;
+  readonly log: LogReport;
+  readonly tail: Tail;
+  readonly engine: ConsumerEngine;
+  close(): Promise<void>;
+}
+
+/** Connects, brings the schema up to date, checks the log, registers the consumers. Nothing is left open when it fails. */
+export const openParts = async (settings: Settings, seams: Seams, telemetry: Telemetry): Promise<Parts> => {
+  const address = await resolveServer(settings.database, seams.onNotice);
+  const database = createDatabase({
+    url: address.url,
+    applicationName: settings.name,
+    sizes: settings.pools,
+  });
+  const close = async (): Promise<void> => {
+    await database.stop();
+    await address.embedded?.stop();
+  };
+  try {
+    await checkServer(database.operations, hostOf(address.url));
+    await bringUpToDate(database, settings.migrations);
+    const log = await startChecks({ database, clock: seams.clock, telemetry });
+    const tail = createTail({ database, clock: seams.clock, telemetry, rule: log.rule });
+    const engine = createConsumerEngine({
+      database,
+      tail,
+      telemetry,
+      clock: seams.clock,
+      randomness: seams.randomness,
+      definitions: settings.consumers,
+      app: {
+        name: settings.name,
+        source: settings.source,
+        codeVersion: settings.codeVersion,
+        projectionSchema: settings.projectionSchema,
+      },
+      ...(seams.testStep === undefined ? {} : { testStep: seams.testStep }),
+    });
+    await engine.register();
+    return { address, database, log, tail, engine, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+};
+
+export const bringUpToDate = async (database: Database, mode: Settings['migrations']): Promise<void> => {
+  if (mode === 'auto') {
+    await migrate(database);
+    return;
+  }
+  const pending = await pendingMigrations(database.operations);
+  if (pending.length > 0)
+    throw new FactlineError('MIGRATION_PENDING', { count: pending.length, migrations: pending });
+};

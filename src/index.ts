@@ -1,0 +1,20 @@
+/** The package `factline`: everything an app needs. Adapters, contracts tooling and the test kit have subpaths of their own. */
+export { createFactline, type Factline, type FactlineOptions } from './app/index.ts';
+export {
+  defineHandler,
+  defineProjection,
+  defineSqlProjection,
+  type HandlerContext,
+} from './consumers/index.ts';
+export {
+  type DataOf,
+  type Draft,
+  defineEvent,
+  type EventContract,
+  type EventOf,
+  type FactEvent,
+} from './contracts/index.ts';
+export { type Duration, FactlineError, PermanentError, TransientError } from './foundation/index.ts';
+export type { Tx } from './log/index.ts';
+export type { Verdict } from './operations/index.ts';
+export { type ForeignTransaction, fromPg } from './postgres/index.ts';
