@@ -20,7 +20,7 @@ export type FailureClass = 'transient' | 'unclassified' | 'permanent' | 'poison'
 const once: RetryPolicy = { attempts: 1, baseMs: 0, factor: 1, capMs: 0, jitter: 'none' };
 
 /**
- * transient: 12 attempts over about 25 minutes, which outlives a restart or a short outage (a long one trips the breaker).
+ * transient: 12 attempts over 10 to 19 minutes, which outlives a restart or a short outage (a long one trips the breaker).
  * unclassified: 4 attempts within seconds, as most unclassified errors are bugs and the key waits meanwhile.
  */
 export const defaultRetryPolicies: Readonly<Record<FailureClass, RetryPolicy>> = {

@@ -127,6 +127,19 @@ export const consumerErrors = {
     remedy:
       'Return an object with every column that is not part of the primary key, null, or the row as it was given.',
   },
+  PROJECTION_NOT_REPEATABLE: {
+    message:
+      'evolve of the projection {projection} answered differently for the same event ({type}) and row {key}: first {first}, then {second}',
+    cause:
+      'It uses the clock, chance or something outside its arguments; a batch that is folded again would write other rows.',
+    remedy: 'Use only row, event and key; the time of the event is event.time.',
+  },
+  PROJECTION_ORDER_DEPENDENT: {
+    message:
+      'The row {key} of {projection} depends on the order of events of different keys: {first} in the given order, {second} in the order {order}',
+    cause: 'Only events of one key come in a promised order; between keys it is the order of their commits.',
+    remedy: 'Compute what does not depend on it, or decide by a value in the events (event.time, a version).',
+  },
   PROJECTION_ASYNC: {
     message: 'The projection {projection} returned a promise from {function}.',
     cause: 'A projection folds rows in memory; it has nothing to wait for.',

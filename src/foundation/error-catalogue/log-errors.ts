@@ -45,7 +45,7 @@ export const logErrors = {
     exitCode: 5,
   },
   TOKEN_INVALID: {
-    message: 'The token is not valid: {reason}',
+    message: 'The token {token} is not valid.',
     cause: 'It was cut, changed, or does not come from publish() or transaction().',
     remedy: 'Pass the token on exactly as it was returned.',
   },
