@@ -1,0 +1,18 @@
+export type { Column, ColumnType, ColumnValue } from './columns.ts';
+export {
+  defineProjection,
+  type FoldingProjection,
+  foldingProjection,
+  type KeyOf,
+  type Projection,
+  type ProjectionOptions,
+  type RowOf,
+} from './definition.ts';
+export { contractsByType, evolveRow, openEvent, rowKeysOf } from './fold.ts';
+export {
+  defineSqlProjection,
+  type ProjectionTx,
+  type SqlProjection,
+  type SqlProjectionOptions,
+} from './sql-definition.ts';
+export { type RowData, type RowKey, rowKey, rowKeyText } from './table.ts';

@@ -1,0 +1,260 @@
+/**
+ * The one file that makes SQL text: a projection's statements follow from its columns. Identifiers are quoted, values
+ * are parameters. Rows travel as one array per column (`unnest`): measured 12 to 20 % faster than json_to_recordset.
+ */
+import type { NamedQuery } from '../../postgres/index.ts';
+import type { ColumnData, TableColumn } from './columns.ts';
+import type { KeyData, ProjectionTable, RowData } from './table.ts';
+
+export const quoteIdentifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+const buildRelation = (name: string, build: number): string => `${name}__b${build}`;
+
+/** The table of one build, qualified and quoted. */
+export const buildTable = (name: string, build: number): string =>
+  `factline.${quoteIdentifier(buildRelation(name, build))}`;
+
+const columnList = (columns: readonly TableColumn[]): string =>
+  columns.map((column) => quoteIdentifier(column.name)).join(', ');
+
+/** Room on each page, so that an update of unindexed columns stays on it (HOT) and touches no index. */
+const fillFactor = 80;
+
+/** Everything that makes the table of a build; each may run again. */
+export const createTable = (table: ProjectionTable, build: number): string[] => {
+  const target = buildTable(table.projection, build);
+  const columns = table.columns.map(
+    (column) => `${quoteIdentifier(column.name)} ${column.type}${column.nullable ? '' : ' not null'}`,
+  );
+  const key = `primary key (${columnList(table.keyColumns)})`;
+  return [
+    `create table if not exists ${target} (${[...columns, key].join(', ')}) with (fillfactor = ${fillFactor})`,
+    ...table.indexes.map((names, index) => {
+      const name = quoteIdentifier(`${buildRelation(table.projection, build)}_i${index + 1}`);
+      return `create index if not exists ${name} on ${target} (${names.map(quoteIdentifier).join(', ')})`;
+    }),
+  ];
+};
+
+export const dropTable = (name: string, build: number): string =>
+  `drop table if exists ${buildTable(name, build)}`;
+
+export interface ViewTarget {
+  readonly schema: string;
+  readonly name: string;
+  readonly build: number;
+}
+
+export const viewName = (view: { readonly schema: string; readonly name: string }): string =>
+  `${quoteIdentifier(view.schema)}.${quoteIdentifier(view.name)}`;
+
+/** Keeps grants and dependents where the columns are the same or appended; PostgreSQL refuses it otherwise. */
+export const replaceView = (view: ViewTarget): string =>
+  `create or replace view ${viewName(view)} as select * from ${buildTable(view.name, view.build)}`;
+
+export const dropView = (view: ViewTarget): string => `drop view ${viewName(view)}`;
+
+export const grantOnView = (
+  view: ViewTarget,
+  grant: { privilege: string; grantee: string | null; grantable: boolean },
+): string =>
+  `grant ${grant.privilege} on ${viewName(view)} to ${grant.grantee === null ? 'public' : quoteIdentifier(grant.grantee)}${grant.grantable ? ' with grant option' : ''}`;
+
+/** Values as text; the server knows the types from the casts. */
+export type Parameters = (string | number | null)[];
+
+/** What makes a write count once: the checkpoint that moves with it, or the parked rows that it deletes. */
+export type Proof = 'checkpoint' | 'parked';
+
+export interface FenceParameters {
+  /** The consumer whose lane is held; during a rebuild not the one whose checkpoint moves. */
+  readonly laneConsumerId: number;
+  readonly lane: number;
+  readonly token: number;
+  readonly consumerId: number;
+}
+
+/*
+ * $1 to $3 the lane, $4 the consumer, then by proof:
+ *   checkpoint: $5 position as read, $6 position to write, $7 dispatch limit
+ *   parked:     $5 position of the event, $6 number of its parked rows, $7 unused
+ * FOR SHARE: a takeover that has updated the row makes this statement wait and then find another token; a plain read
+ * would let a zombie commit.
+ */
+const fenceOf: Readonly<Record<Proof, string>> = {
+  checkpoint: `lane as materialized (
+  select from factline.lanes
+  where consumer_id = $1::integer and lane = $2::integer and token = $3::bigint and stop_at >= $6::bigint for share
+), proof as (
+  update factline.checkpoints
+  set position = $6::bigint, dispatch_limit = greatest(dispatch_limit, $7::bigint), moved_at = factline.clock()
+  where consumer_id = $4::integer and lane = $2::integer and position = $5::bigint and exists (select from lane)
+  returning 1
+)`,
+  parked: `lane as materialized (
+  select from factline.lanes
+  where consumer_id = $1::integer and lane = $2::integer and token = $3::bigint and stop_at >= $5::bigint for share
+), proof as (
+  delete from factline.parked
+  where consumer_id = $4::integer and replay_id = 0 and position = $5::bigint and exists (select from lane)
+  returning 1
+), described as (
+  delete from factline.parked_events
+  where consumer_id = $4::integer and replay_id = 0 and position = $5::bigint and exists (select from proof)
+)`,
+};
+
+const verdictOf: Readonly<Record<Proof, string>> = {
+  checkpoint: `select case
+  when not exists (select from lane) then factline.refuse('FL001', 'the lane was taken over')
+  when not exists (select from proof) then factline.refuse('FL003', 'the checkpoint was moved by someone else')
+  end as refused`,
+  parked: `select case
+  when not exists (select from lane) then factline.refuse('FL001', 'the lane was taken over')
+  when (select count(*) from proof) <> $6::bigint or $7::bigint < 0 then factline.refuse('FL002', 'the parked rows are gone')
+  end as refused`,
+};
+
+const fenceParameterCount = 7;
+
+const arrays = (columns: readonly TableColumn[], first: number): string =>
+  columns.map((column, index) => `$${first + index}::${column.type}[]`).join(', ');
+
+/** Rows to write: `upserts` with every column, `deletes` by key. No key may stand in both. */
+export interface RowWrites {
+  readonly upserts: readonly RowData[];
+  readonly deletes: readonly KeyData[];
+}
+
+/** The statements of one build. */
+export interface BuildStatements {
+  /** Fence, proof and rows in one statement; what is empty is left out of it. */
+  write(proof: Proof, writes: RowWrites): NamedQuery;
+  readRows: NamedQuery;
+}
+
+const upsertOf = (table: ProjectionTable, target: string, first: number): string => {
+  const sets = table.valueColumns.map((column) => {
+    const name = quoteIdentifier(column.name);
+    return `${name} = excluded.${name}`;
+  });
+  const onConflict = sets.length === 0 ? 'do nothing' : `do update set ${sets.join(', ')}`;
+  return `written as (
+  insert into ${target} (${columnList(table.columns)})
+  select * from unnest(${arrays(table.columns, first)}) where exists (select from proof)
+  on conflict (${columnList(table.keyColumns)}) ${onConflict}
+)`;
+};
+
+const deleteOf = (table: ProjectionTable, target: string, first: number): string => {
+  const names = table.keyColumns.map((column) => quoteIdentifier(column.name));
+  const same = names.map((name) => `old.${name} = gone.${name}`).join(' and ');
+  return `deleted as (
+  delete from ${target} old using unnest(${arrays(table.keyColumns, first)}) as gone (${names.join(', ')})
+  where ${same} and exists (select from proof)
+)`;
+};
+
+const writeStatement = (
+  table: ProjectionTable,
+  build: number,
+  shape: { proof: Proof; upsert: boolean; delete: boolean },
+): NamedQuery => {
+  const target = buildTable(table.projection, build);
+  const first = fenceParameterCount + 1;
+  const parts = [fenceOf[shape.proof]];
+  if (shape.upsert) parts.push(upsertOf(table, target, first));
+  if (shape.delete) parts.push(deleteOf(table, target, first + (shape.upsert ? table.columns.length : 0)));
+  const kind = `${shape.proof === 'checkpoint' ? 'c' : 'p'}${shape.upsert ? 'u' : ''}${shape.delete ? 'd' : ''}`;
+  return {
+    name: `fl.${buildRelation(table.projection, build)}.${kind}`,
+    text: `with ${parts.join(', ')}\n${verdictOf[shape.proof]}`,
+  };
+};
+
+const selectList = (columns: readonly TableColumn[], prefix: string): string =>
+  columns.map((column) => `${column.select(prefix + quoteIdentifier(column.name))}::text`).join(', ');
+
+const readRowsStatement = (table: ProjectionTable, build: number): NamedQuery => {
+  const target = buildTable(table.projection, build);
+  const [single] = table.keyColumns;
+  const list = selectList(table.columns, 'rows.');
+  const name = `fl.${buildRelation(table.projection, build)}.r`;
+  if (single !== undefined && table.keyColumns.length === 1) {
+    const where = `rows.${quoteIdentifier(single.name)} = any ($1::${single.type}[])`;
+    return { name, text: `select ${list} from ${target} rows where ${where}` };
+  }
+  const names = table.keyColumns.map((column) => quoteIdentifier(column.name));
+  const same = names.map((column) => `rows.${column} = wanted.${column}`).join(' and ');
+  const wanted = `unnest(${arrays(table.keyColumns, 1)}) as wanted (${names.join(', ')})`;
+  return { name, text: `select ${list} from ${wanted} join ${target} rows on ${same}` };
+};
+
+export const buildStatements = (table: ProjectionTable, build: number): BuildStatements => {
+  const made = new Map<string, NamedQuery>();
+  return {
+    write: (proof, writes) => {
+      const shape = { proof, upsert: writes.upserts.length > 0, delete: writes.deletes.length > 0 };
+      const name = `${proof} ${shape.upsert} ${shape.delete}`;
+      const known = made.get(name) ?? writeStatement(table, build, shape);
+      made.set(name, known);
+      return known;
+    },
+    readRows: readRowsStatement(table, build),
+  };
+};
+
+/** One PostgreSQL array literal per column. */
+const arrayLiterals = (columns: readonly TableColumn[], rows: readonly RowData[]): string[] =>
+  columns.map((column) => {
+    const { name, item } = column;
+    let text = '{';
+    let separator = '';
+    for (const row of rows) {
+      text += separator + item(row[name] as ColumnData);
+      separator = ',';
+    }
+    return `${text}}`;
+  });
+
+export const keyParameters = (table: ProjectionTable, keys: readonly KeyData[]): Parameters =>
+  arrayLiterals(table.keyColumns, keys);
+
+export const writeParameters = (
+  table: ProjectionTable,
+  fence: FenceParameters,
+  write: { readonly proof: readonly [number, number, number]; readonly rows: RowWrites },
+): Parameters => [
+  fence.laneConsumerId,
+  fence.lane,
+  fence.token,
+  fence.consumerId,
+  ...write.proof,
+  ...(write.rows.upserts.length > 0 ? arrayLiterals(table.columns, write.rows.upserts) : []),
+  ...(write.rows.deletes.length > 0 ? arrayLiterals(table.keyColumns, write.rows.deletes) : []),
+];
+
+/** The row of `readRows` or `readRow`, whose columns came as text. */
+export const parseRow = (table: ProjectionTable, fields: readonly (string | null)[]): RowData => {
+  const row: Record<string, ColumnData> = {};
+  table.columns.forEach((column, index) => {
+    row[column.name] = column.parse(fields[index] ?? null);
+  });
+  return Object.freeze(row);
+};
+
+/** One row by its key, read through the table of a build. `$1…` are the key's columns as text. */
+export const readRowStatement = (table: ProjectionTable, build: number): NamedQuery => ({
+  name: `fl.${buildRelation(table.projection, build)}.one`,
+  text: `select ${selectList(table.columns, '')} from ${buildTable(table.projection, build)} where ${table.keyColumns
+    .map((column, index) => `${quoteIdentifier(column.name)} = $${index + 1}::text::${column.type}`)
+    .join(' and ')}`,
+});
+
+/** A row of a SQL projection by any of its columns. */
+export const readAnyRowStatement = (name: string, build: number, columns: readonly string[]): NamedQuery => ({
+  name: '',
+  text: `select * from ${buildTable(name, build)} where ${columns
+    .map((column, index) => `${quoteIdentifier(column)} = $${index + 1}`)
+    .join(' and ')} limit 1`,
+});
