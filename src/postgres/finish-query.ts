@@ -1,3 +1,4 @@
+import { sendUnsynced, type Wire } from './lazy-begin.ts';
 import type { NamedQuery } from './queries.ts';
 
 /** A transaction's last statement: sent in one round trip with COMMIT, so it costs no trip of its own. */
@@ -6,58 +7,52 @@ export interface LastStatement {
   readonly values: readonly (string | number | null)[];
 }
 
-/** Columns of the last statement's single row, as text. The first one must be `pg_current_xact_id_if_assigned()::text`. */
+/** Columns of the last statement's single row, as text. The first one must be the transaction's id. */
 export type LastRow = readonly (string | null)[];
 
-interface Wire {
-  readonly stream: { cork?(): void; uncork?(): void };
-  readonly parsedStatements: Record<string, string>;
-  readonly submittedNamedStatements?: Record<string, string>;
-  parse(statement: { name: string; text: string; types?: number[] }): void;
-  bind(portal: { portal: string; statement: string; values: (string | null)[] }): void;
-  execute(portal: { portal: string; rows?: number }): void;
-  sync(): void;
-}
-
 /**
- * Sends Parse/Bind/Execute of the last statement and of COMMIT before one Sync. When the statement fails, the server skips
- * everything up to the Sync, COMMIT included. A plain object with pg's Submittable methods, as pg-cursor is one: it
- * needs no pipeline mode and works with every pg 8.
+ * Sends the last statement and COMMIT before one Sync (and BEGIN, when nothing was sent before). When the statement fails,
+ * the server skips everything up to the Sync, COMMIT included. A plain object with pg's Submittable methods, as
+ * pg-cursor is one: it needs no pipeline mode and works with every pg 8.
  */
 export class FinishQuery {
   /** pg notes a parsed statement under these two. */
   readonly name: string;
   readonly text: string;
-  readonly #last: LastStatement;
-  readonly #settle: { resolve: () => void; reject: (error: unknown) => void };
   readonly finished: Promise<void>;
   row: LastRow | null = null;
   /** What the server answered to COMMIT: 'COMMIT', 'ROLLBACK', or null when it never answered. */
   answer: string | null = null;
+  callback: (error: unknown) => void = () => {};
+  readonly #last: LastStatement;
+  readonly #withBegin: boolean;
+  readonly #resolve: () => void;
+  readonly #reject: (error: unknown) => void;
   #completed = 0;
   #failed = false;
-  callback: (error: unknown) => void = () => {};
+  #parsedBefore = true;
 
-  constructor(last: LastStatement) {
+  constructor(last: LastStatement, options: { readonly withBegin: boolean }) {
     this.name = last.query.name;
     this.text = last.query.text;
     this.#last = last;
+    this.#withBegin = options.withBegin;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.finished = promise;
-    this.#settle = { resolve, reject };
+    this.#resolve = resolve;
+    this.#reject = reject;
   }
 
   submit(connection: Wire): Error | null {
     connection.stream.cork?.();
     try {
-      if (connection.parsedStatements[this.name] === undefined)
-        connection.parse({ name: this.name, text: this.text });
+      if (this.#withBegin) sendUnsynced(connection, 'BEGIN');
+      this.#parsedBefore = connection.parsedStatements[this.name] !== undefined;
+      if (!this.#parsedBefore) connection.parse({ name: this.name, text: this.text });
       const values = this.#last.values.map((value) => (value === null ? null : String(value)));
       connection.bind({ portal: '', statement: this.name, values });
       connection.execute({ portal: '' });
-      connection.parse({ name: '', text: 'COMMIT' });
-      connection.bind({ portal: '', statement: '', values: [] });
-      connection.execute({ portal: '' });
+      sendUnsynced(connection, 'COMMIT');
       connection.sync();
     } finally {
       connection.stream.uncork?.();
@@ -65,28 +60,29 @@ export class FinishQuery {
     return null;
   }
 
-  handleRowDescription(): void {}
-
   handleDataRow(message: { fields: (string | null)[] }): void {
     this.row ??= message.fields;
   }
 
   handleCommandComplete(message: { text?: string }): void {
     this.#completed += 1;
-    if (this.#completed === 2) this.answer = message.text ?? '';
+    if (this.#completed === (this.#withBegin ? 3 : 2)) this.answer = message.text ?? '';
   }
 
+  handleReadyForQuery(): void {
+    if (!this.#failed) this.#resolve();
+  }
+
+  handleError(error: unknown, connection?: Wire): void {
+    this.#failed = true;
+    // pg marks the name as parsed at any ParseComplete, also BEGIN's: take that back, the statement may not exist.
+    if (!this.#parsedBefore && connection !== undefined) delete connection.parsedStatements[this.name];
+    this.#reject(error);
+  }
+
+  handleRowDescription(): void {}
   handleEmptyQuery(): void {}
   handlePortalSuspended(): void {}
   handleCopyInResponse(): void {}
   handleCopyData(): void {}
-
-  handleReadyForQuery(): void {
-    if (!this.#failed) this.#settle.resolve();
-  }
-
-  handleError(error: unknown): void {
-    this.#failed = true;
-    this.#settle.reject(error);
-  }
 }

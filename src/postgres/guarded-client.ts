@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { FactlineError } from '../foundation/index.ts';
+import type { LazyBegin } from './lazy-begin.ts';
 
 /** A pooled pg client inside a transaction of Factline: everything but ending, nesting or giving back the transaction. */
 export type GuardedClient = pg.PoolClient;
@@ -92,23 +93,22 @@ export interface Guard {
  * Wraps the client of a transaction. Statements that begin, end or nest a transaction throw, also behind comments, in query
  * objects and in Submittables such as pg-cursor; an ORM's own `transaction()` on it would commit the outer work.
  */
-export const guardClient = (client: pg.PoolClient): Guard => {
+export const guardClient = (client: pg.PoolClient, begin: LazyBegin): Guard => {
   let closed = false;
   const query = (request: unknown, ...rest: unknown[]): unknown => {
     if (closed) throw new FactlineError('TRANSACTION_CLOSED', { operation: 'a query on tx.client' });
     const text = textOf(request);
-    if ((request as { [ownStatement]?: true })?.[ownStatement]) return client.query({ text: text ?? '' });
+    if ((request as { [ownStatement]?: true })?.[ownStatement])
+      return begin.query({ text: text ?? '', queryMode: 'extended' }, []);
     const statement = text === undefined ? null : refusedStatement(text);
     if (statement !== null) return refuse(statement);
     const [values, ...others] = rest;
-    if (typeof request !== 'string' || values === undefined || typeof values === 'function') {
-      return (client.query as (...args: unknown[]) => unknown).call(client, extended(request), ...rest);
+    if (values === undefined || typeof values === 'function') {
+      return begin.query(extended(request), values === undefined ? others : rest);
     }
-    return (client.query as (...args: unknown[]) => unknown).call(
-      client,
-      { text: request, values, queryMode: 'extended' },
-      ...others,
-    );
+    if (typeof request === 'string')
+      return begin.query({ text: request, values, queryMode: 'extended' }, others);
+    return begin.query(extended(request), rest);
   };
   const guarded = new Proxy(client, {
     get: (target, name) => {

@@ -113,6 +113,54 @@ describe('a transaction', () => {
     expect(await notes()).toEqual([]);
   });
 
+  it('begins with its first statement, whatever kind that is', async () => {
+    const inTransaction = 'select pg_current_xact_id_if_assigned() is not null as assigned';
+    const first = [
+      (client: pg.PoolClient) => client.query("insert into notes values ('plain')"),
+      (client: pg.PoolClient) => client.query('insert into notes values ($1)', ['values']),
+      (client: pg.PoolClient) => client.query({ text: 'insert into notes values ($1)', values: ['object'] }),
+      (client: pg.PoolClient) =>
+        client.query({ name: 'named', text: 'insert into notes values ($1)', values: ['named'] }),
+      (client: pg.PoolClient) =>
+        new Promise((resolve) => client.query("insert into notes values ('callback')", resolve)),
+    ];
+    for (const insert of first) {
+      const undone = transaction(database.transactions, async (client) => {
+        await insert(client);
+        expect((await client.query(inTransaction)).rows).toEqual([{ assigned: true }]);
+        throw new RangeError('undone');
+      });
+      await expect(undone).rejects.toThrow('undone');
+      expect(await notes()).toEqual([]);
+    }
+  });
+
+  it('whose first statement fails rolls back, and the connection stays usable, also for that statement', async () => {
+    const failing = { name: 'fails_once', text: 'select 1 / $1::int as result' };
+    const one = createDatabase({
+      url: testDatabase.url,
+      applicationName: 'test',
+      sizes: { transactions: 1 },
+    });
+    await expect(transaction(one.transactions, (client) => client.query('selec'))).rejects.toMatchObject({
+      code: '42601',
+    });
+    await expect(
+      transaction(one.transactions, (client) => client.query({ ...failing, values: [0] })),
+    ).rejects.toMatchObject({ code: '22012' });
+    const last = { query: { name: 'last_fails', text: 'select nothing from nowhere' }, values: [] };
+    for (let run = 0; run < 2; run += 1) {
+      await expect(transaction(one.transactions, async () => {}, { last: () => last })).rejects.toMatchObject(
+        { code: '42P01' },
+      );
+    }
+    const { value } = await transaction(one.transactions, (client) =>
+      client.query({ ...failing, values: [1] }),
+    );
+    expect(value.rows).toEqual([{ result: 1 }]);
+    await one.stop();
+  });
+
   it('refuses to give back or to use the client after its end', async () => {
     let kept: pg.PoolClient | undefined;
     await transaction(database.transactions, async (client) => {

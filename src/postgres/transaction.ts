@@ -4,6 +4,7 @@ import { resolveLostCommit } from './commit-outcome.ts';
 import { classifyDatabaseError, isConnectionLost, sqlState } from './connection-errors.ts';
 import { FinishQuery, type LastRow, type LastStatement } from './finish-query.ts';
 import { type GuardedClient, guardClient } from './guarded-client.ts';
+import { LazyBegin } from './lazy-begin.ts';
 import { loadQueries, type Queryable } from './queries.ts';
 
 const sql = loadQueries<'nothing_last'>(new URL('./transaction.sql', import.meta.url));
@@ -35,37 +36,45 @@ export const transaction = async <T>(
   work: (client: GuardedClient) => Promise<T>,
   options: TransactionOptions<T> = {},
 ): Promise<TransactionResult<T>> =>
-  engineTransaction(
-    pool,
-    async (client) => {
-      const guard = guardClient(client);
-      try {
-        return await work(guard.client);
-      } finally {
-        guard.close();
-      }
-    },
-    options,
-  );
+  inTransaction(pool, options, async (client, begin) => {
+    const guard = guardClient(client, begin);
+    try {
+      return await work(guard.client);
+    } finally {
+      guard.close();
+    }
+  });
 
 /** As `transaction`, with the bare client: for the engine's own statements. */
-export const engineTransaction = async <T>(
+export const engineTransaction = <T>(
   pool: pg.Pool,
   work: (client: pg.PoolClient) => Promise<T>,
   options: TransactionOptions<T> = {},
+): Promise<TransactionResult<T>> =>
+  inTransaction(pool, options, async (client, begin) => {
+    begin.markSent();
+    await client.query('BEGIN');
+    return work(client);
+  });
+
+const inTransaction = async <T>(
+  pool: pg.Pool,
+  options: TransactionOptions<T>,
+  work: (client: pg.PoolClient, begin: LazyBegin) => Promise<T>,
 ): Promise<TransactionResult<T>> => {
   const client = await pool.connect();
   const lost = watchConnection(client);
+  const begin = new LazyBegin(client);
   let broken: unknown;
   try {
-    await client.query('BEGIN');
-    const value = await work(client);
+    const value = await work(client, begin);
     options.signal?.throwIfAborted();
     const last = options.last?.(value) ?? null;
-    const row = await finish(pool, client, { last, options });
+    // Nothing was sent and nothing is to be: there is no transaction to end.
+    const row = last === null && !begin.sent ? null : await finish(pool, client, { last, options, begin });
     return { value, last: last === null ? null : row };
   } catch (error) {
-    broken = await rollBack(client, error, lost);
+    if (begin.sent || lost.error !== undefined) broken = await rollBack(client, error, lost);
     throw explain(error);
   } finally {
     lost.stop();
@@ -79,14 +88,16 @@ const inFailedTransaction = '25P02';
 interface FinishOptions<T> {
   readonly last: LastStatement | null;
   readonly options: TransactionOptions<T>;
+  readonly begin: LazyBegin;
 }
 
 const finish = async <T>(
   pool: pg.Pool,
   client: pg.PoolClient,
-  { last, options }: FinishOptions<T>,
+  { last, options, begin }: FinishOptions<T>,
 ): Promise<LastRow | null> => {
-  const query = new FinishQuery(last ?? { query: sql.nothing_last, values: [] });
+  const query = new FinishQuery(last ?? { query: sql.nothing_last, values: [] }, { withBegin: !begin.sent });
+  begin.markSent();
   try {
     client.query(query as unknown as pg.Submittable);
     await query.finished;
