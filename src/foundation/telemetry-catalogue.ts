@@ -264,6 +264,11 @@ export const telemetryEvents = {
     fields: ['consumer', 'lane', 'token', 'clean'],
     when: 'A lane was taken; `clean` says whether its previous owner gave it up.',
   },
+  'log.warning': {
+    level: 'warn',
+    fields: ['warning'],
+    when: 'The start check found something that does not stop reading.',
+  },
   'migration.applied': {
     level: 'info',
     fields: ['migration', 'durationMs'],

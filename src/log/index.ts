@@ -2,6 +2,7 @@
 export type { LogCursor, NextOptions } from './cursor.ts';
 export { logChannel } from './hint.ts';
 export type { TailBlocked } from './holder-report.ts';
+export { ensurePartitions } from './partitions.ts';
 export {
   type Cause,
   currentCause,
@@ -22,7 +23,13 @@ export {
 } from './publishing/index.ts';
 export { type LogHead, type Range, readBarrier, readHead, readPositions, readRange } from './reading.ts';
 export type { EventBatch, EventTypes } from './recent-rows.ts';
-export type { HolderRule } from './safe-reader.ts';
+export {
+  checkLog,
+  type HolderRule,
+  type LogReport,
+  type StartCheckOptions,
+  startChecks,
+} from './start-checks.ts';
 export { type StoredEvent, toFactEvent } from './stored-event.ts';
 export { createTail, type Tail, type TailOptions } from './tail.ts';
 export type { Notification, SharedSession } from './tail-session.ts';

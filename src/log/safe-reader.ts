@@ -10,15 +10,13 @@ import {
   settlingFrom,
   walk,
 } from './settling.ts';
+import type { HolderRule } from './start-checks.ts';
 import { type StoredEvent, storedEvent, storedSize } from './stored-event.ts';
 import type { TailSession } from './tail-session.ts';
 
 const sql = loadQueries<'begin' | 'read_tail' | 'holders_of_both' | 'holders_of_sequence' | 'store_mark'>(
   new URL('./tail.sql', import.meta.url),
 );
-
-/** both-locks needs verified grants; sequence-only is sound for everybody and waits for a little more (LOG.md §0.5). */
-export type HolderRule = 'both-locks' | 'sequence-only';
 
 export interface PassRequest {
   /** Some cursor lives on the rows of the tail; when none does a backlog is settled without reading it. */

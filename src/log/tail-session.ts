@@ -1,6 +1,7 @@
 import { type Clock, FactlineError, withDeadline } from '../foundation/index.ts';
 import {
   type Database,
+  engineTransaction,
   hostOf,
   isConnectionLost,
   loadQueries,
@@ -29,6 +30,26 @@ const onChannel = (verb: 'listen' | 'unlisten', channel: string): NamedQuery => 
   return { name: `${query.name}.${channel}`, text: query.text.replace('channel', channel) };
 };
 
+const checks = loadQueries<'backend'>(new URL('./start-checks.sql', import.meta.url));
+
+/** A pooler may answer twice in a row from one backend by chance. */
+const directRounds = 3;
+
+/**
+ * Whether the session keeps one backend to itself. PostgreSQL tells its process id at connect; a pooler makes one up.
+ * Behind a pooler the backends are compared while another connection holds a transaction open.
+ */
+const isDirect = async (session: Session, database: Database): Promise<boolean> => {
+  const backend = async (on: Queryable): Promise<unknown> => (await run(on, checks.backend))[0]?.['pid'];
+  const first = await backend(session.client);
+  if (first === session.processId) return true;
+  for (let round = 0; round < directRounds; round += 1) {
+    const { value: other } = await engineTransaction(database.operations, backend);
+    if (other === first || (await backend(session.client)) !== first) return false;
+  }
+  return true;
+};
+
 export interface Notification {
   readonly payload: string;
   /** Sent by this very session. */
@@ -38,6 +59,8 @@ export interface Notification {
 /** What the rest of the process may do with the one direct session. */
 export interface SharedSession {
   readonly connected: boolean;
+  /** False behind a pooler that shares backends: no LISTEN, no session locks. */
+  readonly direct: boolean;
   /** The server process behind the session; null while it is lost. */
   readonly processId: number | null;
   /** Calls `listener` for each notification, over all reconnects; returns what ends it. */
@@ -62,6 +85,7 @@ export class TailSession implements SharedSession {
   readonly #prepare = new Set<(client: Queryable) => Promise<void>>();
   readonly #lost = new Set<(error: unknown) => void>();
   #session: Session | null = null;
+  #direct = false;
 
   constructor(database: Database, clock: Clock) {
     this.#database = database;
@@ -70,6 +94,10 @@ export class TailSession implements SharedSession {
 
   get connected(): boolean {
     return this.#session !== null;
+  }
+
+  get direct(): boolean {
+    return this.#direct && this.#session !== null;
   }
 
   get processId(): number | null {
@@ -89,6 +117,7 @@ export class TailSession implements SharedSession {
       for (const listener of this.#listeners.get(channel) ?? []) listener(notification);
     });
     try {
+      this.#direct = await this.#bounded(isDirect(session, this.#database));
       await this.#bounded(run(session.client, sql.asynchronous_commit));
       for (const channel of this.#listeners.keys())
         await this.#bounded(run(session.client, onChannel('listen', channel)));
@@ -99,6 +128,12 @@ export class TailSession implements SharedSession {
       throw error;
     }
     this.#session = session;
+  }
+
+  /** The connection for several statements in a row, each within the deadline. */
+  queryable(): Queryable {
+    const client = this.#client();
+    return { query: (request: unknown) => this.#bounded(client.query(request)) };
   }
 
   run(query: NamedQuery, values: readonly unknown[] = []): Promise<Row[]> {

@@ -1,6 +1,7 @@
 import {
   Background,
   type Clock,
+  type ErrorCode,
   FactlineError,
   Lifecycle,
   Signal,
@@ -16,12 +17,15 @@ import { pollDelayMs, reconnectDelayMs } from './polling.ts';
 import { readBarrier } from './reading.ts';
 import { type EventTypes, RecentRows } from './recent-rows.ts';
 import { type PassOutcome, SafeReader } from './safe-reader.ts';
+import { checkLog, type HolderRule, type LogReport } from './start-checks.ts';
 import { type SharedSession, TailSession } from './tail-session.ts';
 
 export interface TailOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
+  /** The strongest rule to use; it is used only where the check of the connection allows it. Default: 'both-locks'. */
+  readonly rule?: HolderRule;
 }
 
 /** The one reader of the log in a process: it proves what is settled, and every consumer's cursor lives on it. */
@@ -42,6 +46,8 @@ export interface Tail extends Startable {
   ): Promise<void>;
   /** The highest position given at this moment: when it is settled, everything committed by now was read. */
   barrier(): Promise<number>;
+  /** What was checked at the latest connect; null before the first. */
+  readonly report: LogReport | null;
   /** Whom the tail has been waiting for, for at least half a second; null when it has not. */
   blocked(): TailBlocked | null;
   /** A place in the log for one consumer; see `LogCursor`. */
@@ -74,6 +80,16 @@ const endWantedAfter = 3;
 const blockedShownMs = 500;
 const blockedRefreshMs = 2000;
 
+/** Going on would skip events or mix two logs: only a new start of the process, which checks everything, helps. */
+const endingCodes: ReadonlySet<ErrorCode> = new Set([
+  'LOG_WENT_BACKWARDS',
+  'LOG_RESTORED',
+  'LOG_EPOCH_MISMATCH',
+]);
+
+const epochChanged = (before: LogReport, now: LogReport): FactlineError =>
+  new FactlineError('LOG_EPOCH_MISMATCH', { what: 'process', actual: before.epoch, expected: now.epoch });
+
 class LogTail extends Lifecycle implements Tail, CursorSource {
   readonly #options: TailOptions;
   readonly #session: TailSession;
@@ -83,6 +99,7 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
   readonly #background: Background;
   readonly #waiters = new Set<Waiter>();
   readonly rows = new RecentRows(0);
+  #report: LogReport | null = null;
   #loop: Promise<void> | null = null;
   /** Sticky: going on would skip events. */
   #refusal: FactlineError | null = null;
@@ -114,6 +131,10 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
 
   get session(): SharedSession {
     return this.#session;
+  }
+
+  get report(): LogReport | null {
+    return this.#report;
   }
 
   wake(): void {
@@ -181,7 +202,11 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
   async #connect(): Promise<void> {
     await this.#session.open();
     try {
-      await this.#reader.begin('sequence-only');
+      const report = await checkLog(this.#session.queryable());
+      if (this.#report !== null && report.epoch !== this.#report.epoch)
+        throw epochChanged(this.#report, report);
+      this.#report = report;
+      await this.#reader.begin(this.#options.rule === 'sequence-only' ? 'sequence-only' : report.rule);
     } catch (error) {
       await this.#session.close();
       throw error;
@@ -203,7 +228,7 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
       } catch (error) {
         failures += 1;
         if (signal.aborted) return;
-        if (FactlineError.is(error, 'LOG_WENT_BACKWARDS')) this.#refuse(error);
+        if (FactlineError.is(error) && endingCodes.has(error.code)) this.#refuse(error);
         // A new connection starts from a known state, whatever went wrong on the old one.
         this.#session.giveUp(error);
         telemetry.emit('engine.error', { unit: 'tail', error });
@@ -231,7 +256,7 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
     const delay = pollDelayMs({
       silenceMs: clock.monotonic() - this.#activeAt,
       unfinishedReads: this.#unfinished?.reads ?? 0,
-      listening: this.#session.connected,
+      listening: this.#session.direct,
     });
     await this.#signal.wait(delay, signal);
     const spacing = startedAt + passSpacingMs - clock.monotonic();

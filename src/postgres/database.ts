@@ -66,7 +66,8 @@ export const createDatabase = (options: DatabaseOptions): Database => {
     explainCheckouts(made, url);
     return made;
   };
-  const inTransaction = `-c idle_in_transaction_session_timeout=${leaseMs}`;
+  // row_security=off turns a policy that would hide events into an error: hidden rows look like dead positions.
+  const inTransaction = `-c row_security=off -c idle_in_transaction_session_timeout=${leaseMs}`;
   const transactions = pool('transactions', sizes.transactions ?? 20, '');
   const readers = pool('readers', sizes.readers ?? 5, '-c default_transaction_read_only=on');
   const operations = pool('operations', sizes.operations ?? 4, inTransaction);

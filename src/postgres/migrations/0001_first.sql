@@ -298,9 +298,11 @@ create table factline.rate_limits (
 ) with (fillfactor = 50);
 
 -- ── Partitions of the log ────────────────────────────────────────────────────────────────────────
--- Ten million positions a leaf. Creating ahead never takes more than ShareUpdateExclusive on the root:
--- the leaf is made alone, with its bound as a CHECK, then attached (LOG.md §8).
-create function factline.create_partitions_ahead(ahead integer default 3) returns integer
+-- Ten million positions a leaf (src/log/partitions.ts knows the number, too). Creating ahead never takes more than
+-- ShareUpdateExclusive on the root: the leaf is made alone, with its bound as a CHECK, then attached (LOG.md §8), beside
+-- open publishers and readers. Four, so that three are still ahead while the log grows into the first of them.
+-- SECURITY DEFINER: any process creates ahead, also one whose role may only insert. Its work is bounded for every argument.
+create function factline.create_partitions_ahead(ahead integer default 4) returns integer
   language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '2s' as $$
 declare
   leaf_size constant bigint := 10000000;
@@ -310,7 +312,7 @@ declare
   leaf_name text;
 begin
   perform pg_advisory_xact_lock(hashtext('factline.create_partitions_ahead'));
-  for leaf in select generate_series(head / leaf_size, head / leaf_size + ahead) loop
+  for leaf in select generate_series(head / leaf_size, head / leaf_size + least(greatest(ahead, 1), 16)) loop
     leaf_name := format('events_p%s', leaf);
     continue when to_regclass('factline.' || leaf_name) is not null;
     execute format('create table factline.%I (like factline.events including all excluding identity, constraint %I check (position >= %s and position < %s))',
