@@ -6,8 +6,6 @@ export interface Import {
   /** The path from the root that a relative specifier names; undefined for packages. */
   readonly target: string | undefined;
   readonly line: number;
-  /** Vanishes when compiled; counts for the law all the same. */
-  readonly typeOnly: boolean;
 }
 
 const withSource = new Set([
@@ -30,8 +28,6 @@ export const importsOf = (file: SourceFile): Import[] => {
       specifier,
       target: relative ? path.join(path.dirname(file.path), specifier) : undefined,
       line: file.lineAt(node.start),
-      typeOnly:
-        node.type === 'TSImportType' || node['importKind'] === 'type' || node['exportKind'] === 'type',
     });
   });
   return imports;
