@@ -1,0 +1,48 @@
+import { defineHandler } from 'factline';
+import {
+  CancellationRejected,
+  OrderCancelled,
+  OrderPacked,
+  OrderPlaced,
+  OrderShipped,
+  OrderStopped,
+  PaymentCaptured,
+  PaymentDeclined,
+  PaymentRefunded,
+  StockRefused,
+  StockReleased,
+  StockReserved,
+  StockReturned,
+} from '../contracts/index.ts';
+import { SegmentWriter } from './segment-writer.ts';
+
+/** Writes every event of the pipeline to NDJSON files, in log order. */
+export function analyticsExport({ directory }: { directory: string }) {
+  const writer = new SegmentWriter(directory);
+  return defineHandler({
+    name: 'analytics-export',
+    on: [
+      OrderPlaced,
+      OrderCancelled,
+      CancellationRejected,
+      StockReserved,
+      StockRefused,
+      StockReleased,
+      StockReturned,
+      PaymentCaptured,
+      PaymentDeclined,
+      PaymentRefunded,
+      OrderPacked,
+      OrderStopped,
+      OrderShipped,
+    ],
+    ordering: 'global',
+    startAt: 'beginning',
+    onReplay: 'skip',
+    handle: async (event, { transaction }) => {
+      const { id, type, key, time, recordedAt, data } = event;
+      const line = JSON.stringify({ id, type, key, time, recordedAt, data });
+      await writer.append(line, (written) => transaction((tx) => written.commit(tx)));
+    },
+  });
+}

@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { join } from 'node:path';
+
+interface Queryable {
+  query(sql: string, values?: readonly unknown[]): Promise<{ rowCount: number | null }>;
+}
+
+/** A line that lies in the file but counts only once its transaction has committed. */
+export interface WrittenLine {
+  /** Raises the committed length; call it in the transaction that handles the event. */
+  commit(tx: Queryable): Promise<void>;
+}
+
+interface Segment {
+  readonly file: FileHandle;
+  readonly path: string;
+  bytes: number;
+  events: number;
+}
+
+/**
+ * Appends lines to segment files, each exactly once.
+ *
+ *     no segment → open → (write behind the committed length → transaction) … → full or failed → no segment
+ *
+ * A segment belongs to the process that made it and is never opened again: a successor, after a kill or a takeover,
+ * starts a new one, and so does this writer after any failure, because it then does not know what was committed. The
+ * files survive the death of the process; they are not fsynced, so a machine that loses power may lose their ends.
+ */
+export class SegmentWriter {
+  readonly #directory: string;
+  readonly #eventsMax: number;
+  #segment: Segment | null = null;
+
+  constructor(directory: string, eventsMax = 50_000) {
+    this.#directory = directory;
+    this.#eventsMax = eventsMax;
+  }
+
+  /** Runs one line through file and transaction; only one at a time (the export is ordered globally). */
+  async append(line: string, handle: (written: WrittenLine) => Promise<void>): Promise<void> {
+    const segment = this.#segment ?? (await this.#open());
+    const bytes = Buffer.from(`${line}\n`, 'utf8');
+    try {
+      await segment.file.write(bytes, 0, bytes.length, segment.bytes);
+      const { path, bytes: from } = segment;
+      await handle({ commit: (tx) => raiseLength(tx, { path, from, to: from + bytes.length }) });
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    segment.bytes += bytes.length;
+    segment.events += 1;
+    if (segment.events >= this.#eventsMax) await this.close();
+  }
+
+  async close(): Promise<void> {
+    const segment = this.#segment;
+    this.#segment = null;
+    await segment?.file.close();
+  }
+
+  async #open(): Promise<Segment> {
+    await mkdir(this.#directory, { recursive: true });
+    const path = `${new Date().toISOString().replace(/[:.]/g, '-')}-${randomUUID().slice(0, 8)}.ndjson`;
+    const file = await open(join(this.#directory, path), 'wx');
+    const segment = { file, path, bytes: 0, events: 0 };
+    this.#segment = segment;
+    return segment;
+  }
+}
+
+async function raiseLength(
+  tx: Queryable,
+  { path, from, to }: { path: string; from: number; to: number },
+): Promise<void> {
+  const { rowCount } =
+    from === 0
+      ? await tx.query('insert into analytics.segments (path, committed_bytes, events) values ($1, $2, 1)', [
+          path,
+          to,
+        ])
+      : await tx.query(
+          `update analytics.segments set committed_bytes = $3, events = events + 1
+           where path = $1 and committed_bytes = $2`,
+          [path, from, to],
+        );
+  if (rowCount !== 1) throw new Error(`segment ${path} is not ${from} bytes long any more`);
+}

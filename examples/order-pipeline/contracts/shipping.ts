@@ -1,0 +1,9 @@
+import { defineEvent } from 'factline';
+import { z } from 'zod';
+
+export const OrderShipped = defineEvent({
+  type: 'shipping.order.shipped.v1',
+  owner: 'shipping',
+  key: 'orderId',
+  schema: z.object({ orderId: z.string(), trackingNumber: z.string() }),
+});
