@@ -10,3 +10,4 @@ export {
 } from './factline.ts';
 export { type FactlineOptions, readOptions, type Settings } from './options.ts';
 export { bringUpToDate, openParts, type Parts, type Seams, systemSeams } from './parts.ts';
+export { resolveServer, type ServerAddress } from './server-address.ts';

@@ -1,0 +1,40 @@
+import { FactlineError } from '../foundation/index.ts';
+
+/**
+ * A step at which the app is to die. The code that reaches it never goes on, as in a process that was killed: its promise
+ * stays pending for ever, and the connections of the app are ended from outside.
+ */
+export class CrashPoint {
+  #armed: { readonly step: string; readonly reached: () => void } | null = null;
+  #dead = false;
+
+  /** Resolves when the step is reached. */
+  arm(step: string): Promise<void> {
+    if (this.#armed !== null)
+      throw new FactlineError('OPTION_INVALID', {
+        option: 'crashAt',
+        expected: 'one crash at a time',
+        actual: step,
+      });
+    return new Promise((resolve) => {
+      this.#armed = { step, reached: resolve };
+    });
+  }
+
+  disarm(): void {
+    this.#armed = null;
+  }
+
+  /** Handed to the engine as its `testStep`. */
+  readonly onStep = (step: string): Promise<void> | undefined => {
+    if (this.#dead) return neverAgain();
+    if (this.#armed?.step !== step) return undefined;
+    const { reached } = this.#armed;
+    this.#armed = null;
+    this.#dead = true;
+    reached();
+    return neverAgain();
+  };
+}
+
+const neverAgain = (): Promise<void> => new Promise(() => {});
