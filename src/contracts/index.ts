@@ -25,5 +25,5 @@ export {
   toCloudEvent,
 } from './envelope.ts';
 export { keyBytesMax } from './key.ts';
-export { describeValue, payloadBytesMax } from './payload-check.ts';
+export { describeValue, payloadBytesMax, payloadText } from './payload-check.ts';
 export type { JsonOnly, KeyField, PayloadSchema, TypeName } from './payload-types.ts';

@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { Json } from '../foundation/index.ts';
 
 /** Any schema of the Standard Schema interface: zod, valibot, arktype, or one's own. */
 export type PayloadSchema = StandardSchemaV1;
@@ -15,7 +16,7 @@ type JsonScalar = string | number | boolean | null | undefined;
  */
 export type JsonOnly<T> = unknown extends T
   ? T
-  : T extends JsonScalar
+  : T extends JsonScalar | Json
     ? T
     : T extends bigint | symbol | ((...values: never[]) => unknown)
       ? never
@@ -24,7 +25,7 @@ export type JsonOnly<T> = unknown extends T
 /** The same, with `never` at `unknown` as well: what a coercion accepts. */
 type KnownOnly<T> = unknown extends T
   ? never
-  : T extends JsonScalar
+  : T extends JsonScalar | Json
     ? T
     : { [Member in keyof T]: KnownOnly<T[Member]> };
 
@@ -43,10 +44,16 @@ export type Wire<S extends PayloadSchema> =
       : 'transforms are not allowed'
     : 'payload must be JSON';
 
-/** The members of a payload that can be (part of) its key: required strings and numbers. */
-export type KeyField<D> = {
-  [Field in keyof D & string]: D[Field] extends string | number ? Field : never;
-}[keyof D & string];
+/** The members of a payload that can be (part of) its key: required strings and numbers, declared by name. */
+export type KeyField<D> = string &
+  keyof {
+    // Over `keyof D` itself, which keeps declared names apart from an index signature.
+    [Field in keyof D as string extends Field
+      ? never
+      : D[Field] extends string | number
+        ? Field
+        : never]: Field;
+  };
 
 /** `orders.order.placed.v1`: domain, entity, action in the past tense, version. */
 export type TypeName = `${string}.${string}.${string}.v${number}`;
