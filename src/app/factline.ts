@@ -65,6 +65,8 @@ export interface Factline extends AsyncDisposable {
   catchUp(options: { readonly within: Duration }): Promise<CaughtUp>;
   /** One verdict per consumer, measured now in the log. */
   status(): Promise<readonly Verdict[]>;
+  /** This process's metrics in the Prometheus text format: what GET /metrics serves. */
+  metrics(): string;
 }
 
 /** What the command line, the server and the test kit reach inside an app; not exported from the package. */
@@ -223,6 +225,10 @@ class App extends Lifecycle implements Factline {
   async status(): Promise<readonly Verdict[]> {
     const { database, tail } = await this.#open();
     return measure({ database, tail, app: this.#settings.name });
+  }
+
+  metrics(): string {
+    return this.#telemetry.metrics.renderPrometheus();
   }
 
   #open(): Promise<Parts> {
