@@ -39,3 +39,12 @@ select coalesce(pg_sequence_last_value('factline.events_position_seq'::regclass)
 -- The highest visible position and the highest position given.
 select coalesce((select max(position) from factline.events), 0) as visible,
        coalesce(pg_sequence_last_value('factline.events_position_seq'::regclass), 0) as given
+
+-- name: count_span
+-- $1 after (exclusive), $2 up to (inclusive).
+select count(*) as count from factline.events where position > $1 and position <= $2
+
+-- name: positions_of_span
+-- $1 after (exclusive), $2 up to (inclusive). Only when the count was wrong.
+select coalesce(array_agg(position order by position), '{}') as positions
+  from factline.events where position > $1 and position <= $2

@@ -2,6 +2,7 @@ import { FactlineError, toPosition } from '../foundation/index.ts';
 import { type Database, loadQueries, run } from '../postgres/index.ts';
 import { BatchLimit } from './batch-limit.ts';
 import type { RecentRows } from './recent-rows.ts';
+import type { Recount } from './recount.ts';
 import {
   forgetHolders,
   lookAtHolders,
@@ -52,6 +53,7 @@ export class SafeReader {
   readonly #session: TailSession;
   readonly #database: Database;
   readonly #rows: RecentRows;
+  readonly #recount: Recount;
   readonly #limit = new BatchLimit({ rowsStart, rowsMax });
   #rule: HolderRule = 'sequence-only';
   #state: Settling | null = null;
@@ -59,10 +61,11 @@ export class SafeReader {
   #serverStarted = '';
   #marked = 0;
 
-  constructor(options: { session: TailSession; database: Database; rows: RecentRows }) {
+  constructor(options: { session: TailSession; database: Database; rows: RecentRows; recount: Recount }) {
     this.#session = options.session;
     this.#database = options.database;
     this.#rows = options.rows;
+    this.#recount = options.recount;
   }
 
   get settled(): number {
@@ -173,6 +176,7 @@ export class SafeReader {
   }
 
   #deliver(state: Settling, events: readonly StoredEvent[]): void {
+    if (state.settled > this.settled) this.#recount.note(events, this.settled, state.settled);
     this.#state = state;
     this.#rows.append(events, state.settled);
   }
@@ -185,6 +189,7 @@ export class SafeReader {
 
   async #jump(deadEnd: number): Promise<void> {
     await this.storeMark(deadEnd);
+    this.#recount.skip();
     this.#state = settleDeadEnd(this.#current(), deadEnd);
     this.#rows.reset(this.#state.settled);
   }

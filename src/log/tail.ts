@@ -10,13 +10,17 @@ import {
   withDeadline,
 } from '../foundation/index.ts';
 import type { Database } from '../postgres/index.ts';
-import { type CursorOptions, type CursorSource, type LogCursor, TailCursor } from './cursor.ts';
+import { Blockage } from './blockage.ts';
+import { type CursorSource, type LogCursor, TailCursor } from './cursor.ts';
 import { Hint, logChannel } from './hint.ts';
-import { describeBlocker, type TailBlocked } from './holder-report.ts';
+import type { TailBlocked } from './holder-report.ts';
+import { ensurePartitions, leafSize } from './partitions.ts';
 import { pollDelayMs, reconnectDelayMs } from './polling.ts';
 import { readBarrier } from './reading.ts';
 import { type EventTypes, RecentRows } from './recent-rows.ts';
+import { Recount } from './recount.ts';
 import { type PassOutcome, SafeReader } from './safe-reader.ts';
+import { SettledWaiters } from './settled-waiters.ts';
 import { checkLog, type HolderRule, type LogReport } from './start-checks.ts';
 import { type SharedSession, TailSession } from './tail-session.ts';
 
@@ -28,26 +32,29 @@ export interface TailOptions {
   readonly rule?: HolderRule;
 }
 
+export interface WhenSettledOptions {
+  /** Default: as long as it takes. */
+  readonly withinMs?: number;
+  readonly signal?: AbortSignal;
+}
+
 /** The one reader of the log in a process: it proves what is settled, and every consumer's cursor lives on it. */
 export interface Tail extends Startable {
   /** Everything up to here was read, or will never be. */
   readonly settled: number;
   /** The one direct session: LISTEN and the process's advisory lock share it with the tail. */
   readonly session: SharedSession;
+  /** What was checked at the latest connect; null before the first. */
+  readonly report: LogReport | null;
   /** This process has committed events: reads at once and tells the others. May be called whether the tail runs or not. */
   wake(): void;
   /**
    * Waits until everything up to `position` is settled.
    * @throws FactlineError WAIT_TIMED_OUT after `withinMs`; STOPPED when the signal aborts or the tail stops.
    */
-  whenSettled(
-    position: number,
-    options?: { readonly withinMs?: number; readonly signal?: AbortSignal },
-  ): Promise<void>;
+  whenSettled(position: number, options?: WhenSettledOptions): Promise<void>;
   /** The highest position given at this moment: when it is settled, everything committed by now was read. */
   barrier(): Promise<number>;
-  /** What was checked at the latest connect; null before the first. */
-  readonly report: LogReport | null;
   /** Whom the tail has been waiting for, for at least half a second; null when it has not. */
   blocked(): TailBlocked | null;
   /** A place in the log for one consumer; see `LogCursor`. */
@@ -62,14 +69,6 @@ export interface Tail extends Startable {
  */
 export const createTail = (options: TailOptions): Tail => new LogTail(options);
 
-interface Waiter {
-  readonly position: number;
-  /** Waits for a barrier: positions at the very end shall be settled, too. */
-  readonly end: boolean;
-  resolve(): void;
-  reject(error: unknown): void;
-}
-
 /** Reads are at least this far apart: commits close to one another share one. */
 const passSpacingMs = 2;
 /** A cursor that took rows from the tail within this time will want the next ones as well. */
@@ -77,8 +76,6 @@ const rowsWantedMs = 1000;
 const markEveryMs = 1000;
 /** Reads that may find a given position unfinished before the holders are looked at only to settle the end. */
 const endWantedAfter = 3;
-const blockedShownMs = 500;
-const blockedRefreshMs = 2000;
 
 /** Going on would skip events or mix two logs: only a new start of the process, which checks everything, helps. */
 const endingCodes: ReadonlySet<ErrorCode> = new Set([
@@ -91,36 +88,51 @@ const epochChanged = (before: LogReport, now: LogReport): FactlineError =>
   new FactlineError('LOG_EPOCH_MISMATCH', { what: 'process', actual: before.epoch, expected: now.epoch });
 
 class LogTail extends Lifecycle implements Tail, CursorSource {
+  readonly rows: RecentRows = new RecentRows(0);
   readonly #options: TailOptions;
   readonly #session: TailSession;
+  readonly #recount: Recount;
   readonly #reader: SafeReader;
   readonly #hint: Hint;
   readonly #signal: Signal;
   readonly #background: Background;
-  readonly #waiters = new Set<Waiter>();
-  readonly rows = new RecentRows(0);
+  readonly #blockage: Blockage;
+  readonly #waiters = new SettledWaiters();
   #report: LogReport | null = null;
   #loop: Promise<void> | null = null;
-  /** Sticky: going on would skip events. */
+  /** Why the loop has ended by itself; see `endingCodes`. */
   #refusal: FactlineError | null = null;
   #rowsTakenAt = Number.NEGATIVE_INFINITY;
   #activeAt = 0;
   #markedAt = 0;
-  #unfinished: { readonly since: number; reads: number; readonly position: number } | null = null;
-  #blocked: TailBlocked | null = null;
-  #blockedShownAt = 0;
+  /** The partition that the head was in when partitions were created ahead. */
+  #leaf = -1;
+  /** What the next read was woken by, for the metric. */
+  #reason: 'wake' | 'hint' | 'poll' | 'gap' = 'poll';
 
   constructor(options: TailOptions) {
     super('The tail');
     const { database, clock, telemetry } = options;
     this.#options = options;
+    this.#background = new Background((error) => telemetry.emit('engine.error', { unit: 'tail', error }));
     this.#session = new TailSession(database, clock);
-    this.#reader = new SafeReader({ session: this.#session, database, rows: this.rows });
+    this.#recount = new Recount(options);
+    this.#reader = new SafeReader({
+      session: this.#session,
+      database,
+      rows: this.rows,
+      recount: this.#recount,
+    });
     this.#hint = new Hint({ session: this.#session, database, clock });
     this.#signal = new Signal(clock);
-    this.#background = new Background((error) => telemetry.emit('engine.error', { unit: 'tail', error }));
+    this.#blockage = new Blockage({
+      clock,
+      telemetry,
+      session: this.#session,
+      background: this.#background,
+    });
     this.#session.listen(logChannel, ({ own }) => {
-      if (!own) this.#awake();
+      if (!own) this.#awake('hint');
     });
     this.#session.onLost((error) => telemetry.emit('tail.session-lost', { error }));
   }
@@ -138,12 +150,12 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
   }
 
   wake(): void {
-    this.#awake();
+    this.#awake('wake');
     this.#hint.fire();
   }
 
   blocked(): TailBlocked | null {
-    return this.#blocked;
+    return this.#blockage.shown;
   }
 
   barrier(): Promise<number> {
@@ -152,26 +164,19 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
 
   cursor(options: { readonly types: EventTypes; readonly after: number }): LogCursor {
     const { database, clock } = this.#options;
-    const full: CursorOptions = { ...options, source: this, database, clock };
-    return new TailCursor(full);
+    return new TailCursor({ ...options, source: this, database, clock });
   }
 
-  async whenSettled(
-    position: number,
-    options: { readonly withinMs?: number; readonly signal?: AbortSignal } = {},
-  ): Promise<void> {
+  async whenSettled(position: number, options: WhenSettledOptions = {}): Promise<void> {
     if (this.settled >= position) return;
-    const { withinMs, signal } = options;
+    const { withinMs = Number.MAX_SAFE_INTEGER, signal } = options;
     const ended = new AbortController();
-    const wait = this.#wait(
-      { position, end: true },
-      AbortSignal.any(signal ? [ended.signal, signal] : [ended.signal]),
-    );
+    const wait = this.#wait({ position, end: true }, ended.signal);
     this.#signal.fire();
     const stage = `settling the log up to ${position}`;
-    const deadline = { clock: this.#options.clock, stage, ...(signal ? { signal } : {}) };
+    const { clock } = this.#options;
     try {
-      await withDeadline(wait, { ...deadline, ms: withinMs ?? Number.MAX_SAFE_INTEGER });
+      await withDeadline(wait, { ms: withinMs, clock, stage, ...(signal ? { signal } : {}) });
     } finally {
       ended.abort();
     }
@@ -179,7 +184,8 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
 
   whenBeyond(position: number, signal?: AbortSignal): Promise<void> {
     if (position >= this.rows.from) this.#rowsTakenAt = this.#options.clock.monotonic();
-    if (this.settled > position && this.state === 'running') return Promise.resolve();
+    if (this.state === 'running' && this.#refusal === null && this.settled > position)
+      return Promise.resolve();
     return this.#wait({ position: position + 1, end: false }, signal);
   }
 
@@ -192,7 +198,7 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
   protected override async onStop(): Promise<void> {
     await this.#loop;
     this.#loop = null;
-    this.#release(new FactlineError('STOPPED', { unit: this.unit, operation: 'reading' }));
+    this.#waiters.release(new FactlineError('STOPPED', { unit: this.unit, operation: 'reading' }));
     if (this.settled > this.#reader.marked) await this.#reader.storeMark().catch(() => undefined);
     await this.#hint.settled();
     await this.#background.settled();
@@ -212,7 +218,7 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
       throw error;
     }
     this.#activeAt = this.#options.clock.monotonic();
-    this.#wakeWaiters();
+    this.#waiters.wake(this.settled);
   }
 
   /** The loop only ticks, waits and reports; what one tick does is in `SafeReader.pass`. */
@@ -238,15 +244,18 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
   }
 
   async #pass(): Promise<PassOutcome> {
-    const now = this.#options.clock.monotonic();
+    const { clock, telemetry } = this.#options;
+    telemetry.metrics.count('factline_tail_polls_total', { reason: this.#reason });
     const outcome = await this.#reader.pass({
-      rowsWanted: now - this.#rowsTakenAt < rowsWantedMs || this.#waiters.size > 0,
-      endWanted: (this.#unfinished?.reads ?? 0) >= endWantedAfter || this.#endAwaited(),
+      rowsWanted: clock.monotonic() - this.#rowsTakenAt < rowsWantedMs || this.#waiters.size > 0,
+      endWanted: this.#blockage.reads >= endWantedAfter || this.#waiters.endWanted,
     });
-    this.#note(outcome);
-    if (outcome.delivered > 0) this.#activeAt = this.#options.clock.monotonic();
-    this.#wakeWaiters();
-    this.#keepMark();
+    this.#blockage.note({ ...outcome, state: this.#reader.state });
+    telemetry.metrics.set('factline_tail_settled_position', {}, this.settled);
+    telemetry.metrics.set('factline_tail_head_position', {}, this.#reader.head);
+    if (outcome.delivered > 0) this.#activeAt = clock.monotonic();
+    this.#waiters.wake(this.settled);
+    this.#chores();
     return outcome;
   }
 
@@ -255,79 +264,45 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
     const { clock } = this.#options;
     const delay = pollDelayMs({
       silenceMs: clock.monotonic() - this.#activeAt,
-      unfinishedReads: this.#unfinished?.reads ?? 0,
+      unfinishedReads: this.#blockage.reads,
       listening: this.#session.direct,
     });
+    this.#reason = outcome.unfinished ? 'gap' : 'poll';
     await this.#signal.wait(delay, signal);
     const spacing = startedAt + passSpacingMs - clock.monotonic();
     if (spacing > 0) await clock.sleep(spacing, signal);
   }
 
-  #awake(): void {
+  #awake(reason: 'wake' | 'hint'): void {
     this.#activeAt = this.#options.clock.monotonic();
+    this.#reason = reason;
     this.#signal.fire();
   }
 
-  /** Keeps account of what is waited for: metric, incident, and the state that decides about polling. */
-  #note(outcome: PassOutcome): void {
-    const { clock, telemetry } = this.#options;
-    const now = clock.monotonic();
-    telemetry.metrics.set('factline_tail_settled_position', {}, this.settled);
-    telemetry.metrics.set('factline_tail_head_position', {}, this.#reader.head);
-    const position = this.settled + 1;
-    if (!outcome.unfinished) {
-      this.#unfinished = null;
-    } else if (this.#unfinished?.position === position) {
-      this.#unfinished.reads += 1;
-    } else {
-      this.#unfinished = { since: now, reads: 1, position };
-    }
-    const age = this.#unfinished === null ? 0 : now - this.#unfinished.since;
-    telemetry.metrics.set('factline_tail_blocked_seconds', {}, outcome.gap === null ? 0 : age / 1000);
-    if (age >= blockedShownMs) this.#show({ position, ageMs: age, visibleBehind: outcome.gap !== null });
-    else if (this.#blocked !== null) {
-      telemetry.emit('tail.unblocked', { blockedMs: this.#blocked.ageMs });
-      this.#blocked = null;
-    }
-  }
-
-  #show(facts: Pick<TailBlocked, 'position' | 'ageMs' | 'visibleBehind'>): void {
-    const { clock, telemetry } = this.#options;
-    const first = this.#blocked === null;
-    if (this.#blocked) this.#blocked = { ...this.#blocked, ...facts };
-    if (!first && clock.monotonic() - this.#blockedShownAt < blockedRefreshMs) return;
-    this.#blockedShownAt = clock.monotonic();
-    const state = this.#reader.state;
-    if (state === null) return;
-    this.#background.run(async () => {
-      const blocked = await describeBlocker(this.#session, state, facts);
-      if (this.#unfinished?.position !== facts.position) return;
-      this.#blocked = blocked;
-      if (first)
-        telemetry.emit('tail.blocked', {
-          pid: blocked.pid,
-          query: blocked.query,
-          ageMs: blocked.ageMs,
-          position: blocked.position,
-        });
-    });
-  }
-
-  #keepMark(): void {
+  /** What is due beside reading: the mark, partitions ahead, the recount. None of it happens while nothing moves. */
+  #chores(): void {
     const now = this.#options.clock.monotonic();
-    if (this.settled <= this.#reader.marked || now - this.#markedAt < markEveryMs) return;
-    this.#markedAt = now;
-    this.#background.run(() => this.#reader.storeMark());
+    if (this.settled > this.#reader.marked && now - this.#markedAt >= markEveryMs) {
+      this.#markedAt = now;
+      this.#background.run(() => this.#reader.storeMark());
+    }
+    const leaf = Math.floor(this.#reader.head / leafSize);
+    if (leaf !== this.#leaf) {
+      this.#leaf = leaf;
+      this.#background.run(() => this.#createPartitions());
+    }
+    if (this.#recount.due) this.#background.run(() => this.#recount.turn());
+  }
+
+  async #createPartitions(): Promise<void> {
+    const { database, telemetry } = this.#options;
+    const { ahead } = await ensurePartitions(database);
+    telemetry.metrics.set('factline_partitions_ahead', {}, ahead);
   }
 
   #refuse(error: FactlineError): void {
     this.#refusal = error;
-    this.#release(error);
-  }
-
-  #endAwaited(): boolean {
-    for (const waiter of this.#waiters) if (waiter.end) return true;
-    return false;
+    this.#waiters.release(error);
   }
 
   #wait(wanted: { readonly position: number; readonly end: boolean }, signal?: AbortSignal): Promise<void> {
@@ -335,33 +310,6 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
     if (this.state !== 'running') {
       return Promise.reject(new FactlineError('NOT_STARTED', { unit: this.unit, operation: 'reading' }));
     }
-    if (signal?.aborted) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        this.#waiters.delete(waiter);
-        signal?.removeEventListener('abort', waiter.resolve);
-      };
-      const waiter: Waiter = {
-        ...wanted,
-        resolve: () => {
-          leave();
-          resolve();
-        },
-        reject: (error) => {
-          leave();
-          reject(error);
-        },
-      };
-      this.#waiters.add(waiter);
-      signal?.addEventListener('abort', waiter.resolve, { once: true });
-    });
-  }
-
-  #wakeWaiters(): void {
-    for (const waiter of [...this.#waiters]) if (waiter.position <= this.settled) waiter.resolve();
-  }
-
-  #release(error: FactlineError): void {
-    for (const waiter of [...this.#waiters]) waiter.reject(error);
+    return this.#waiters.wait(wanted, signal);
   }
 }
