@@ -157,6 +157,7 @@ create table factline.lanes (
   stop_at     bigint not null default 9007199254740991,
   released    boolean not null default true,
   taken_at    timestamptz,
+  released_at timestamptz,
   constraint lanes_pkey primary key (consumer_id, lane),
   constraint lanes_lane check (lane >= 0),
   constraint lanes_token check (token >= 0)
@@ -199,6 +200,7 @@ create table factline.parked (
   constraint parked_next_at check ((state = 'retrying') = (next_at is not null))
 );
 create unique index parked_id on factline.parked (id);
+create index parked_position on factline.parked (consumer_id, replay_id, position);
 create index parked_due on factline.parked (consumer_id, next_at) where state = 'retrying';
 create index parked_quarantined on factline.parked (consumer_id, position) where state = 'quarantined';
 

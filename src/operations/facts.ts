@@ -1,0 +1,140 @@
+/**
+ * What is measured of one consumer at one moment: the input of `verdictOf`. Ages are milliseconds at the moment of the
+ * measurement, taken by the database's clock, so that no client's clock takes part.
+ */
+export interface ConsumerFacts {
+  readonly id: number;
+  readonly app: string;
+  readonly consumer: string;
+  readonly class: ConsumerClassName;
+  readonly version: number;
+  readonly build: number;
+  /** building: a projection's table that is not read yet. */
+  readonly state: 'live' | 'building';
+  readonly ordering: 'key' | 'global' | 'none';
+  readonly types: readonly string[];
+  readonly generation: number;
+  /** A later declaration that takes over when every lane stands at `barrier`. */
+  readonly newerGeneration: NewerGeneration | null;
+  readonly startPosition: number;
+  readonly handledWithinMs: number;
+  /** Share of events that may be late or quarantined: 0.01 is one per cent. */
+  readonly errorBudget: number;
+  readonly paused: { readonly reason: string; readonly by: string | null } | null;
+  readonly breaker: BreakerFacts | null;
+  readonly lanes: readonly LaneFacts[];
+  readonly owners: readonly OwnerFacts[];
+  /** The highest position that is visible. */
+  readonly head: number;
+  /** The oldest event that is neither handled nor quarantined; null when there is none. */
+  readonly oldest: OldestUnhandled | null;
+  readonly unhandled: UnhandledFacts;
+  readonly quarantined: QuarantineFacts;
+  readonly hottestKey: { readonly key: string; readonly waiting: number } | null;
+}
+
+export type ConsumerClassName = 'projection' | 'operational' | 'workflow';
+
+export interface NewerGeneration {
+  readonly generation: number;
+  readonly barrier: number;
+  readonly types: readonly string[];
+}
+
+export interface BreakerFacts {
+  /** transient: a dependency is down. bug: a bad deploy. person: somebody opened it. */
+  readonly kind: 'transient' | 'bug' | 'person';
+  readonly reason: string;
+  readonly fingerprint: string | null;
+  /** ISO 8601, by the database's clock. */
+  readonly openedAt: string;
+}
+
+export interface LaneFacts {
+  readonly lane: number;
+  readonly checkpoint: number;
+  /** Since the checkpoint last moved. */
+  readonly movedMs: number;
+  /** The living process that owns the lane; null when nobody does. */
+  readonly owner: number | null;
+  /** At least this long without an owner; null while it has one. */
+  readonly unownedMs: number | null;
+}
+
+export interface OwnerFacts {
+  readonly process: number;
+  readonly host: string;
+  readonly pid: number;
+  readonly codeVersion: string;
+}
+
+/**
+ * Where the oldest unhandled event stands: above the mark ('log'), parked and being tried ('running', 'retrying'), parked
+ * behind such a one ('waiting'), or parked because the running code does not know its type ('without code').
+ */
+export interface OldestUnhandled {
+  readonly where: 'log' | 'running' | 'retrying' | 'waiting' | 'without code';
+  readonly position: number;
+  /** Since it was recorded in the log. */
+  readonly ageMs: number;
+  readonly lane: number;
+  /** Since anything was handled or tried in its lane; never more than `ageMs`. */
+  readonly idleMs: number;
+  /** False: it is at most this old, because the part of the log that was looked at holds none. */
+  readonly exact: boolean;
+}
+
+export interface UnhandledFacts {
+  /** All events that are neither handled nor quarantined, nor wait behind a quarantined one. */
+  readonly events: number;
+  /** False: there are at least this many. */
+  readonly exact: boolean;
+  readonly retrying: number;
+  /** Parked behind one that is being tried, or for its turn. */
+  readonly waiting: number;
+  readonly withoutCode: number;
+  /** Until the next retry is due; negative when it is, null when none waits. */
+  readonly nextRetryMs: number | null;
+}
+
+export interface QuarantineFacts {
+  readonly keys: number;
+  readonly events: number;
+  /** Events that wait behind a quarantined one. */
+  readonly waiting: number;
+  readonly oldestMs: number | null;
+  /** False: there are at least this many. */
+  readonly exact: boolean;
+}
+
+/** The open transaction with the lowest floor, which the tail waits for. */
+export interface TailIncident {
+  readonly pid: number | null;
+  readonly query: string | null;
+  readonly ageMs: number;
+}
+
+/** How lag and backlog moved between two measurements; positive is growing. */
+export interface Trend {
+  /** Change of the lag in milliseconds per second. */
+  readonly lagMsPerSecond: number;
+  /** Change of the backlog per second, in the unit of `backlog`. */
+  readonly backlogPerSecond: number;
+  /** What is left to do: events where they could be counted, else positions. */
+  readonly backlog: number;
+}
+
+/** What the process that runs the consumer knows beside what is stored. */
+export interface RunnerFacts {
+  readonly handled: number;
+  readonly hottestKey: { readonly key: string; readonly waiting: number } | null;
+  readonly reasons: readonly string[];
+}
+
+export interface VerdictContext {
+  /** How old the measurement is, by a monotonic clock. */
+  readonly measuredAgoMs: number;
+  readonly trend: Trend | null;
+  readonly tail: TailIncident | null;
+  readonly runner: RunnerFacts | null;
+}

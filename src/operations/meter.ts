@@ -1,0 +1,203 @@
+import { type Clock, withDeadline } from '../foundation/index.ts';
+import type { Database } from '../postgres/index.ts';
+import type { ConsumerClassName, ConsumerFacts, RunnerFacts, TailIncident, Trend } from './facts.ts';
+import { lowestCheckpoint, measurementMaxAgeMs } from './limits.ts';
+import { measureConsumers } from './measuring.ts';
+import type { Verdict } from './verdict.ts';
+import { verdictOf } from './verdict-of.ts';
+
+export interface MeterOptions {
+  readonly database: Pick<Database, 'operations'>;
+  readonly clock: Clock;
+  /** Only the consumers of this app. Default: all in the database. */
+  readonly app?: string;
+  /** What this process declares: these appear as UNKNOWN while nothing could be measured. */
+  readonly declared?: readonly {
+    readonly name: string;
+    readonly class: ConsumerClassName;
+    readonly version?: number;
+  }[];
+  readonly tail?: { blocked(): TailIncident | null };
+  /** What the runners of this process know, by consumer id. */
+  readonly runners?: () => ReadonlyMap<number, RunnerFacts>;
+}
+
+/** Measures when asked and remembers a little: for trends, and for the moments when measuring fails. */
+export interface Meter {
+  /**
+   * One verdict per consumer. Never rejects: when measuring fails or takes too long, the latest measurement speaks until it is
+   * 15 s old; then every verdict is UNKNOWN.
+   * `maxAgeMs`: a measurement that young is good enough. Default 0: measure now.
+   */
+  verdicts(options?: { readonly maxAgeMs?: number }): Promise<readonly Verdict[]>;
+  /** Why the latest attempt to measure failed; null when it did not. */
+  readonly failure: unknown;
+}
+
+interface Measurement {
+  readonly atMs: number;
+  readonly consumers: readonly ConsumerFacts[];
+}
+
+/** A statement that takes longer says as little as none. */
+const measureTimeoutMs = 5_000;
+/** Trends are taken over this much time: long enough to be steady, short enough to follow. */
+const trendMsMin = 2_000;
+const trendMsMax = 60_000;
+const measurementsMax = 16;
+
+/**
+ * @example
+ * const meter = createMeter({ database, clock: systemClock })
+ * for (const { consumer, verdict } of await meter.verdicts()) …
+ */
+export const createMeter = (options: MeterOptions): Meter => new MeasuringMeter(options);
+
+/** One measurement, without memory: what `status()` of an app and the command line show. */
+export const measure = async (options: MeterOptions): Promise<readonly Verdict[]> => {
+  const consumers = await measureConsumers(options.database.operations, options.app ?? null);
+  const runners = options.runners?.() ?? new Map<number, RunnerFacts>();
+  const tail = options.tail?.blocked() ?? null;
+  const known = consumers.map((facts) =>
+    verdictOf(facts, { measuredAgoMs: 0, trend: null, tail, runner: runners.get(facts.id) ?? null }),
+  );
+  return [...known, ...unregistered(options, known)];
+};
+
+class MeasuringMeter implements Meter {
+  readonly #options: MeterOptions;
+  #measurements: Measurement[] = [];
+  #running: Promise<void> | undefined;
+  #failure: unknown = null;
+
+  constructor(options: MeterOptions) {
+    this.#options = options;
+  }
+
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  async verdicts({ maxAgeMs = 0 }: { readonly maxAgeMs?: number } = {}): Promise<readonly Verdict[]> {
+    const latest = this.#measurements.at(-1);
+    const { clock } = this.#options;
+    if (latest === undefined || clock.monotonic() - latest.atMs >= maxAgeMs) await this.#measure();
+    return this.#judge();
+  }
+
+  /** Callers at the same time share one measurement. */
+  #measure(): Promise<void> {
+    this.#running ??= this.#runOnce().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #runOnce(): Promise<void> {
+    const { clock, database, app } = this.#options;
+    // Taken before the statements: what they see is never older than this.
+    const atMs = clock.monotonic();
+    try {
+      const measuring = measureConsumers(database.operations, app ?? null);
+      const consumers = await withDeadline(measuring, {
+        ms: measureTimeoutMs,
+        clock,
+        stage: 'measuring the lag',
+      });
+      this.#measurements = [...this.#measurements, { atMs, consumers }].slice(-measurementsMax);
+      this.#failure = null;
+    } catch (error) {
+      this.#failure = error;
+    }
+  }
+
+  #judge(): readonly Verdict[] {
+    const { clock, runners, tail } = this.#options;
+    const latest = this.#measurements.at(-1);
+    if (latest === undefined) return unregistered(this.#options, [], this.#failure);
+    const measuredAgoMs = clock.monotonic() - latest.atMs;
+    const known = runners?.() ?? new Map<number, RunnerFacts>();
+    const verdicts = latest.consumers.map((facts) =>
+      verdictOf(facts, {
+        measuredAgoMs,
+        trend: this.#trendOf(latest, facts),
+        tail: tail?.blocked() ?? null,
+        runner: known.get(facts.id) ?? null,
+      }),
+    );
+    const stale = measuredAgoMs > measurementMaxAgeMs;
+    return [...verdicts, ...unregistered(this.#options, verdicts, stale ? this.#failure : null)];
+  }
+
+  #trendOf(latest: Measurement, facts: ConsumerFacts): Trend | null {
+    const earlier = this.#measurements.find(
+      ({ atMs }) => latest.atMs - atMs >= trendMsMin && latest.atMs - atMs <= trendMsMax,
+    );
+    const before = earlier?.consumers.find(({ id }) => id === facts.id);
+    if (earlier === undefined || before === undefined) return null;
+    return trendBetween(before, facts, (latest.atMs - earlier.atMs) / 1_000);
+  }
+}
+
+/** Events where both could be counted, else positions. */
+export const trendBetween = (before: ConsumerFacts, after: ConsumerFacts, seconds: number): Trend => {
+  const counted = before.unhandled.exact && after.unhandled.exact;
+  const backlog = (facts: ConsumerFacts): number =>
+    counted ? facts.unhandled.events : Math.max(0, facts.head - lowestCheckpoint(facts));
+  return {
+    lagMsPerSecond: ((after.oldest?.ageMs ?? 0) - (before.oldest?.ageMs ?? 0)) / seconds,
+    backlogPerSecond: (backlog(after) - backlog(before)) / seconds,
+    backlog: backlog(after),
+  };
+};
+
+/** What is declared but was never measured: unknown, never fine. */
+const unregistered = (
+  { declared = [] }: MeterOptions,
+  known: readonly Verdict[],
+  failure: unknown = null,
+): readonly Verdict[] =>
+  declared
+    .filter(({ name }) => !known.some(({ consumer }) => consumer === name))
+    .map((definition) => unknownVerdict(definition, failure));
+
+const unknownVerdict = (
+  definition: { readonly name: string; readonly class: ConsumerClassName; readonly version?: number },
+  failure: unknown,
+): Verdict => ({
+  consumer: definition.name,
+  class: definition.class,
+  verdict: 'UNKNOWN',
+  reasons: [
+    failure === null
+      ? { code: 'not-registered', text: 'the database does not know it yet: its app has not been started' }
+      : {
+          code: 'not-measured',
+          text: `the lag cannot be measured: ${failure instanceof Error ? failure.message : String(failure)}`,
+        },
+  ],
+  lagSeconds: null,
+  lagExact: false,
+  handledWithinSeconds: 60,
+  errorBudget: 0.01,
+  timeToDrainSeconds: null,
+  timeToBreachSeconds: null,
+  unhandled: null,
+  unhandledExact: false,
+  retrying: null,
+  waiting: null,
+  quarantined: null,
+  handled: null,
+  hottestKey: null,
+  lanes: { total: 0, owned: 0, unowned: [] },
+  owners: [],
+  checkpoint: null,
+  head: null,
+  breaker: null,
+  version: definition.version ?? 1,
+  build: 1,
+  state: 'live',
+  generation: 1,
+  startPosition: null,
+  measuredSecondsAgo: null,
+});

@@ -1,0 +1,133 @@
+import { countText, durationText } from './duration-text.ts';
+import type { ConsumerFacts, VerdictContext } from './facts.ts';
+import { abandonedLanes, measurementMaxAgeMs } from './limits.ts';
+import type { Reason, VerdictName } from './verdict.ts';
+
+/** A shorter wait for a publishing transaction is every day's business. */
+const tailBlockedMsMin = 1_000;
+/** Fewer waiting events of one key hold nobody up. */
+const hotKeyWaitingMin = 100;
+
+/** Why the verdict is what it is, and what is worth knowing beside it; in order of weight. */
+export const reasonsOf = (facts: ConsumerFacts, context: VerdictContext, verdict: VerdictName): Reason[] => {
+  if (verdict === 'UNKNOWN') {
+    const text = `the last measurement is ${durationText(context.measuredAgoMs)} old, older than ${durationText(measurementMaxAgeMs)}`;
+    return [{ code: 'not-measured', text }];
+  }
+  return [
+    ...pauses(facts),
+    ...lanesUnowned(facts),
+    ...lateness(facts, verdict),
+    ...incidents(facts, context),
+    ...parkedReasons(facts),
+    ...transitions(facts),
+    ...(context.runner?.reasons ?? []).map((text): Reason => ({ code: 'runner', text })),
+  ];
+};
+
+const pauses = ({ paused, breaker }: ConsumerFacts): Reason[] => {
+  const reasons: Reason[] = [];
+  if (paused !== null) {
+    const by = paused.by === null ? '' : ` by ${paused.by}`;
+    reasons.push({ code: 'paused-by-person', text: `paused${by}: ${paused.reason}` });
+  }
+  if (breaker !== null)
+    reasons.push({ code: 'breaker-open', text: `the breaker is open: ${breaker.reason}` });
+  return reasons;
+};
+
+const lanesUnowned = (facts: ConsumerFacts): Reason[] => {
+  const abandoned = abandonedLanes(facts);
+  if (abandoned.length === 0) return [];
+  const which =
+    abandoned.length === facts.lanes.length ? 'it' : `${abandoned.length} of its ${facts.lanes.length} lanes`;
+  const last = facts.lanes.reduce((ms, { unownedMs }) => Math.max(ms, unownedMs ?? 0), 0);
+  return [{ code: 'lanes-unowned', text: `no process works ${which} (for ${durationText(last)} or longer)` }];
+};
+
+const lateness = (facts: ConsumerFacts, verdict: VerdictName): Reason[] => {
+  const { oldest, handledWithinMs } = facts;
+  if (oldest === null) return [];
+  const reasons: Reason[] = [];
+  if (verdict === 'STALLED' && abandonedLanes(facts).length === 0) {
+    const text = `nothing was handled in lane ${oldest.lane} for ${durationText(oldest.idleMs)}, and the event at position ${oldest.position} waits`;
+    reasons.push({ code: 'no-progress', text });
+  }
+  if (oldest.ageMs > handledWithinMs) {
+    const age = `${oldest.exact ? '' : 'at most '}${durationText(oldest.ageMs)}`;
+    const text = `the oldest unhandled event is ${age} old; promised is ${durationText(handledWithinMs)}`;
+    reasons.push({ code: 'older-than-promised', text });
+  }
+  if (oldest.where === 'without code') {
+    reasons.push({
+      code: 'no-code',
+      text: `${countText(facts.unhandled.withoutCode, 'event waits', 'events wait')} for code that knows their type`,
+    });
+  }
+  return reasons;
+};
+
+const incidents = (facts: ConsumerFacts, { tail, trend, runner }: VerdictContext): Reason[] => {
+  const reasons: Reason[] = [];
+  if (tail !== null && tail.ageMs >= tailBlockedMsMin && facts.oldest !== null) {
+    const who = tail.pid === null ? 'a prepared transaction' : `the transaction of process ${tail.pid}`;
+    const query = tail.query === null ? '' : `: ${tail.query.replace(/\s+/g, ' ').slice(0, 80)}`;
+    const text = `the log is held up for ${durationText(tail.ageMs)} by ${who}${query}`;
+    reasons.push({ code: 'tail-blocked', text });
+  }
+  if (
+    trend !== null &&
+    trend.backlogPerSecond > 0 &&
+    facts.oldest !== null &&
+    facts.oldest.ageMs > facts.handledWithinMs
+  ) {
+    const text = `the backlog grows by ${trend.backlogPerSecond.toFixed(1)} a second`;
+    reasons.push({ code: 'falling-behind', text });
+  }
+  const hottest = runner?.hottestKey ?? facts.hottestKey;
+  if (hottest !== null && hottest.waiting >= hotKeyWaitingMin) {
+    const text = `${countText(hottest.waiting, 'event')} of the key ${JSON.stringify(hottest.key)} wait for one another`;
+    reasons.push({ code: 'hot-key', text });
+  }
+  return reasons;
+};
+
+const parkedReasons = ({ unhandled, quarantined }: ConsumerFacts): Reason[] => {
+  const reasons: Reason[] = [];
+  if (quarantined.events > 0) {
+    const behind =
+      quarantined.waiting === 0 ? '' : `, ${countText(quarantined.waiting, 'event')} waiting behind`;
+    const text = `${countText(quarantined.keys, 'key')} in quarantine${behind}`;
+    reasons.push({ code: 'quarantine', text });
+  }
+  if (unhandled.retrying > 0) {
+    const { nextRetryMs } = unhandled;
+    const next =
+      nextRetryMs === null
+        ? ''
+        : nextRetryMs <= 0
+          ? ', the next one now'
+          : `, the next one in ${durationText(nextRetryMs)}`;
+    reasons.push({
+      code: 'retrying',
+      text: `${countText(unhandled.retrying, 'event')} being retried${next}`,
+    });
+  }
+  return reasons;
+};
+
+const transitions = ({ state, build, newerGeneration }: ConsumerFacts): Reason[] => {
+  const reasons: Reason[] = [];
+  if (state === 'building') {
+    reasons.push({
+      code: 'building',
+      text: `build ${build} is catching up; readers still see the one before`,
+    });
+  }
+  if (newerGeneration !== null) {
+    const { generation, barrier } = newerGeneration;
+    const text = `generation ${generation} takes over at position ${barrier}`;
+    reasons.push({ code: 'generation-handover', text });
+  }
+  return reasons;
+};

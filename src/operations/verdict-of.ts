@@ -1,0 +1,101 @@
+/**
+ * The verdict of one consumer, decided from measured facts alone; pure.
+ *
+ *   no measurement younger than 15 s ────────────────────────────────▶ UNKNOWN
+ *   a person paused it, or its breaker is open ──────────────────────▶ PAUSED
+ *   lanes without an owner for longer than a takeover takes ─────────▶ STALLED
+ *   an unhandled event, and nothing done in its lane (nor due later)
+ *     for max(30 s, promise) ────────────────────────────────────────▶ STALLED
+ *   the oldest unhandled event is older than the promise ────────────▶ LATE
+ *   otherwise ───────────────────────────────────────────────────────▶ OK
+ *
+ * The first rule that holds decides. Quarantined events take no part: they have an age and a promise of their own and
+ * stand beside the verdict.
+ */
+import type { ConsumerFacts, OldestUnhandled, Trend, VerdictContext } from './facts.ts';
+import { abandonedLanes, lowestCheckpoint, measurementMaxAgeMs, stalledAfterMs } from './limits.ts';
+import { reasonsOf } from './reasons.ts';
+import type { Verdict, VerdictName } from './verdict.ts';
+
+/** @example verdictOf(facts, { measuredAgoMs: 0, trend: null, tail: null, runner: null }).verdict // 'OK' */
+export const verdictOf = (facts: ConsumerFacts, context: VerdictContext): Verdict => {
+  const verdict = decide(facts, context.measuredAgoMs);
+  const known = verdict !== 'UNKNOWN';
+  const { quarantined, unhandled } = facts;
+  return {
+    consumer: facts.consumer,
+    class: facts.class,
+    verdict,
+    reasons: reasonsOf(facts, context, verdict),
+    lagSeconds: known ? seconds(facts.oldest?.ageMs ?? 0) : null,
+    lagExact: facts.oldest?.exact ?? true,
+    handledWithinSeconds: seconds(facts.handledWithinMs),
+    errorBudget: facts.errorBudget,
+    timeToDrainSeconds: known ? timeToDrain(facts, context.trend) : null,
+    timeToBreachSeconds: known ? timeToBreach(facts, context.trend) : null,
+    unhandled: known ? unhandled.events : null,
+    unhandledExact: unhandled.exact,
+    retrying: known ? unhandled.retrying : null,
+    waiting: known ? unhandled.waiting : null,
+    quarantined: known
+      ? {
+          keys: quarantined.keys,
+          events: quarantined.events,
+          waiting: quarantined.waiting,
+          oldestSeconds: quarantined.oldestMs === null ? null : seconds(quarantined.oldestMs),
+        }
+      : null,
+    handled: context.runner?.handled ?? null,
+    hottestKey: context.runner?.hottestKey ?? facts.hottestKey,
+    lanes: {
+      total: facts.lanes.length,
+      owned: facts.lanes.filter(({ owner }) => owner !== null).length,
+      unowned: facts.lanes.filter(({ owner }) => owner === null).map(({ lane }) => lane),
+    },
+    owners: facts.owners.map((owner) => ({
+      ...owner,
+      lanes: facts.lanes.filter((lane) => lane.owner === owner.process).map(({ lane }) => lane),
+    })),
+    checkpoint: lowestCheckpoint(facts),
+    head: facts.head,
+    breaker: facts.breaker,
+    version: facts.version,
+    build: facts.build,
+    state: facts.state,
+    generation: facts.generation,
+    startPosition: facts.startPosition,
+    measuredSecondsAgo: seconds(context.measuredAgoMs),
+  };
+};
+
+const decide = (facts: ConsumerFacts, measuredAgoMs: number): VerdictName => {
+  if (measuredAgoMs > measurementMaxAgeMs) return 'UNKNOWN';
+  if (facts.paused !== null || facts.breaker !== null) return 'PAUSED';
+  if (abandonedLanes(facts).length > 0) return 'STALLED';
+  const { oldest } = facts;
+  if (oldest === null) return 'OK';
+  if (isStuck(oldest, facts)) return 'STALLED';
+  return oldest.ageMs > facts.handledWithinMs ? 'LATE' : 'OK';
+};
+
+/** A retry that is not due yet is work under way: nothing has stopped. */
+const isStuck = (oldest: OldestUnhandled, facts: ConsumerFacts): boolean => {
+  const { nextRetryMs } = facts.unhandled;
+  if (oldest.where === 'retrying' && nextRetryMs !== null && nextRetryMs > 0) return false;
+  return Math.min(oldest.idleMs, oldest.ageMs) >= stalledAfterMs(facts.handledWithinMs);
+};
+
+const timeToDrain = (facts: ConsumerFacts, trend: Trend | null): number | null => {
+  if (facts.oldest === null) return 0;
+  if (trend === null || trend.backlogPerSecond >= 0) return null;
+  return seconds((trend.backlog / -trend.backlogPerSecond) * 1_000);
+};
+
+const timeToBreach = (facts: ConsumerFacts, trend: Trend | null): number | null => {
+  const left = facts.handledWithinMs - (facts.oldest?.ageMs ?? 0);
+  if (left <= 0) return 0;
+  if (trend === null || trend.lagMsPerSecond <= 0) return null;
+  return seconds((left / trend.lagMsPerSecond) * 1_000);
+};
+
+const seconds = (ms: number): number => Math.max(0, Math.round(ms) / 1_000);
