@@ -11,7 +11,7 @@ export type {
   VerdictContext,
 } from './facts.ts';
 export { measureConsumers } from './measuring.ts';
-export { createMeter, type Meter, type MeterOptions, measure } from './meter.ts';
+export { createMeter, type MeasureOptions, type Meter, type MeterOptions, measure } from './meter.ts';
 export type {
   QuarantineCounts,
   Reason,

@@ -6,9 +6,8 @@ import { measureConsumers } from './measuring.ts';
 import type { Verdict } from './verdict.ts';
 import { verdictOf } from './verdict-of.ts';
 
-export interface MeterOptions {
+export interface MeasureOptions {
   readonly database: Pick<Database, 'operations'>;
-  readonly clock: Clock;
   /** Only the consumers of this app. Default: all in the database. */
   readonly app?: string;
   /** What this process declares: these appear as UNKNOWN while nothing could be measured. */
@@ -20,6 +19,10 @@ export interface MeterOptions {
   readonly tail?: { blocked(): TailIncident | null };
   /** What the runners of this process know, by consumer id. */
   readonly runners?: () => ReadonlyMap<number, RunnerFacts>;
+}
+
+export interface MeterOptions extends MeasureOptions {
+  readonly clock: Clock;
 }
 
 /** Measures when asked and remembers a little: for trends, and for the moments when measuring fails. */
@@ -54,7 +57,7 @@ const measurementsMax = 16;
 export const createMeter = (options: MeterOptions): Meter => new MeasuringMeter(options);
 
 /** One measurement, without memory: what `status()` of an app and the command line show. */
-export const measure = async (options: MeterOptions): Promise<readonly Verdict[]> => {
+export const measure = async (options: MeasureOptions): Promise<readonly Verdict[]> => {
   const consumers = await measureConsumers(options.database.operations, options.app ?? null);
   const runners = options.runners?.() ?? new Map<number, RunnerFacts>();
   const tail = options.tail?.blocked() ?? null;
@@ -153,7 +156,7 @@ export const trendBetween = (before: ConsumerFacts, after: ConsumerFacts, second
 
 /** What is declared but was never measured: unknown, never fine. */
 const unregistered = (
-  { declared = [] }: MeterOptions,
+  { declared = [] }: MeasureOptions,
   known: readonly Verdict[],
   failure: unknown = null,
 ): readonly Verdict[] =>

@@ -1,0 +1,221 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { ConsumerFacts, OldestUnhandled, VerdictContext } from './facts.ts';
+import { verdictOf } from './verdict-of.ts';
+
+const lane = { lane: 0, checkpoint: 90, movedMs: 0, owner: 7, unownedMs: null };
+
+const quiet: ConsumerFacts = {
+  id: 1,
+  app: 'shop',
+  consumer: 'orders',
+  class: 'operational',
+  version: 1,
+  build: 1,
+  state: 'live',
+  ordering: 'key',
+  types: ['shop.order.placed.v1'],
+  generation: 1,
+  newerGeneration: null,
+  startPosition: 0,
+  handledWithinMs: 60_000,
+  errorBudget: 0.01,
+  paused: null,
+  breaker: null,
+  lanes: [lane],
+  owners: [{ process: 7, host: 'a', pid: 100, codeVersion: '1' }],
+  head: 100,
+  oldest: null,
+  unhandled: { events: 0, exact: true, retrying: 0, waiting: 0, withoutCode: 0, nextRetryMs: null },
+  quarantined: { keys: 0, events: 0, waiting: 0, oldestMs: null, exact: true },
+  hottestKey: null,
+};
+const now: VerdictContext = { measuredAgoMs: 0, trend: null, tail: null, runner: null };
+const waiting = (oldest: Partial<OldestUnhandled>): ConsumerFacts => ({
+  ...quiet,
+  oldest: { where: 'log', position: 91, ageMs: 1_000, idleMs: 0, lane: 0, exact: true, ...oldest },
+  unhandled: { ...quiet.unhandled, events: 10 },
+});
+const codes = (facts: ConsumerFacts, context: VerdictContext = now): string[] =>
+  verdictOf(facts, context).reasons.map(({ code }) => code);
+
+describe('the verdict', () => {
+  it('is OK with lag 0 when nothing is unhandled', () => {
+    expect(verdictOf(quiet, now)).toMatchObject({
+      verdict: 'OK',
+      lagSeconds: 0,
+      timeToDrainSeconds: 0,
+      reasons: [],
+    });
+  });
+
+  it('is OK up to the promise and LATE beyond it, as long as the lane makes progress', () => {
+    expect(verdictOf(waiting({ ageMs: 60_000 }), now).verdict).toBe('OK');
+    expect(verdictOf(waiting({ ageMs: 60_001 }), now).verdict).toBe('LATE');
+    expect(codes(waiting({ ageMs: 60_001 }))).toEqual(['older-than-promised']);
+  });
+
+  it('is STALLED when nothing was handled for longer than the promise', () => {
+    const facts = waiting({ ageMs: 90_000, idleMs: 60_000 });
+    expect(verdictOf(facts, now).verdict).toBe('STALLED');
+    expect(codes(facts)).toEqual(['no-progress', 'older-than-promised']);
+  });
+
+  it('gives a strict promise thirty seconds before no progress means STALLED', () => {
+    const strict = { ...waiting({ ageMs: 29_999, idleMs: 29_999 }), handledWithinMs: 1_000 };
+    expect(verdictOf(strict, now).verdict).toBe('LATE');
+    const longer = { ...waiting({ ageMs: 30_000, idleMs: 30_000 }), handledWithinMs: 1_000 };
+    expect(verdictOf(longer, now).verdict).toBe('STALLED');
+  });
+
+  it('is not STALLED when the consumer was idle for an hour and an event has just come', () => {
+    expect(verdictOf(waiting({ ageMs: 200, idleMs: 3_600_000 }), now).verdict).toBe('OK');
+  });
+
+  it('is LATE, not STALLED, while a retry is scheduled for later', () => {
+    const retrying = waiting({ where: 'retrying', ageMs: 300_000, idleMs: 240_000 });
+    const unhandled = { ...retrying.unhandled, retrying: 1, nextRetryMs: 12_000 };
+    expect(verdictOf({ ...retrying, unhandled }, now).verdict).toBe('LATE');
+    expect(codes({ ...retrying, unhandled })).toContain('retrying');
+    expect(verdictOf({ ...retrying, unhandled: { ...unhandled, nextRetryMs: -1 } }, now).verdict).toBe(
+      'STALLED',
+    );
+  });
+
+  it('is STALLED when lanes have no owner for longer than a takeover takes, even if nothing waits', () => {
+    const moving = { ...quiet, lanes: [lane, { ...lane, lane: 1, owner: null, unownedMs: 14_000 }] };
+    expect(verdictOf(moving, now)).toMatchObject({
+      verdict: 'OK',
+      lanes: { total: 2, owned: 1, unowned: [1] },
+    });
+    const dead = { ...quiet, lanes: [lane, { ...lane, lane: 1, owner: null, unownedMs: 16_000 }] };
+    expect(verdictOf(dead, now).verdict).toBe('STALLED');
+    expect(codes(dead)).toEqual(['lanes-unowned']);
+  });
+
+  it('is PAUSED by a person or a breaker, and names them', () => {
+    const paused = {
+      ...waiting({ ageMs: 600_000, idleMs: 600_000 }),
+      paused: { reason: 'stocktaking', by: 'Ada' },
+    };
+    expect(verdictOf(paused, now)).toMatchObject({ verdict: 'PAUSED', lagSeconds: 600 });
+    expect(verdictOf(paused, now).reasons[0]?.text).toBe('paused by Ada: stocktaking');
+    const breaker = {
+      kind: 'transient',
+      reason: 'the provider is down',
+      fingerprint: 'f',
+      openedAt: '',
+    } as const;
+    expect(verdictOf({ ...quiet, breaker }, now).verdict).toBe('PAUSED');
+  });
+
+  it('is UNKNOWN, with no figures, when the measurement is older than 15 s', () => {
+    expect(verdictOf(quiet, { ...now, measuredAgoMs: 15_000 }).verdict).toBe('OK');
+    const unknown = verdictOf(quiet, { ...now, measuredAgoMs: 15_001 });
+    expect(unknown).toMatchObject({
+      verdict: 'UNKNOWN',
+      lagSeconds: null,
+      unhandled: null,
+      quarantined: null,
+    });
+    expect(unknown.reasons.map(({ code }) => code)).toEqual(['not-measured']);
+  });
+
+  it('shows quarantine beside the verdict without changing it', () => {
+    const quarantined = { keys: 1, events: 1, waiting: 2, oldestMs: 9_000_000, exact: true };
+    const verdict = verdictOf({ ...quiet, quarantined }, now);
+    expect(verdict).toMatchObject({
+      verdict: 'OK',
+      quarantined: { keys: 1, waiting: 2, oldestSeconds: 9_000 },
+    });
+    expect(verdict.reasons[0]?.text).toBe('1 key in quarantine, 2 events waiting behind');
+  });
+
+  it('names the transaction that holds up the log', () => {
+    const tail = { pid: 4711, query: 'update  orders\nset x = 1', ageMs: 5_000 };
+    const { reasons } = verdictOf(waiting({ ageMs: 5_000 }), { ...now, tail });
+    expect(reasons[0]).toEqual({
+      code: 'tail-blocked',
+      text: 'the log is held up for 5 s by the transaction of process 4711: update orders set x = 1',
+    });
+  });
+
+  it('says when the backlog will be worked off, and when the promise will be broken', () => {
+    const facts = waiting({ ageMs: 30_000 });
+    const shrinking = { lagMsPerSecond: -100, backlogPerSecond: -50, backlog: 1_000 };
+    expect(verdictOf(facts, { ...now, trend: shrinking })).toMatchObject({
+      timeToDrainSeconds: 20,
+      timeToBreachSeconds: null,
+    });
+    const growing = { lagMsPerSecond: 500, backlogPerSecond: 50, backlog: 1_000 };
+    expect(verdictOf(facts, { ...now, trend: growing })).toMatchObject({
+      timeToDrainSeconds: null,
+      timeToBreachSeconds: 60,
+    });
+  });
+});
+
+const ms = fc.integer({ min: 0, max: 10_000_000 });
+const oldest = fc.option(
+  fc.record<OldestUnhandled>({
+    where: fc.constantFrom('log', 'running', 'retrying', 'waiting', 'without code'),
+    position: fc.nat(),
+    ageMs: ms,
+    idleMs: ms,
+    lane: fc.constant(0),
+    exact: fc.boolean(),
+  }),
+  { nil: null },
+);
+const anyFacts = fc
+  .record({
+    oldest,
+    handledWithinMs: fc.integer({ min: 1, max: 1_000_000 }),
+    paused: fc.constantFrom(null, { reason: 'r', by: null }),
+    unowned: fc.option(ms, { nil: null }),
+    nextRetryMs: fc.option(fc.integer({ min: -1_000_000, max: 1_000_000 }), { nil: null }),
+  })
+  .map(({ unowned, nextRetryMs, ...rest }): ConsumerFacts => {
+    const lanes = [unowned === null ? lane : { ...lane, owner: null, unownedMs: unowned }];
+    return { ...quiet, ...rest, lanes, unhandled: { ...quiet.unhandled, nextRetryMs } };
+  });
+
+describe('for all facts', () => {
+  it('OK is said only with a fresh measurement, owned lanes, no pause and lag within the promise', () => {
+    fc.assert(
+      fc.property(anyFacts, fc.integer({ min: 0, max: 60_000 }), (facts, measuredAgoMs) => {
+        const { verdict } = verdictOf(facts, { ...now, measuredAgoMs });
+        if (verdict !== 'OK') return;
+        expect(measuredAgoMs).toBeLessThanOrEqual(15_000);
+        expect(facts.paused).toBeNull();
+        expect(facts.lanes.every(({ unownedMs }) => (unownedMs ?? 0) <= 15_000)).toBe(true);
+        expect(facts.oldest?.ageMs ?? 0).toBeLessThanOrEqual(facts.handledWithinMs);
+      }),
+    );
+  });
+
+  it('every verdict but OK gives its reason first, and no time is negative', () => {
+    fc.assert(
+      fc.property(anyFacts, fc.integer({ min: 0, max: 60_000 }), (facts, measuredAgoMs) => {
+        const verdict = verdictOf(facts, { ...now, measuredAgoMs });
+        if (verdict.verdict !== 'OK') expect(verdict.reasons.length).toBeGreaterThan(0);
+        for (const seconds of [verdict.lagSeconds, verdict.timeToDrainSeconds, verdict.timeToBreachSeconds]) {
+          expect(seconds ?? 0).toBeGreaterThanOrEqual(0);
+        }
+      }),
+    );
+  });
+
+  it('more age never makes the verdict better', () => {
+    const rank = { OK: 0, LATE: 1, STALLED: 2, PAUSED: 3, UNKNOWN: 4 } as const;
+    fc.assert(
+      fc.property(anyFacts, ms, (facts, more) => {
+        if (facts.oldest === null) return;
+        const older = { ...facts, oldest: { ...facts.oldest, ageMs: facts.oldest.ageMs + more } };
+        expect(rank[verdictOf(older, now).verdict]).toBeGreaterThanOrEqual(
+          rank[verdictOf(facts, now).verdict],
+        );
+      }),
+    );
+  });
+});
