@@ -30,16 +30,17 @@ type KnownOnly<T> = unknown extends T
     : { [Member in keyof T]: KnownOnly<T[Member]> };
 
 /**
- * The schema itself where its payload may be written, else the reason as a string type, which the compiler then prints.
+ * `unknown` where a schema's payload may be written, else the reason as a string type, which the compiler then prints.
  * A default or a brand widens only the input and is allowed; a transform or a coercion changes the value and is not.
+ * (The order of the checks is that of their cost: the last one runs only for payloads with unknown members.)
  */
 export type Wire<S extends PayloadSchema> =
   Out<S> extends JsonOnly<Out<S>>
     ? [Out<S>] extends [In<S>]
-      ? [In<S>] extends [Out<S>]
-        ? S
-        : In<S> extends KnownOnly<In<S>>
-          ? S
+      ? In<S> extends KnownOnly<In<S>>
+        ? unknown
+        : [In<S>] extends [Out<S>]
+          ? unknown
           : 'transforms are not allowed'
       : 'transforms are not allowed'
     : 'payload must be JSON';
