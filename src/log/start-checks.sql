@@ -41,7 +41,8 @@ select current_user as role,
           from writers w left join pg_roles r on r.oid = w.grantee) as position_writers,
        (select count(*) from leaves
          where substring(bound from $$FROM \('(\d+)'\)$$)::bigint
-             > coalesce(pg_sequence_last_value(log.sequence), 0))::integer as partitions_ahead,
+             > case when has_sequence_privilege(log.sequence, 'SELECT')
+                    then coalesce(pg_sequence_last_value(log.sequence), 0) else 0 end)::integer as partitions_ahead,
        (select reset_val from pg_settings where name = 'synchronous_commit') as synchronous_commit,
        (select setting from pg_settings where name = 'fsync') as fsync,
        (select system_identifier::text from pg_control_system()) as system_identifier,
