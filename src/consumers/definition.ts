@@ -28,6 +28,15 @@ export interface ConsumerDefinition {
 
 export type Ordering = 'key' | 'global' | 'none';
 
+/** Whether a value came from `defineProjection`, `defineSqlProjection` or `defineHandler`. */
+export const isConsumerDefinition = (value: unknown): value is ConsumerDefinition => {
+  if (typeof value !== 'object' || value === null) return false;
+  const { class: kind, name, types } = value as Partial<Record<string, unknown>>;
+  return (
+    (kind === 'projection' || kind === 'operational') && typeof name === 'string' && types instanceof Set
+  );
+};
+
 /** Raised when the meaning of an ordering key changes; lanes of another key version are never mixed. */
 export const keyVersion = 1;
 

@@ -1,12 +1,22 @@
+export type { ConsumerClass, ConsumerClasses, Preparation } from './consumer-class.ts';
 export {
   type ConsumerDefinition,
   globalKey,
+  isConsumerDefinition,
   keyVersion,
   laneFor,
   type Ordering,
   orderingKey,
   orderingKeyHash,
 } from './definition.ts';
+export {
+  type ConsumerEngine,
+  type ConsumerEngineOptions,
+  createConsumerEngine,
+  type RunningConsumer,
+  requestChannel,
+} from './engine.ts';
+export { sessionLockSpace } from './membership/membership.ts';
 export {
   type Column,
   type ColumnType,
@@ -31,6 +41,12 @@ export {
   type SqlProjection,
   type SqlProjectionOptions,
 } from './projection/index.ts';
+export {
+  findUnknownConsumers,
+  insertConsumer,
+  type NewConsumer,
+  type UnknownConsumer,
+} from './registration/register.ts';
 export {
   type AppIdentity,
   type ConsumerRunner,

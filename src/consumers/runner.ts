@@ -121,19 +121,20 @@ export interface ConsumerRunner {
   take(leases: readonly LaneLease[]): Promise<void>;
   /** Finish or roll back what is in flight, write checkpoints (fenced), forget. The engine then gives the lanes up. */
   release(lanes: readonly number[]): Promise<void>;
-  /** The lease is lost: stop at once, abort what is in flight, write nothing more. */
+  /** The lease is lost: stop at once, abort what is in flight, write nothing more. Lanes it does not work are no error. */
   drop(lanes: readonly number[]): void;
   /** A person pauses or (null) resumes the consumer: no new event is begun; lanes are kept, requests carried out. */
   pause(pause: Pause | null): void;
   /**
    * The heartbeat (every 2 s, and after a wake-up) saw that by the database's clock parked events of this consumer are
    * due, or its breaker may probe. Only a hint: the runner looks for itself, and may keep timers of its own.
+   * `idle` waits for what it begins because of it.
    */
   due(): void;
   /** Only for lanes that this runner holds. It answers `refused` when it does not know the verb; it may throw. */
   carryOut(request: OwnerRequest): Promise<OwnerAnswer>;
   progress(): RunnerProgress;
-  /** Resolves when everything that was settled at the call, in the lanes held, is handled or parked. */
+  /** Resolves when everything that was settled at the call, in the lanes held, is handled or parked; at once without lanes. */
   idle(): Promise<void>;
 }
 

@@ -58,12 +58,16 @@ export const planRegistration = (
 ): RegistrationPlan => {
   const own = ownRows(definition, stored);
   for (const row of own) refuseForeign(definition, row, appName);
-  if (own.length === 0) return { kind: 'insert', name: definition.name, build: 1, state: 'live', updates: [] };
+  if (own.length === 0)
+    return { kind: 'insert', name: definition.name, build: 1, state: 'live', updates: [] };
   return definition.class === 'projection' ? planProjection(definition, own) : planLanes(definition, own);
 };
 
 /** The rows that carry the definition's name, else an earlier or a later name of it. */
-const ownRows = (definition: ConsumerDefinition, stored: readonly StoredConsumer[]): readonly StoredConsumer[] => {
+const ownRows = (
+  definition: ConsumerDefinition,
+  stored: readonly StoredConsumer[],
+): readonly StoredConsumer[] => {
   const named = stored.filter((row) => row.name === definition.name);
   const renamed = stored.filter(
     (row) =>
@@ -152,7 +156,13 @@ const planLanes = (definition: ConsumerDefinition, own: readonly StoredConsumer[
   const added = [...definition.types].filter((type) => !latest.includes(type));
   // Types are only dropped by a person (`consumers accept`); until then this code runs what it has code for.
   if (missing.length > 0 && added.length === 0) return known;
-  return { kind: 'widen', stored, types: [...latest, ...added].sort(), typesChange: added.length > 0, updates };
+  return {
+    kind: 'widen',
+    stored,
+    types: [...latest, ...added].sort(),
+    typesChange: added.length > 0,
+    updates,
+  };
 };
 
 /** The newest generation that was declared exactly as this definition is; 0 when there is none. */

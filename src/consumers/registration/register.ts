@@ -81,21 +81,46 @@ const refuseDuplicates = (definitions: readonly ConsumerDefinition[]): void => {
 };
 
 /** All definitions as they are stored; null when something has to be written first. */
-export const findRegistrations = async (
+const findRegistrations = async (
   on: Queryable,
   request: DeclaredConsumers,
 ): Promise<readonly Registration[] | null> => {
   const stored = await readStored(on, request.definitions);
-  const registrations: Registration[] = [];
-  for (const definition of request.definitions) {
-    const plan = planRegistration(definition, stored, request.app.name);
-    if (plan.kind !== 'known' || plan.updates.length > 0) return null;
-    registrations.push(...plan.consumers.map((row) => toRegistration(definition, row)));
-  }
+  const plans = request.definitions.map((definition) =>
+    planRegistration(definition, stored, request.app.name),
+  );
+  if (plans.some((plan) => plan.kind !== 'known' || plan.updates.length > 0)) return null;
+  return known(request.definitions, plans);
+};
+
+const known = (
+  definitions: readonly ConsumerDefinition[],
+  plans: readonly RegistrationPlan[],
+): readonly Registration[] => {
+  const registrations = plans.flatMap((plan, index) =>
+    plan.kind === 'known'
+      ? plan.consumers.map((row) => toRegistration(definitions[index] as ConsumerDefinition, row))
+      : [],
+  );
   const ids = registrations.map(({ consumer }) => consumer.id);
   const shared = registrations.find(({ consumer }, index) => ids.indexOf(consumer.id) !== index);
   if (shared) throw new FactlineError('CONSUMER_DUPLICATE', { consumer: shared.stored.name });
   return registrations;
+};
+
+/**
+ * What is stored by now for definitions that were registered before: new builds, generations of other code, states.
+ * A definition whose consumer was retired meanwhile is not among them.
+ */
+export const rereadRegistrations = async (
+  on: Queryable,
+  request: DeclaredConsumers,
+): Promise<readonly Registration[]> => {
+  const stored = await readStored(on, request.definitions);
+  return known(
+    request.definitions,
+    request.definitions.map((definition) => planRegistration(definition, stored, request.app.name)),
+  );
 };
 
 const toRegistration = (definition: ConsumerDefinition, stored: StoredConsumer): Registration => ({
@@ -173,8 +198,7 @@ const widen = async (
     typesChange: plan.typesChange,
     accepted: null,
   });
-  return () =>
-    telemetry.emit('generation.registered', { consumer: definition.name, generation, barrier });
+  return () => telemetry.emit('generation.registered', { consumer: definition.name, generation, barrier });
 };
 
 export interface NewGeneration {
@@ -220,11 +244,15 @@ export interface NewConsumer {
  * Writes a consumer with its lanes and lets its class prepare. In a transaction that holds no other lock: also for a
  * rebuild, which makes a further build of a projection (state 'building') beside the one that is read.
  */
-export const insertConsumer = async (client: pg.PoolClient, made: NewConsumer): Promise<RegisteredConsumer> => {
+export const insertConsumer = async (
+  client: pg.PoolClient,
+  made: NewConsumer,
+): Promise<RegisteredConsumer> => {
   const { definition } = made;
   await refuseCompacted(client, definition);
   const { handledWithinMs, errorBudget } = storedObjective(definition);
-  const start = definition.startAt === 'beginning' ? 0 : definition.startAt === 'now' ? null : definition.startAt;
+  const start =
+    definition.startAt === 'beginning' ? 0 : definition.startAt === 'now' ? null : definition.startAt;
   const [row] = await run(client, sql.insert_consumer, [
     made.app.name,
     definition.class,

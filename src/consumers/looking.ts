@@ -1,0 +1,166 @@
+import type { Clock, Telemetry } from '../foundation/index.ts';
+import type { Tail } from '../log/index.ts';
+import type { Database } from '../postgres/index.ts';
+import type { ConsumerUnit } from './consumer-unit.ts';
+import { handOverGeneration, takeLanes } from './lanes/lane-store.ts';
+import { type LanePlan, type LaneRef, planLanes } from './lanes/plan-lanes.ts';
+import { Liveness } from './membership/liveness.ts';
+import type { Membership } from './membership/membership.ts';
+import type { Declared, Picture, SeenConsumer } from './membership/picture.ts';
+import { RequestDesk } from './requests.ts';
+
+/** Lanes are released for balance only when no process has come or gone for this long: several often start together. */
+const settledMs = 1_000;
+
+export interface LookerOptions {
+  readonly database: Database;
+  readonly tail: Tail;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  readonly membership: Membership;
+  /** The consumers of this process, by id; it changes between two looks. */
+  readonly units: ReadonlyMap<number, ConsumerUnit>;
+  /** Something is stored that the units do not know yet. */
+  readonly refresh: (picture: Picture) => Promise<void>;
+  readonly look: () => void;
+}
+
+/**
+ * One look: a heartbeat, what it saw of everybody, and what follows from it. One bounded pass; the loop is the engine's.
+ */
+export class Looker {
+  readonly #options: LookerOptions;
+  readonly #liveness = new Liveness();
+  readonly #desk: RequestDesk;
+  #processes = '';
+  #processesSinceMs = Number.NEGATIVE_INFINITY;
+  #suspended = false;
+
+  constructor(options: LookerOptions) {
+    this.#options = options;
+    this.#desk = new RequestDesk(options.database);
+  }
+
+  /** Milliseconds until the next look is due before the heartbeat, or null. */
+  async look(): Promise<number | null> {
+    const { membership, clock, units } = this.#options;
+    const picture = await membership.beat(this.#declared(), [...units.keys()]);
+    // The statement may have taken so long that others may think that this process is dead.
+    if (this.doubt()) return 0;
+    if (this.#isNew(picture)) {
+      await this.#options.refresh(picture);
+      return 0;
+    }
+    const nowMs = clock.monotonic();
+    const live = this.#liveness.observe(picture.processes, membership.id, nowMs);
+    const unsettledMs = this.#unsettledMs(live, nowMs);
+    const plan = planLanes({
+      self: membership.id,
+      live,
+      picture,
+      holdings: [...units.values()].map((unit) => unit.holding()),
+      settled: unsettledMs <= 0,
+    });
+    this.#tell(picture);
+    await this.#carryOut(plan, picture, live);
+    return unsettledMs > 0 ? unsettledMs : null;
+  }
+
+  /** Drops all lanes when this process may have lost them; looked at every second, not only at heartbeats. */
+  doubt(): boolean {
+    const reason = this.#options.membership.doubt();
+    if (reason !== null && !this.#suspended) {
+      this.#options.telemetry.emit('process.suspended', { processId: this.#options.membership.id, reason });
+      for (const unit of this.#options.units.values()) unit.dropAll();
+    }
+    this.#suspended = reason !== null;
+    return this.#suspended;
+  }
+
+  #declared(): Readonly<Record<string, Declared>> {
+    const declared: Record<string, Declared> = {};
+    for (const [id, { registration }] of this.#options.units) {
+      declared[id] = { generation: registration.consumer.generation, covers: registration.covers };
+    }
+    return declared;
+  }
+
+  /** Whether something was registered, handed over or retired since the units were made. */
+  #isNew(picture: Picture): boolean {
+    const { units } = this.#options;
+    const seen = new Map(picture.consumers.map((consumer) => [consumer.id, consumer]));
+    for (const [id, unit] of units) {
+      const consumer = seen.get(id);
+      if (consumer === undefined) return true;
+      const { generation, generations, state } = unit.registration.stored;
+      if (consumer.leading !== generation || consumer.latest !== generations.at(-1)?.generation) return true;
+      if (consumer.state !== state) return true;
+    }
+    return picture.consumers.some((consumer) => !units.has(consumer.id) && this.#isBuildOfOurs(consumer));
+  }
+
+  #isBuildOfOurs(consumer: SeenConsumer): boolean {
+    for (const { registration } of this.#options.units.values()) {
+      const { class: kind, name, version } = registration.definition;
+      const named = consumer.name === name || consumer.formerNames.includes(name);
+      if (kind === 'projection' && named && consumer.version === version) return true;
+    }
+    return false;
+  }
+
+  #unsettledMs(live: readonly number[], nowMs: number): number {
+    const processes = live.join();
+    if (processes !== this.#processes) {
+      // A process alone has nobody to wait for, and the first look is no change.
+      this.#processesSinceMs = this.#processes === '' || live.length === 1 ? Number.NEGATIVE_INFINITY : nowMs;
+      this.#processes = processes;
+    }
+    return this.#processesSinceMs + settledMs - nowMs;
+  }
+
+  #tell(picture: Picture): void {
+    for (const consumer of picture.consumers) {
+      const unit = this.#options.units.get(consumer.id);
+      if (unit === undefined) continue;
+      const { pausedAt, pausedReason, pausedBy } = consumer;
+      unit.pause(pausedAt === null ? null : { reason: pausedReason ?? '', by: pausedBy ?? '' });
+      if (picture.due.has(consumer.id)) unit.runner.due();
+    }
+  }
+
+  async #carryOut(plan: LanePlan, picture: Picture, live: readonly number[]): Promise<void> {
+    const { units, database, membership } = this.#options;
+    for (const [unit, lanes] of this.#byUnit(plan.drop)) unit.drop(lanes.map((lane) => lane.lane));
+    for (const [unit, lanes] of this.#byUnit(plan.release)) unit.release(lanes);
+    for (const id of plan.handOver) this.#handOver(id, picture, live);
+    const taken = await takeLanes(database, membership.id, plan.take);
+    for (const [unit, lanes] of this.#byUnit(taken)) unit.take(lanes);
+    for (const unit of units.values()) {
+      const own = picture.requests.filter((request) => request.consumerId === unit.registration.consumer.id);
+      this.#desk.accept(unit, own);
+    }
+  }
+
+  *#byUnit<Lane extends Pick<LaneRef, 'consumerId'>>(
+    lanes: readonly Lane[],
+  ): Generator<[ConsumerUnit, Lane[]]> {
+    for (const [id, own] of Map.groupBy(lanes, (lane) => lane.consumerId)) {
+      const unit = this.#options.units.get(id);
+      if (unit !== undefined) yield [unit, own];
+    }
+  }
+
+  #handOver(consumerId: number, picture: Picture, live: readonly number[]): void {
+    const { units, database, telemetry, look } = this.#options;
+    const owners = picture.lanes.flatMap((lane) =>
+      lane.consumerId === consumerId ? (lane.owner ?? []) : [],
+    );
+    const dead = owners.filter((owner) => !live.includes(owner));
+    const unit = units.get(consumerId);
+    unit?.enqueue(async () => {
+      const done = await handOverGeneration(database, consumerId, dead);
+      if (done !== null)
+        telemetry.emit('generation.changed', { consumer: unit.registration.stored.name, ...done });
+    }, look);
+  }
+}

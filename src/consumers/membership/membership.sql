@@ -1,0 +1,73 @@
+-- Who runs. Called by every process at its start, every two seconds and at wake-ups, and at its end.
+
+-- name: join_processes
+-- Forgets, by the way, processes that died long ago and own nothing any more; a session lock protects one that sleeps.
+with forgotten as (
+  delete from factline.processes p
+   where p.app = $1 and p.beaten_at < factline.clock() - interval '1 day'
+     and not exists (select 1 from factline.lanes l where l.owner = p.id)
+     and not exists (select 1 from pg_locks k
+                      where k.locktype = 'advisory' and k.classid::bigint = $6
+                        and k.objid::bigint = p.id & 2147483647
+                        and k.database = (select oid from pg_database where datname = current_database()))
+)
+insert into factline.processes (app, incarnation, host, pid, code_version, direct_session)
+values ($1, $2, $3, $4, $5, false)
+returning id
+
+-- name: rejoin_processes
+-- The row of a living process was removed (only a person does that): it comes back under its id.
+insert into factline.processes (id, app, incarnation, host, pid, code_version, direct_session)
+overriding system value values ($1, $2, $3, $4, $5, $6, false)
+on conflict do nothing
+
+-- name: leave_processes
+delete from factline.processes where id = $1
+
+-- name: hold_session_lock
+-- On the direct session. Shared, so that a new connection need not wait until the server has noticed the end of the old
+-- one; it is only ever looked up in pg_locks.
+select pg_advisory_lock_shared($1::int, $2::int), pg_backend_pid() as backend
+
+-- name: beat
+-- The one statement of an idle process: its own sign of life, and everything it has to know of the others. $6: ids of
+-- the consumers that it runs. Served by the primary keys, parked_due and requests_open.
+with me as (
+  update factline.processes
+     set beat = beat + 1, beaten_at = factline.clock(), direct_session = $2,
+         server_started_at = pg_postmaster_start_time(), declared = $3::jsonb
+   where id = $1
+  returning id
+), session_locks as (
+  select objid::bigint as process from pg_locks
+   where locktype = 'advisory' and granted and objsubid = 2 and classid::bigint = $5
+     and database = (select oid from pg_database where datname = current_database())
+)
+select
+  (select count(*) from me) as known,
+  (select coalesce(json_agg(json_build_object(
+            'id', p.id, 'beat', p.beat, 'declared', p.declared,
+            'provable', p.direct_session and p.server_started_at = pg_postmaster_start_time(),
+            'locked', exists (select 1 from session_locks s where s.process = p.id & 2147483647))), '[]')
+     from factline.processes p where p.app = $4) as processes,
+  (select coalesce(json_agg(json_build_object(
+            'id', c.id, 'name', c.name, 'formerNames', c.former_names, 'version', c.version, 'state', c.state,
+            'leading', c.generation,
+            'latest', (select max(g.generation) from factline.consumer_generations g where g.consumer_id = c.id),
+            'pausedReason', c.paused_reason, 'pausedBy', c.paused_by, 'pausedAt', c.paused_at)), '[]')
+     from factline.consumers c where c.app = $4 and c.state <> 'retired') as consumers,
+  (select coalesce(json_agg(json_build_array(
+            l.consumer_id, l.lane, l.generation, l.token, l.owner, l.stop_at, k.position)
+            order by l.consumer_id, l.lane), '[]')
+     from factline.lanes l join factline.checkpoints k using (consumer_id, lane)
+    where l.consumer_id in (select c.id from factline.consumers c where c.app = $4 and c.state <> 'retired')) as lanes,
+  (select coalesce(json_agg(json_build_object(
+            'id', r.id, 'consumerId', r.consumer_id, 'verb', r.verb, 'parkedId', r.parked_id,
+            'arguments', r.arguments, 'actor', r.actor, 'reason', r.reason,
+            'keyHash', (select p.key_hash from factline.parked p where p.id = r.parked_id)) order by r.id), '[]')
+     from factline.requests r where r.state = 'open' and r.consumer_id = any ($6::int[])) as requests,
+  (select coalesce(json_agg(c.id), '[]') from unnest($6::int[]) as c (id)
+    where exists (select 1 from factline.parked p
+                   where p.consumer_id = c.id and p.state = 'retrying' and p.next_at <= factline.clock())
+       or exists (select 1 from factline.breakers b
+                   where b.consumer_id = c.id and b.state = 'open' and b.probe_at <= factline.clock())) as due

@@ -1,0 +1,14 @@
+-- Wishes of people, carried out by the process that owns the lane.
+
+-- name: answer_request
+update factline.requests set state = $2, answer = $3::jsonb, answered_at = factline.clock() where id = $1 and state = 'open'
+
+-- name: pause_consumer
+-- Every process sees it with its next look.
+update factline.consumers set paused_reason = $2, paused_by = $3, paused_at = factline.clock() where id = $1
+
+-- name: resume_consumer
+update factline.consumers set paused_reason = null, paused_by = null, paused_at = null where id = $1
+
+-- name: wake_owners
+select pg_notify('factline_requests', $1::text)

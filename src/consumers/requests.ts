@@ -1,0 +1,92 @@
+import { laneOf } from '../foundation/index.ts';
+import { type Database, engineTransaction, loadQueries, run } from '../postgres/index.ts';
+import type { Answered, ConsumerUnit } from './consumer-unit.ts';
+import type { SeenRequest } from './membership/picture.ts';
+import { insertGeneration } from './registration/register.ts';
+
+const sql = loadQueries<'answer_request' | 'pause_consumer' | 'resume_consumer' | 'wake_owners'>(
+  new URL('./requests.sql', import.meta.url),
+);
+
+/** Verbs that the shared engine carries out itself, for every class; all others go to the consumer's runner. */
+const engineVerbs: Readonly<
+  Record<string, (database: Database, unit: ConsumerUnit, request: SeenRequest) => Promise<Answered>>
+> = {
+  pause: async (database, unit, request) => {
+    const reason = request.reason ?? 'paused by a person';
+    await run(database.operations, sql.pause_consumer, [
+      unit.registration.consumer.id,
+      reason,
+      request.actor,
+    ]);
+    unit.pause({ reason, by: request.actor });
+    return { state: 'done', answer: { paused: true } };
+  },
+  resume: async (database, unit, request) => {
+    await run(database.operations, sql.resume_consumer, [request.consumerId]);
+    unit.pause(null);
+    return { state: 'done', answer: { paused: false } };
+  },
+  accept: acceptDeclaration,
+};
+
+/** Drops the types for good that this process's code no longer declares: a generation of exactly what it declares. */
+async function acceptDeclaration(
+  database: Database,
+  unit: ConsumerUnit,
+  request: SeenRequest,
+): Promise<Answered> {
+  const { definition, stored } = unit.registration;
+  const declared = [...definition.types].sort();
+  const latest = stored.generations.at(-1)?.types ?? stored.types;
+  const dropped = latest.filter((type) => !definition.types.has(type));
+  if (dropped.length === 0) return { state: 'refused', answer: { reason: 'the code declares every type' } };
+  const { value } = await engineTransaction(database.operations, (client) =>
+    insertGeneration(client, {
+      consumerId: stored.id,
+      types: declared,
+      declaredTypes: declared,
+      lanes: definition.lanes,
+      typesChange: true,
+      accepted: { by: request.actor, because: request.reason },
+    }),
+  );
+  return { state: 'done', answer: { dropped, ...value } };
+}
+
+/**
+ * Carries out the open requests whose lane this process owns: the lane of the parked event, or the lowest one where the
+ * request is about the whole consumer. A request is begun once in a process; it stays open, and is begun again, when
+ * its outcome could not be written. What it does may therefore happen twice, like every repeat of a person's command.
+ */
+export class RequestDesk {
+  readonly #database: Database;
+  readonly #begun = new Set<number>();
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  accept(unit: ConsumerUnit, requests: readonly SeenRequest[]): void {
+    for (const request of requests) {
+      if (this.#begun.has(request.id) || !ownsLaneOf(unit, request)) continue;
+      this.#begun.add(request.id);
+      const done = (): void => void this.#begun.delete(request.id);
+      const verb = Object.hasOwn(engineVerbs, request.verb) ? engineVerbs[request.verb] : undefined;
+      if (verb === undefined) unit.carryOut(request, (answered) => this.#answer(request, answered), done);
+      else unit.enqueue(async () => this.#answer(request, await verb(this.#database, unit, request)), done);
+    }
+  }
+
+  async #answer(request: SeenRequest, answered: Answered): Promise<void> {
+    const answer = JSON.stringify(answered.answer);
+    await run(this.#database.operations, sql.answer_request, [request.id, answered.state, answer]);
+    await run(this.#database.operations, sql.wake_owners, [String(request.consumerId)]);
+  }
+}
+
+const ownsLaneOf = (unit: ConsumerUnit, request: SeenRequest): boolean => {
+  const [lease] = unit.leases.values();
+  if (lease === undefined) return false;
+  return unit.leases.has(request.keyHash === null ? 0 : laneOf(request.keyHash, lease.laneCount));
+};
