@@ -46,6 +46,18 @@ export const metrics = {
     labels: ['consumer'],
     help: 'The lowest checkpoint over the lanes that this process owns.',
   },
+  factline_consumer_unhandled: {
+    type: 'gauge',
+    unit: 'events',
+    labels: ['consumer'],
+    help: 'Events that are neither handled nor quarantined; a lower bound while the backlog is long.',
+  },
+  factline_consumer_verdict: {
+    type: 'gauge',
+    unit: 'boolean',
+    labels: ['consumer', 'verdict'],
+    help: '1 for the present verdict of the consumer, 0 for the others: OK, LATE, STALLED, PAUSED, UNKNOWN.',
+  },
   factline_duplicates_suppressed_total: {
     type: 'counter',
     unit: 'events',
@@ -90,6 +102,12 @@ export const metrics = {
     help: 'Time from the recording of an event to its handling.',
     buckets: latencyBuckets,
   },
+  factline_handled_within_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: ['consumer'],
+    help: 'What the consumer promises: the age from which an unhandled event is late.',
+  },
   factline_in_flight: {
     type: 'gauge',
     unit: 'events',
@@ -126,6 +144,12 @@ export const metrics = {
     labels: ['event'],
     help: 'Telemetry listeners that threw; the engine went on.',
   },
+  factline_measurement_up: {
+    type: 'gauge',
+    unit: 'boolean',
+    labels: [],
+    help: '1 when the lag could be measured within the last 15 seconds, else 0; the other figures of consumers are then absent.',
+  },
   factline_parked: {
     type: 'gauge',
     unit: 'events',
@@ -143,6 +167,12 @@ export const metrics = {
     unit: 'count',
     labels: ['pool', 'state'],
     help: 'Connections of each pool by state: busy, idle, waiting.',
+  },
+  factline_quarantine_oldest_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: ['consumer'],
+    help: 'Age of the oldest event in quarantine; absent when there is none.',
   },
   factline_quarantined: {
     type: 'gauge',
@@ -173,6 +203,12 @@ export const metrics = {
     unit: 'position',
     labels: [],
     help: 'The position below which nothing can become visible any more.',
+  },
+  factline_time_to_drain_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: ['consumer'],
+    help: 'Until the backlog is worked off at the present rate; absent when it is not shrinking or not known.',
   },
 } as const satisfies Readonly<Record<string, MetricEntry>>;
 

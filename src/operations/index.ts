@@ -20,4 +20,5 @@ export type {
   VerdictBreaker,
   VerdictName,
 } from './verdict.ts';
+export { VerdictMetrics } from './verdict-metrics.ts';
 export { verdictOf } from './verdict-of.ts';

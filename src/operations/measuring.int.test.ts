@@ -355,7 +355,6 @@ describe('a meter', () => {
   it('reports a declared consumer that the database does not know', async () => {
     const verdicts = await measure({
       database: { operations: pool },
-      clock: createManualClock(),
       declared: [{ name: 'orders', class: 'projection' }],
     });
     expect(verdicts).toMatchObject([{ verdict: 'UNKNOWN', reasons: [{ code: 'not-registered' }] }]);
