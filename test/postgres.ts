@@ -60,7 +60,12 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   mkdirSync(folder, { recursive: true });
   writeFileSync(path.join(folder, ownerFile), processMark());
   await sweep();
-  const server = await startEmbedded({ directory: folder, version: version(), settings });
+  const server = await startEmbedded({ directory: folder, version: version(), settings }).catch(
+    async (error: unknown) => {
+      await removeEmbedded(folder);
+      throw error;
+    },
+  );
   project.provide('databaseUrl', server.url);
   return () => removeEmbedded(folder);
 }

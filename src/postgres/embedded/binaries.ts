@@ -100,7 +100,9 @@ const copyInto = (folder: string, binaries: Binaries): Binaries => {
   const partial = `${copy}.${process.pid}`;
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial);
-  cpSync(path.join(binaries.folder, 'native'), path.join(partial, 'native'), { recursive: true });
+  // Verbatim, or the copied links would lead back to where the account may not go.
+  const native = path.join(partial, 'native');
+  cpSync(path.join(binaries.folder, 'native'), native, { recursive: true, verbatimSymlinks: true });
   makeLinks(partial);
   openToAll(partial);
   try {

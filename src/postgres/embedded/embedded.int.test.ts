@@ -1,10 +1,13 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
+  chownSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -12,9 +15,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { FactlineError } from '../../foundation/index.ts';
+import { findBinaries, usableBinaries } from './binaries.ts';
 import {
   type EmbeddedOptions,
   type EmbeddedServer,
@@ -268,7 +273,7 @@ describe('a start that cannot work', () => {
 });
 
 test('the development folder is beside the nearest package.json', () => {
-  const root = new URL('../../../', import.meta.url).pathname;
+  const root = fileURLToPath(new URL('../../../', import.meta.url));
   expect(embeddedDirectory(import.meta.dirname)).toBe(path.join(root, '.factline', 'postgres'));
 });
 
@@ -297,6 +302,24 @@ describe.runIf(process.getuid?.() === 0)('as root', () => {
     expect(existsSync(emptied.dataDirectory)).toBe(false);
   });
 
+  test('binaries that the account cannot reach are copied once, and run from there', () => {
+    const account = { uid: 65_534, gid: 65_534 };
+    const closed = path.join(parent, 'closed binaries');
+    mkdirSync(closed, { mode: 0o700 });
+    const native = path.join(findBinaries(18).folder, 'native');
+    cpSync(native, path.join(closed, 'native'), { recursive: true, verbatimSymlinks: true });
+    const installed = { folder: closed, version: 'test', major: 18 };
+    const state = { path: directory, dataDirectory: path.join(directory, 'pgdata'), account };
+    const copied = usableBinaries(installed, state);
+    onTestFinished(() => rmSync(copied.folder, { recursive: true }));
+    const answer = spawnSync(path.join(copied.folder, 'native', 'bin', 'postgres'), ['--version'], {
+      ...account,
+      cwd: '/',
+      encoding: 'utf8',
+    });
+    expect(answer.stdout).toMatch(/^postgres \(PostgreSQL\) 18/);
+  });
+
   test('data that belongs to another user is used as that user', async () => {
     const server = await start({ directory });
     await server.stop();
@@ -305,7 +328,6 @@ describe.runIf(process.getuid?.() === 0)('as root', () => {
     const made = await start({ directory: owned });
     await query(made.url, 'create table theirs as select 1 as row');
     await made.stop();
-    const { chownSync, readdirSync } = await import('node:fs');
     for (const name of ['', ...readdirSync(owned, { recursive: true, encoding: 'utf8' })]) {
       chownSync(path.join(owned, name), daemon, daemon);
     }
