@@ -14,11 +14,10 @@ import {
   StockReserved,
   StockReturned,
 } from '../contracts/index.ts';
-import { SegmentWriter } from './segment-writer.ts';
+import type { SegmentWriter } from './segment-writer.ts';
 
 /** Writes every event of the pipeline to NDJSON files, in log order. */
-export function analyticsExport({ directory }: { directory: string }) {
-  const writer = new SegmentWriter(directory);
+export function analyticsExport({ writer }: { writer: SegmentWriter }) {
   return defineHandler({
     name: 'analytics-export',
     on: [

@@ -1,3 +1,4 @@
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import type { Readable } from 'node:stream';
 import { SMTPServer } from 'smtp-server';
@@ -15,9 +16,17 @@ const MESSAGE_ID = /^message-id:\s*(<[^>]+>)\s*$/im;
 /** The headers are within this many bytes; the rest of a mail is read and dropped. */
 const HEADER_BYTES_MAX = 8 * 1024;
 
-/** A mail server that takes every mail, delivers none, and counts them by Message-ID. */
-export async function startSmtpSink(port = 0): Promise<SmtpSink> {
+/**
+ * A mail server that takes every mail, delivers none, and counts them by Message-ID.
+ *
+ * @param journal a file that remembers the Message-IDs over restarts of the server
+ */
+export async function startSmtpSink({ journal }: { journal?: string } = {}): Promise<SmtpSink> {
   const received = new Map<string, number>();
+  const count = (id: string): void => void received.set(id, (received.get(id) ?? 0) + 1);
+  if (journal !== undefined && existsSync(journal)) {
+    for (const id of readFileSync(journal, 'utf8').split('\n')) if (id !== '') count(id);
+  }
   const server = new SMTPServer({
     authOptional: true,
     disabledCommands: ['AUTH', 'STARTTLS'],
@@ -27,7 +36,8 @@ export async function startSmtpSink(port = 0): Promise<SmtpSink> {
       readHeaders(stream).then(
         (headers) => {
           const id = MESSAGE_ID.exec(headers)?.[1] ?? '<none>';
-          received.set(id, (received.get(id) ?? 0) + 1);
+          if (journal !== undefined) appendFileSync(journal, `${id}\n`);
+          count(id);
           done();
         },
         (error: Error) => done(error),
@@ -37,7 +47,7 @@ export async function startSmtpSink(port = 0): Promise<SmtpSink> {
   server.on('error', () => {}); // a client that went away in the middle of a mail
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen(0, '127.0.0.1', resolve);
   });
   return {
     port: (server.server.address() as AddressInfo).port,

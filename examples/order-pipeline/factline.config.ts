@@ -1,0 +1,16 @@
+import { createPipeline } from './pipeline.ts';
+import { openPostgres } from './postgres.ts';
+import { recallSurroundings } from './run/state-directory.ts';
+
+// What the command line works with: the app of the last run, `npm start` having written down where everything is.
+const { embedded, ...surroundings } = await recallSurroundings();
+const databaseUrl = new URL(surroundings.databaseUrl);
+if (embedded) {
+  // The embedded server may have been started again since, on another port.
+  const server = new URL((await openPostgres(null)).url);
+  databaseUrl.host = server.host;
+  databaseUrl.password = server.password;
+}
+
+export const { app } = createPipeline({ ...surroundings, databaseUrl: databaseUrl.href });
+export default app;
