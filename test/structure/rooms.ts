@@ -19,7 +19,7 @@ export type Room = (typeof rooms)[number];
 /** `src/index.ts` belongs to no room: it is the package's front door. */
 export const frontDoor = 'src/index.ts';
 
-export const isSource = (path: string): boolean => path.startsWith('src/');
+const isSource = (path: string): boolean => path.startsWith('src/');
 
 export const isTest = (path: string): boolean => path.endsWith('.test.ts');
 

@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+// The `factline` command. Plain JavaScript, so that an old Node gets a sentence and not a syntax error.
+// In the published package it runs dist/; in the repository, where there may be no dist/, it runs the source.
+import { existsSync } from 'node:fs';
+import module from 'node:module';
+
+const [major, minor] = process.versions.node.split('.').map(Number);
+const source = new URL('../src/cli/main.ts', import.meta.url);
+
+if (major < 22 || (major === 22 && minor < 18)) {
+  process.stderr.write(`Factline needs Node 22.18 or newer; this is ${process.version}.\n`);
+  process.exitCode = 1;
+} else if (existsSync(source)) {
+  // What `node --conditions=factline-source` does: the user's configuration imports 'factline' and must get the same source.
+  module.registerHooks({
+    resolve: (specifier, context, next) =>
+      next(specifier, { ...context, conditions: ['factline-source', ...context.conditions] }),
+  });
+  await import(source.href);
+} else {
+  await import('../dist/cli/main.js');
+}
