@@ -11,50 +11,67 @@ export interface Distribution {
 /**
  * How many lanes of each consumer each process should hold: consumer id → process id → lanes. Every process computes the
  * same from the same picture. Of one consumer no two processes differ by more than one lane; the lanes left over
- * (every projection has only one) are spread over all processes. Who holds a lane keeps it unless that would be unfair:
- * lanes move when a process joins or leaves, never back and forth.
+ * (every projection has only one) even out what each process holds in all. Lanes left over begin where they are held and
+ * move only from a process to one that holds at least two fewer lanes, so the sum of squares falls with every move:
+ * it ends, and from where it ends nothing moves again. Lanes move when a process joins or leaves, never back and forth.
  */
 export const fairShares = (
   distributions: readonly Distribution[],
 ): ReadonlyMap<number, ReadonlyMap<number, number>> => {
-  const remainders = distributions.filter((each) => each.eligible.length > 0);
-  const processes = new Set(remainders.flatMap((each) => each.eligible));
-  const leftOver = remainders.reduce((sum, each) => sum + (each.lanes % each.eligible.length), 0);
-  const quota = Math.ceil(leftOver / Math.max(processes.size, 1));
-  const extra = new Map<number, number>();
-  const shares = new Map<number, Map<number, number>>();
-  for (const each of [...remainders].sort(byFreedom)) {
-    const base = Math.floor(each.lanes / each.eligible.length);
-    const share = new Map(each.eligible.map((process) => [process, base]));
-    for (const process of favoured(each, { base, quota, extra })) {
-      share.set(process, base + 1);
-      extra.set(process, (extra.get(process) ?? 0) + 1);
-    }
-    shares.set(each.consumerId, share);
-  }
-  return shares;
-};
-
-/** Consumers that few processes can work come first: what they need cannot go elsewhere. */
-const byFreedom = (left: Distribution, right: Distribution): number =>
-  left.eligible.length - right.eligible.length || left.consumerId - right.consumerId;
-
-interface Favour {
-  readonly base: number;
-  readonly quota: number;
-  readonly extra: ReadonlyMap<number, number>;
-}
-
-/** The processes that get one of the lanes left over: below their quota, holding it already, least burdened. */
-const favoured = (each: Distribution, { base, quota, extra }: Favour): readonly number[] => {
-  const rank = (process: number): readonly [number, number, number] => {
-    const burden = extra.get(process) ?? 0;
-    return [burden < quota ? 0 : 1, (each.held.get(process) ?? 0) > base ? 0 : 1, burden];
+  const burden = new Map<number, number>();
+  const add = (process: number, lanes: number): void => {
+    burden.set(process, (burden.get(process) ?? 0) + lanes);
   };
-  const ranked = each.eligible.map((process) => ({ process, rank: rank(process) }));
-  ranked.sort((left, right) => {
-    const at = left.rank.findIndex((value, index) => value !== right.rank[index]);
-    return at < 0 ? left.process - right.process : (left.rank[at] ?? 0) - (right.rank[at] ?? 0);
-  });
-  return ranked.slice(0, each.lanes % each.eligible.length).map(({ process }) => process);
+  const workable = distributions.filter((each) => each.eligible.length > 0);
+  workable.sort((left, right) => left.consumerId - right.consumerId);
+  for (const each of workable) for (const process of each.eligible) add(process, baseOf(each));
+  const favoured = new Map(workable.map((each) => [each, beginning(each, burden, add)]));
+  for (let moved = true; moved; ) {
+    moved = false;
+    for (const [each, processes] of favoured) {
+      const from = heaviest([...processes], burden);
+      const others = each.eligible.filter((process) => !processes.has(process));
+      const to = lightest(others, burden);
+      if (from === undefined || to === undefined || weight(from, burden) - weight(to, burden) < 2) continue;
+      processes.delete(from);
+      processes.add(to);
+      add(from, -1);
+      add(to, 1);
+      moved = true;
+    }
+  }
+  return new Map(
+    workable.map((each) => {
+      const share = (process: number): number => baseOf(each) + (favoured.get(each)?.has(process) ? 1 : 0);
+      return [each.consumerId, new Map(each.eligible.map((process) => [process, share(process)]))];
+    }),
+  );
 };
+
+/** The processes that begin with one lane more than the base: who holds one already, then who holds least. */
+const beginning = (
+  each: Distribution,
+  burden: ReadonlyMap<number, number>,
+  add: (process: number, lanes: number) => void,
+): Set<number> => {
+  const chosen = new Set<number>();
+  const holds = (process: number): boolean => (each.held.get(process) ?? 0) > baseOf(each);
+  for (let leftOver = each.lanes % each.eligible.length; leftOver > 0; leftOver -= 1) {
+    const rest = each.eligible.filter((process) => !chosen.has(process));
+    const process = lightest(rest.filter(holds), burden) ?? lightest(rest, burden);
+    if (process === undefined) break;
+    chosen.add(process);
+    add(process, 1);
+  }
+  return chosen;
+};
+
+const baseOf = (each: Distribution): number => Math.floor(each.lanes / each.eligible.length);
+
+const weight = (process: number, burden: ReadonlyMap<number, number>): number => burden.get(process) ?? 0;
+
+const lightest = (processes: readonly number[], burden: ReadonlyMap<number, number>): number | undefined =>
+  processes.toSorted((left, right) => weight(left, burden) - weight(right, burden) || left - right)[0];
+
+const heaviest = (processes: readonly number[], burden: ReadonlyMap<number, number>): number | undefined =>
+  processes.toSorted((left, right) => weight(right, burden) - weight(left, burden) || left - right)[0];
