@@ -28,7 +28,10 @@ const checkMsMax = 20 * 60_000;
 
 const checks: readonly Check[] = [
   { name: 'typecheck', command: ['node_modules/typescript/bin/tsc', '-p', '.'] },
-  { name: 'typecheck of the example', command: ['node_modules/typescript/bin/tsc', '-p', 'examples/order-pipeline'] },
+  {
+    name: 'typecheck of the example',
+    command: ['node_modules/typescript/bin/tsc', '-p', 'examples/order-pipeline'],
+  },
   { name: 'lint', command: ['node_modules/@biomejs/biome/bin/biome', 'check', '--colors=off', '.'] },
   { name: 'knip', command: ['node_modules/knip/bin/knip.js', '--no-progress'] },
   { name: 'build', command: ['scripts/build.ts'] },
