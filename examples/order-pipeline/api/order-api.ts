@@ -128,6 +128,9 @@ function toProblem(error: Error): ProblemDetails {
   if (error instanceof IdempotencyKeyReused) {
     return problemDetails('idempotency-key-reused', 'the same key must carry the same body');
   }
+  if (FactlineError.is(error, 'TOKEN_INVALID') || FactlineError.is(error, 'LOG_EPOCH_MISMATCH')) {
+    return problemDetails('malformed-token', error.message);
+  }
   if (FactlineError.is(error, 'READ_TIMEOUT') || FactlineError.is(error, 'READ_PARKED')) {
     return problemDetails('not-read-yet', error.message);
   }

@@ -1,4 +1,4 @@
-import type pg from 'pg';
+import type { Reader } from './reader.ts';
 
 // What the boxes' own tables say, read with plain SQL.
 
@@ -22,7 +22,7 @@ export interface ActualOrder {
   readonly summaryNetPence: number;
 }
 
-export async function readOrders(pool: pg.Pool): Promise<ActualOrder[]> {
+export async function readOrders(pool: Reader): Promise<ActualOrder[]> {
   const { rows } = await pool.query<ActualOrder>(`
     with lines as (
       select order_id, sum(quantity * unit_pence) as pence from orders.order_lines group by order_id
@@ -65,7 +65,7 @@ export async function readOrders(pool: pg.Pool): Promise<ActualOrder[]> {
 }
 
 /** Charges and refunds in the provider's ledger of orders that nobody placed. */
-export async function readStrayBookings(pool: pg.Pool): Promise<number> {
+export async function readStrayBookings(pool: Reader): Promise<number> {
   const { rows } = await pool.query<{ count: number }>(`
     select count(*)::int as count from payment_provider.ledger l
     where not exists (select from orders.orders o where o.order_id = l.order_id)`);
@@ -78,7 +78,7 @@ export interface SpendRow {
   readonly cancelledPence: number;
 }
 
-export async function readSpend(pool: pg.Pool): Promise<SpendRow[]> {
+export async function readSpend(pool: Reader): Promise<SpendRow[]> {
   const { rows } = await pool.query<SpendRow>(`
     select "customerId" || ' in ' || country as account, "orderedPence"::float8 as "orderedPence",
       "cancelledPence"::float8 as "cancelledPence"
@@ -93,7 +93,7 @@ export interface StockRow {
   readonly reserved: number;
 }
 
-export async function readStock(pool: pg.Pool): Promise<StockRow[]> {
+export async function readStock(pool: Reader): Promise<StockRow[]> {
   const { rows } = await pool.query<StockRow>(`
     select product, initial::float8 as initial, on_hand::float8 as "onHand", reserved::float8 as reserved
     from inventory.stock`);
@@ -105,13 +105,13 @@ export interface CancellationRow {
   readonly orderId: string;
 }
 
-export async function readCancelledOrders(pool: pg.Pool): Promise<CancellationRow[]> {
+export async function readCancelledOrders(pool: Reader): Promise<CancellationRow[]> {
   const { rows } = await pool.query<CancellationRow>(`
     select distinct cancellation_id as "cancellationId", order_id as "orderId" from orders.cancelled_units`);
   return rows;
 }
 
-export async function readRejectedCancellations(pool: pg.Pool): Promise<number> {
+export async function readRejectedCancellations(pool: Reader): Promise<number> {
   const { rows } = await pool.query<{ count: number }>(
     `select count(*)::int as count from orders.cancellations where outcome = 'rejected'`,
   );
@@ -124,14 +124,14 @@ export interface NotificationRow {
   readonly messageId: string;
 }
 
-export async function readNotifications(pool: pg.Pool): Promise<NotificationRow[]> {
+export async function readNotifications(pool: Reader): Promise<NotificationRow[]> {
   const { rows } = await pool.query<NotificationRow>(`
     select order_id as "orderId", kind, message_id as "messageId" from notification.notifications`);
   return rows;
 }
 
 /** How often the boxes did what each type of event says, counted where it was done. */
-export async function readDeeds(pool: pg.Pool): Promise<Map<string, number>> {
+export async function readDeeds(pool: Reader): Promise<Map<string, number>> {
   const { rows } = await pool.query<{ type: string; count: number }>(`
     select 'orders.order.placed.v1' as type, count(*)::int as count from orders.orders
     union all select 'orders.order.cancelled.v1', count(distinct (cancellation_id, order_id))::int

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type pg from 'pg';
+import type { Reader } from './reader.ts';
 
 export interface ExportedEvent {
   readonly id: string;
@@ -12,7 +12,7 @@ export interface ExportedEvent {
 
 /** The exported events in the order of the log. A reader stops at each segment's committed length. */
 export async function* readExportedEvents(
-  pool: pg.Pool,
+  pool: Reader,
   directory: string,
 ): AsyncGenerator<ExportedEvent, void, undefined> {
   const { rows: segments } = await pool.query<{ path: string; bytes: number }>(

@@ -1,4 +1,3 @@
-import type pg from 'pg';
 import {
   type ActualOrder,
   type NotificationRow,
@@ -17,9 +16,10 @@ import { equal, equalAmounts, equalSets, type ParityCheck } from './check.ts';
 import { type Expectation, expectationOf } from './expectation.ts';
 import { readExportedEvents } from './exported-events.ts';
 import { OrderHistory } from './order-history.ts';
+import type { Reader } from './reader.ts';
 
 export interface ParityOptions {
-  readonly pool: pg.Pool;
+  readonly pool: Reader;
   readonly inputPath: string;
   readonly limit: number;
   readonly analyticsDirectory: string;

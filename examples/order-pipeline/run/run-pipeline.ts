@@ -32,7 +32,7 @@ export interface RunSurroundings {
 }
 
 const LOOK_MS = 500;
-const LOOK_FAST_MS = 100;
+const LOOK_FAST_MS = 250;
 /** Without any progress for this long the run gives up and says what is left. */
 const STUCK_MS = 5 * 60_000;
 const PROVIDER_LATENCY_MS: [number, number] = [5, 25];

@@ -1,17 +1,13 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import type pg from 'pg';
 import type { ExportedEvent } from '../parity/exported-events.ts';
+import type { Reader } from '../parity/reader.ts';
 
 /** The largest order of the feed is a line of about 100 kB. */
 const TAIL_BYTES = 256 * 1024;
 
 /** The last events of the export, the newest last: a reader like any other, it stops at the committed length. */
-export async function latestEvents(
-  pool: pg.Pool,
-  directory: string,
-  count: number,
-): Promise<ExportedEvent[]> {
+export async function latestEvents(pool: Reader, directory: string, count: number): Promise<ExportedEvent[]> {
   const { rows } = await pool.query<{ path: string; bytes: number }>(
     'select path, committed_bytes::float8 as bytes from analytics.segments order by segment desc limit 1',
   );

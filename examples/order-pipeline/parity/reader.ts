@@ -1,0 +1,4 @@
+import type pg from 'pg';
+
+/** A pool or a client: parity only reads. */
+export type Reader = Pick<pg.ClientBase, 'query'>;

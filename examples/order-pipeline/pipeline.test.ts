@@ -1,0 +1,234 @@
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type Options, readOptions } from './options.ts';
+import type { ParityCheck } from './parity/index.ts';
+import { checkParity, type ParityOptions } from './parity/parity.ts';
+import type { Report } from './report/report.ts';
+import { runPipeline } from './run/run-pipeline.ts';
+import type { Screen } from './screen/screen.ts';
+import { casesPath, samplePath } from './test/data.ts';
+
+const name = `order_pipeline_run_${process.pid}`;
+const said: string[] = [];
+const screen: Screen = {
+  say: (line) => void said.push(typeof line === 'string' ? line : line.map(({ text }) => text).join('')),
+  show: () => {},
+  settle: () => {},
+};
+
+let stateDirectory: string;
+beforeAll(async () => {
+  stateDirectory = await mkdtemp(join(tmpdir(), 'order-pipeline-run-'));
+});
+afterAll(async () => {
+  const client = new pg.Client({ connectionString: inject('databaseUrl') });
+  await client.connect();
+  await client.query(`drop database if exists ${name} with (force)`).finally(() => client.end());
+  await rm(stateDirectory, { recursive: true });
+});
+
+function run(args: string): Promise<Report> {
+  const options: Options | null = readOptions(args.split(' '));
+  if (options === null) throw new Error('these are no options of a run');
+  const interrupts = {
+    signal: new AbortController().signal,
+    first: new Promise<void>(() => {}),
+    stop: () => {},
+  };
+  return runPipeline(
+    { ...options, database: inject('databaseUrl') },
+    { screen, interrupts, stateDirectory, databaseName: name, sample: samplePath, stayUp: false },
+  );
+}
+
+const wrong = (report: Report): ParityCheck[] => report.parity.filter(({ ok }) => !ok);
+
+describe('the pipeline', () => {
+  it('takes the cases, however odd, and every one of them ends somewhere', { timeout: 90_000 }, async () => {
+    const report = await run(`--input ${casesPath} --rate max --until-drained --port 4871`);
+    expect(wrong(report)).toEqual([]);
+    expect(report.ok).toBe(true);
+    expect(report.input).toMatchObject({ rows: 212, invoices: 29, cancellations: 9 });
+    expect(report.input.refused).toEqual([
+      { reason: 'accounting-adjustment', count: 3 },
+      { reason: 'cancellation-matches-no-order', count: 4 },
+      { reason: 'cancellation-without-customer', count: 3 },
+      { reason: 'negative-quantity', count: 3 },
+      { reason: 'price-finer-than-a-penny', count: 1 },
+    ]);
+  });
+
+  it('drains the sample to the penny, with nine keys in quarantine', { timeout: 90_000 }, async () => {
+    const report = await run('--rate max --until-drained --port 4871');
+    expect(wrong(report)).toEqual([]);
+    expect(report).toMatchObject({
+      ok: true,
+      kills: 0,
+      input: { rows: 3053, invoices: 138, cancellations: 6 },
+    });
+    const payment = report.consumers.find((consumer) => consumer.name === 'payment');
+    expect(payment).toMatchObject({ class: 'operational', quarantined: 9, verdict: 'OK' });
+    expect(report.events).toContainEqual({ type: 'orders.order.placed.v1', count: 131 });
+    expect(report.latency.every(({ p50 }) => p50 !== null)).toBe(true);
+  });
+
+  it('goes on with the same database, and a repeated feed changes nothing', { timeout: 90_000 }, async () => {
+    const report = await run('--keep --rate max --until-drained --port 4871');
+    expect(wrong(report)).toEqual([]);
+    expect(report.events).toContainEqual({ type: 'orders.order.placed.v1', count: 131 });
+    await expect(run(`--keep --input ${casesPath} --rate max --until-drained --port 4871`)).rejects.toThrow(
+      /--keep goes on/,
+    );
+  });
+});
+
+// Below, the sample has run: its tables are there, and each fault is planted in a transaction that is rolled back.
+describe('parity catches', () => {
+  let client: pg.Client;
+  let options: ParityOptions;
+  beforeAll(async () => {
+    const url = new URL(inject('databaseUrl'));
+    url.pathname = `/${name}`;
+    client = new pg.Client({ connectionString: url.href });
+    await client.connect();
+    const mails = (await readFile(join(stateDirectory, 'mails.log'), 'utf8')).trim().split('\n');
+    options = {
+      pool: client,
+      inputPath: samplePath,
+      limit: Number.POSITIVE_INFINITY,
+      analyticsDirectory: join(stateDirectory, 'analytics'),
+      refused: new Map([
+        ['cancellation-matches-no-order', 5],
+        ['negative-quantity', 1],
+      ]),
+      quarantinedPayments: 9,
+      mails: new Set(mails),
+    };
+  });
+  afterAll(() => client?.end());
+
+  async function caught(plant: string | Partial<ParityOptions>): Promise<string[]> {
+    await client.query('begin');
+    try {
+      if (typeof plant === 'string') expect((await client.query(plant)).rowCount).toBeGreaterThan(0);
+      const { checks } = await checkParity({ ...options, ...(typeof plant === 'object' ? plant : {}) });
+      return checks.filter(({ ok }) => !ok).map(({ check }) => check);
+    } finally {
+      await client.query('rollback');
+    }
+  }
+
+  it('nothing where nothing is wrong', async () => {
+    expect(await caught({})).toEqual([]);
+  });
+
+  it.each([
+    [
+      'a penny too much',
+      "update orders.orders set total_pence = total_pence + 1 where order_id = '536365'",
+      'orders',
+    ],
+    [
+      'two errors that cancel each other out',
+      `update customer_spend set "orderedPence" = "orderedPence" +
+       case "customerId" when '17850' then 1 else -1 end where "customerId" in ('17850', '13047')`,
+      'customer-spend',
+    ],
+    ['a lost line', "delete from orders.order_lines where order_id = '536365' and line = 1", 'lines'],
+    [
+      'an order that was not shipped',
+      "delete from shipping.shipments where order_id = '536365'",
+      'one final state',
+    ],
+    [
+      'an order that was shipped and stopped',
+      `update fulfilment.orders set state = 'stopped', reason = 'cancelled'
+       where order_id = '536365'`,
+      'one final state',
+    ],
+    [
+      'a wrong read model',
+      `update order_summary set status = 'packed' where "orderId" = '536365'`,
+      'order-summary tells',
+    ],
+    [
+      'a refund that nobody asked for',
+      `insert into payment.refunds (order_id, cause, pence, refund_id)
+       values ('536365', 'x', 1, 're_x')`,
+      'refunded per order',
+    ],
+    [
+      'money that the provider does not know of',
+      `update payment_provider.ledger set pence = pence + 1
+       where order_id = '536365'`,
+      'provider ledger',
+    ],
+    [
+      'a second charge',
+      `insert into payment_provider.ledger (idempotency_key, request_digest, kind, status, reference,
+       charge, order_id, pence) values ('x', 'x', 'charge', 'declined', 'ch_x', 'ch_x', '536365', 1)`,
+      'exactly once',
+    ],
+    [
+      'stock that went missing',
+      `update inventory.stock set on_hand = on_hand - 1 where product = '85123A'`,
+      'on hand',
+    ],
+    [
+      'stock that stays reserved',
+      `update inventory.stock set reserved = reserved + 1 where product = '85123A'`,
+      'reserved',
+    ],
+    [
+      'a notification without a mail',
+      `insert into notification.notifications values ('x', '536365', '17850',
+       'order received', '<x@shop.example>')`,
+      'Message-ID',
+    ],
+    [
+      'a cancellation of nothing',
+      `insert into orders.cancelled_units select cancellation_id, 1, '536365', 1, 1, 1
+       from orders.cancellations limit 1`,
+      'touched by cancellations',
+    ],
+    [
+      'an event that was not exported',
+      `update analytics.segments set committed_bytes = 0, events = 0`,
+      'exported events',
+    ],
+  ])('%s', async (_, sql, check) => {
+    // The read models are views: what is written must reach the table below.
+    expect(await caught(sql)).toContainEqual(expect.stringContaining(check));
+  });
+
+  it('a mail that nobody is answerable for, a refusal, and a key in quarantine too few', async () => {
+    expect(await caught({ mails: new Set([...options.mails, '<y@shop.example>']) })).toHaveLength(1);
+    expect(await caught({ refused: new Map() })).toEqual(['refusals by reason']);
+    expect(await caught({ quarantinedPayments: 8 })).toEqual(['keys in quarantine: payment']);
+  });
+
+  it('an event that was exported twice, and one that cannot have happened', async () => {
+    const copy = await mkdtemp(join(tmpdir(), 'order-pipeline-export-'));
+    await cp(options.analyticsDirectory, copy, { recursive: true });
+    const { rows } = await client.query('select path from analytics.segments order by segment limit 1');
+    const path = join(copy, rows[0].path);
+    const lines = (await readFile(path, 'utf8')).split('\n');
+    const shipped = lines.findIndex((line) => line.includes('shipping.order.shipped.v1'));
+    const faulty = lines.with(shipped, lines[0] ?? '').join('\n');
+    await writeFile(path, faulty);
+    expect((await readdir(copy)).length).toBeGreaterThan(0);
+    const grown = `update analytics.segments set committed_bytes = ${Buffer.byteLength(faulty)} where path = '${rows[0].path}'`;
+    const before = options.analyticsDirectory;
+    options = { ...options, analyticsDirectory: copy };
+    expect(await caught(grown)).toEqual([
+      'exported events, each once',
+      'exported events by type',
+      'impossible transitions',
+    ]);
+    options = { ...options, analyticsDirectory: before };
+    await rm(copy, { recursive: true });
+  });
+});
