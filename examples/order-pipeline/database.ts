@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 
 /** The pipeline's own database inside the server that it is given. */
-export const DATABASE_NAME = 'order_pipeline';
+const DATABASE_NAME = 'order_pipeline';
 
 const TABLES = [
   './boxes/orders/tables.sql',

@@ -12,5 +12,5 @@ if (embedded) {
   databaseUrl.password = server.password;
 }
 
-export const { app } = createPipeline({ ...surroundings, databaseUrl: databaseUrl.href });
+const { app } = createPipeline({ ...surroundings, databaseUrl: databaseUrl.href });
 export default app;

@@ -6,7 +6,7 @@ import { readPrice } from '../input/index.ts';
 import { ApiProblem, type ProblemDetails, type ProblemName } from './problems.ts';
 
 /** Whoever orders without a customer number; guests share this name and cannot be told apart. */
-export const GUEST = 'guest';
+const GUEST = 'guest';
 
 const LINES_MAX = 5_000;
 const KEY_LENGTH_MAX = 255;

@@ -7,7 +7,7 @@ export interface Units {
 }
 
 /** A product that nobody has counted yet is taken to be on the shelf in this number. */
-export const INITIAL_UNITS = 1_000_000;
+const INITIAL_UNITS = 1_000_000;
 
 /**
  * Goods begin with five digits. Everything else that the feed sells under a code (`POST`, `DOT`, `M`, `BANK CHARGES`,
