@@ -126,17 +126,18 @@ const declarationIssues = (declaration: Loose): Issue[] => {
   return issues;
 };
 
-const refuseOption = (type: string, option: string, expected: string, actual: unknown): never => {
-  throw new FactlineError('EVENT_OPTION_INVALID', { type, option, expected, actual: describeValue(actual) });
+const refuseOption = (facts: { type: string; option: string; expected: string; actual: unknown }): never => {
+  throw new FactlineError('EVENT_OPTION_INVALID', { ...facts, actual: describeValue(facts.actual) });
 };
 
 const timeText = (type: string, time: unknown): string | undefined => {
   if (time === undefined) return undefined;
   if (!(time instanceof Date) || Number.isNaN(time.getTime()))
-    return refuseOption(type, 'time', 'a valid Date', time);
+    return refuseOption({ type, option: 'time', expected: 'a valid Date', actual: time });
   // Beyond these years ISO text gets a sign and six digits, which PostgreSQL does not read.
   const year = time.getUTCFullYear();
-  if (year < 1 || year > 9999) refuseOption(type, 'time', 'a Date between the years 1 and 9999', time);
+  if (year < 1 || year > 9999)
+    refuseOption({ type, option: 'time', expected: 'a Date between the years 1 and 9999', actual: time });
   return time.toISOString();
 };
 
@@ -148,12 +149,12 @@ const checkedDedupeKey = (type: string, dedupeKey: unknown): string | undefined 
     dedupeKey.length > dedupeKeyLengthMax ||
     !isStorableText(dedupeKey)
   ) {
-    return refuseOption(
+    return refuseOption({
       type,
-      'dedupeKey',
-      `a text of 1 to ${dedupeKeyLengthMax} characters without U+0000`,
-      dedupeKey,
-    );
+      option: 'dedupeKey',
+      expected: `a text of 1 to ${dedupeKeyLengthMax} characters without U+0000`,
+      actual: dedupeKey,
+    });
   }
   return dedupeKey;
 };

@@ -178,24 +178,30 @@ const changedIssue = (path: string, given: unknown, answered: unknown): Issue =>
 
 const isComposite = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
-const findChanges = (given: unknown, answered: unknown, path: string, issues: Issue[]): void => {
-  if (given === answered || Object.is(given, answered)) return;
+const unchanged: readonly Issue[] = [];
+
+const changesOf = (given: unknown, answered: unknown, path: string): readonly Issue[] => {
+  if (Object.is(given, answered)) return unchanged;
   if (!isComposite(given) || !isComposite(answered) || Array.isArray(given) !== Array.isArray(answered)) {
-    issues.push(changedIssue(path, given, answered));
-    return;
+    return [changedIssue(path, given, answered)];
   }
   if (Array.isArray(given) && given.length !== (answered as unknown[]).length) {
-    issues.push(changedIssue(path, given, answered));
-    return;
+    return [changedIssue(path, given, answered)];
   }
   const before = given as Record<string, unknown>;
+  let issues = unchanged;
   for (const [name, value] of Object.entries(answered)) {
     if (before[name] === value) continue;
     // A member that was absent is a default, one that the answer lacks was not declared: neither changes a value.
     if (before[name] === undefined) continue;
-    if (issues.length >= issuesMax) return;
-    findChanges(before[name], value, memberPath(path, Array.isArray(given) ? Number(name) : name), issues);
+    const found = changesOf(
+      before[name],
+      value,
+      memberPath(path, Array.isArray(given) ? Number(name) : name),
+    );
+    if (found.length > 0) issues = [...issues, ...found].slice(0, issuesMax);
   }
+  return issues;
 };
 
 /**
@@ -205,7 +211,6 @@ const findChanges = (given: unknown, answered: unknown, path: string, issues: Is
  */
 export const refuseTransforms = (type: string, given: unknown, answered: unknown): void => {
   if (given === answered) return;
-  const issues: Issue[] = [];
-  findChanges(given, answered, '', issues);
+  const issues = changesOf(given, answered, '');
   if (issues.length > 0) throw new FactlineError('PAYLOAD_INVALID', { type, issues });
 };

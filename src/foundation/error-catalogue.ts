@@ -1,4 +1,5 @@
 import { appErrors } from './error-catalogue/app-errors.ts';
+import { commandErrors } from './error-catalogue/command-errors.ts';
 import { consumerErrors } from './error-catalogue/consumer-errors.ts';
 import { contractErrors } from './error-catalogue/contract-errors.ts';
 import { databaseErrors } from './error-catalogue/database-errors.ts';
@@ -25,6 +26,7 @@ export const exitCodes = {
   database: 3,
   migration: 4,
   log: 5,
+  unanswered: 6,
 } as const;
 
 export const errorCatalogue = {
@@ -33,6 +35,7 @@ export const errorCatalogue = {
   ...logErrors,
   ...consumerErrors,
   ...appErrors,
+  ...commandErrors,
 } as const satisfies Readonly<Record<string, ErrorEntry>>;
 
 /** Every code that an error of Factline can have: a closed union. */

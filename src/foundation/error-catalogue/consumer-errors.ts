@@ -140,6 +140,16 @@ export const consumerErrors = {
     cause: 'Only events of one key come in a promised order; between keys it is the order of their commits.',
     remedy: 'Compute what does not depend on it, or decide by a value in the events (event.time, a version).',
   },
+  PROJECTION_TABLE_MISSING: {
+    message: 'The table {table} of the projection {projection} is not there.',
+    cause: 'It was dropped by hand, or restored without the schema factline.',
+    remedy: 'Run: npx factline projection rebuild {projection}',
+  },
+  PROJECTION_REBUILD_UNDER_WAY: {
+    message: 'The projection {projection} is being rebuilt already.',
+    cause: 'A build that is not read yet is still catching up.',
+    remedy: 'Look at its progress with: npx factline projection list',
+  },
   PROJECTION_ASYNC: {
     message: 'The projection {projection} returned a promise from {function}.',
     cause: 'A projection folds rows in memory; it has nothing to wait for.',

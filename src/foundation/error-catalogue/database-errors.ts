@@ -57,6 +57,11 @@ export const databaseErrors = {
     cause: 'A promise was not awaited inside the transaction function, or `tx` was kept for later.',
     remedy: 'Await everything that uses `tx` before the function returns.',
   },
+  TRANSACTION_NOT_OPEN: {
+    message: '{adapter} was given something outside a transaction; it needs {expected}.',
+    cause: 'The event would be committed at once, whatever becomes of your transaction.',
+    remedy: 'Pass {expected}, or publish without `tx`.',
+  },
   COMMIT_OUTCOME_UNKNOWN: {
     message:
       'The connection was lost at COMMIT, and whether it was committed could not be found out: {reason}',
