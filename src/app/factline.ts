@@ -11,7 +11,7 @@ import {
   withDeadline,
 } from '../foundation/index.ts';
 import { encodeToken, publishInForeignTransaction, publishingTransaction, type Tx } from '../log/index.ts';
-import { measure, type Verdict } from '../operations/index.ts';
+import type { Verdict } from '../operations/index.ts';
 import type { ForeignTransaction } from '../postgres/index.ts';
 import { Maintenance } from './maintenance.ts';
 import { type FactlineOptions, readOptions, type Settings } from './options.ts';
@@ -193,8 +193,6 @@ class App extends Lifecycle implements Factline {
         database: parts.database,
         clock: this.#seams.clock,
         epoch: parts.log.epoch,
-        engine: parts.engine,
-        tail: parts.tail,
       },
       { projection, key, options },
     );
@@ -215,7 +213,7 @@ class App extends Lifecycle implements Factline {
       const verdicts = await this.status();
       return {
         handled: engine.handled() - before,
-        remaining: verdicts.reduce((sum, verdict) => sum + verdict.unhandled, 0),
+        remaining: verdicts.reduce((sum, verdict) => sum + (verdict.unhandled ?? 0), 0),
       };
     } finally {
       if (!wasRunning) await this.stop();
@@ -223,8 +221,8 @@ class App extends Lifecycle implements Factline {
   }
 
   async status(): Promise<readonly Verdict[]> {
-    const { database, tail } = await this.#open();
-    return measure({ database, tail, app: this.#settings.name });
+    const { meter } = await this.#open();
+    return meter.verdicts();
   }
 
   metrics(): string {

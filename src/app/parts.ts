@@ -1,4 +1,10 @@
-import { type ConsumerEngine, createConsumerEngine, type TestStep } from '../consumers/index.ts';
+import {
+  type ConsumerEngine,
+  createConsumerEngine,
+  operationalClass,
+  projectionClass,
+  type TestStep,
+} from '../consumers/index.ts';
 import {
   type Clock,
   FactlineError,
@@ -8,6 +14,7 @@ import {
   type Telemetry,
 } from '../foundation/index.ts';
 import { createTail, type LogReport, startChecks, type Tail } from '../log/index.ts';
+import { createMeter, type Meter } from '../operations/index.ts';
 import {
   checkServer,
   createDatabase,
@@ -37,6 +44,7 @@ export interface Parts {
   readonly log: LogReport;
   readonly tail: Tail;
   readonly engine: ConsumerEngine;
+  readonly meter: Meter;
   close(): Promise<void>;
 }
 
@@ -64,6 +72,7 @@ export const openParts = async (settings: Settings, seams: Seams, telemetry: Tel
       clock: seams.clock,
       randomness: seams.randomness,
       definitions: settings.consumers,
+      classes: { projection: projectionClass, operational: operationalClass },
       app: {
         name: settings.name,
         source: settings.source,
@@ -73,7 +82,15 @@ export const openParts = async (settings: Settings, seams: Seams, telemetry: Tel
       ...(seams.testStep === undefined ? {} : { testStep: seams.testStep }),
     });
     await engine.register();
-    return { address, database, log, tail, engine, close };
+    const meter = createMeter({
+      database,
+      tail,
+      clock: seams.clock,
+      app: settings.name,
+      declared: settings.consumers,
+      runners: () => new Map(engine.running().map(({ consumer, progress }) => [consumer.id, progress])),
+    });
+    return { address, database, log, tail, engine, meter, close };
   } catch (error) {
     await close();
     throw error;

@@ -1,0 +1,245 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  createFactline,
+  defineEvent,
+  defineHandler,
+  defineProjection,
+  defineSqlProjection,
+  type Factline,
+} from 'factline';
+import pg from 'pg';
+import { z } from 'zod';
+import { type RunContext, type RunReport, sizeOf } from '../harness/workload.ts';
+import type { Workloads } from './index.ts';
+import { businessRow, businessStatement, businessTable, orderOf, poissonWaitMs, runClients } from './load.ts';
+
+const OrderPlaced = defineEvent({
+  type: 'shop.order.placed.v1',
+  key: 'customerId',
+  schema: z.object({ orderId: z.string(), customerId: z.string(), pence: z.int() }),
+});
+
+const spend = defineProjection({
+  name: 'spend',
+  on: OrderPlaced,
+  primaryKey: 'customerId',
+  columns: { customerId: 'text', orders: 'int4', pence: 'int8' },
+  evolve: (row, event) => ({ orders: (row?.orders ?? 0) + 1, pence: (row?.pence ?? 0) + event.data.pence }),
+});
+
+const upsertOne = (table: string): string =>
+  `insert into ${table} values ($1, 1, $2) on conflict (customer_id) do update set orders = ${table}.orders + 1, pence = ${table}.pence + excluded.pence`;
+
+const spendBySql = defineSqlProjection({
+  name: 'spend_sql',
+  on: OrderPlaced,
+  create: (sql) =>
+    sql.query(
+      `create table ${sql.table} (customer_id text primary key, orders int not null, pence bigint not null)`,
+    ),
+  apply: async (tx, event) => {
+    await tx.query(upsertOne(tx.table), [event.data.customerId, event.data.pence]);
+  },
+});
+
+const withApp = async <T>(
+  app: Factline,
+  work: (pool: pg.Pool) => Promise<T>,
+  databaseUrl: string,
+): Promise<T> => {
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 });
+  try {
+    return await work(pool);
+  } finally {
+    await app.stop();
+    await pool.end();
+  }
+};
+
+const publish = (context: RunContext): Promise<RunReport> => {
+  const clients = sizeOf(context, 'clients');
+  const app = createFactline({
+    name: 'bench',
+    database: context.databaseUrl,
+    consumers: [],
+    contracts: [OrderPlaced],
+    pools: { transactions: clients },
+  });
+  return withApp(
+    app,
+    async (pool) => {
+      await pool.query(businessTable);
+      let done = 0;
+      const load = async (seconds: number): Promise<void> => {
+        done = await runClients({ clients, seconds }, (client, turn) =>
+          app.transaction(async (tx) => {
+            const id = businessRow(client, turn);
+            await tx.client.query({ name: 'business', text: businessStatement, values: [id] });
+            tx.publish(OrderPlaced({ orderId: id, customerId: id, pence: 100 }));
+          }),
+        );
+      };
+      await load(1);
+      const elapsedMs = await context.measure(() => load(sizeOf(context, 'seconds')));
+      return { done, elapsedMs, lost: 0, doubled: 0 };
+    },
+    context.databaseUrl,
+  );
+};
+
+const fillMany = async (app: Factline, events: number): Promise<void> => {
+  const chunk = 5_000;
+  for (let first = 0; first < events; first += chunk) {
+    const drafts = Array.from({ length: Math.min(chunk, events - first) }, (_, index) =>
+      OrderPlaced(orderOf(first + index)),
+    );
+    await app.publish(drafts);
+  }
+};
+
+const audit = async (
+  pool: pg.Pool,
+  table: string,
+  events: number,
+): Promise<{ lost: number; doubled: number }> => {
+  const { rows } = await pool.query<{ orders: number }>(
+    `select coalesce(sum(orders), 0)::int as orders from ${table}`,
+  );
+  const orders = rows[0]?.orders ?? 0;
+  return { lost: Math.max(0, events - orders), doubled: Math.max(0, orders - events) };
+};
+
+const drainInto =
+  (consumer: typeof spend | typeof spendBySql, view: string) =>
+  async (context: RunContext): Promise<RunReport> => {
+    const events = sizeOf(context, 'events');
+    const app = createFactline({ name: 'bench', database: context.databaseUrl, consumers: [consumer] });
+    await fillMany(app, events);
+    return withApp(
+      app,
+      async (pool) => {
+        await pool.query('vacuum analyze factline.events');
+        const elapsedMs = await context.measure(async () => {
+          await app.start();
+          while ((await app.catchUp({ within: '5m' })).remaining > 0) await sleep(1);
+        });
+        return { done: events, elapsedMs, ...(await audit(pool, view, events)) };
+      },
+      context.databaseUrl,
+    );
+  };
+
+const operational = async (context: RunContext): Promise<RunReport> => {
+  const events = sizeOf(context, 'events');
+  const handler = defineHandler({
+    name: 'spend-handler',
+    on: OrderPlaced,
+    startAt: 'beginning',
+    concurrency: sizeOf(context, 'concurrency'),
+    handle: (event, { transaction }) =>
+      transaction(async (tx) => {
+        await tx.client.query({
+          name: 'one',
+          text: upsertOne('spend'),
+          values: [event.data.customerId, event.data.pence],
+        });
+      }),
+  });
+  const app = createFactline({ name: 'bench', database: context.databaseUrl, consumers: [handler] });
+  await fillMany(app, events);
+  return withApp(
+    app,
+    async (pool) => {
+      await pool.query(
+        'create table spend (customer_id text primary key, orders int not null, pence bigint not null)',
+      );
+      const elapsedMs = await context.measure(async () => {
+        await app.start();
+        while ((await app.catchUp({ within: '5m' })).remaining > 0) await sleep(1);
+      });
+      return { done: events, elapsedMs, ...(await audit(pool, 'spend', events)) };
+    },
+    context.databaseUrl,
+  );
+};
+
+const latency = async (context: RunContext): Promise<RunReport> => {
+  const perSecond = sizeOf(context, 'perSecond');
+  const seconds = sizeOf(context, 'seconds');
+  const enteredAt = new Map<string, number>();
+  let doubled = 0;
+  const handler = defineHandler({
+    name: 'watch',
+    on: OrderPlaced,
+    concurrency: 10,
+    handle: async (event) => {
+      if (enteredAt.has(event.data.orderId)) doubled += 1;
+      enteredAt.set(event.data.orderId, performance.now());
+    },
+  });
+  const app = createFactline({ name: 'bench', database: context.databaseUrl, consumers: [handler] });
+  return withApp(
+    app,
+    async () => {
+      await app.start();
+      const committedAt = new Map<string, number>();
+      const elapsedMs = await context.measure(async () => {
+        const until = performance.now() + seconds * 1000;
+        const publishing: Promise<void>[] = [];
+        for (let index = 0; performance.now() < until; index += 1) {
+          const order = orderOf(index);
+          publishing.push(
+            app.publish(OrderPlaced(order)).then(() => {
+              committedAt.set(order.orderId, performance.now());
+            }),
+          );
+          await sleep(poissonWaitMs(perSecond));
+        }
+        await Promise.all(publishing);
+        await app.catchUp({ within: '10s' });
+      });
+      const latenciesMs = [...committedAt].map(([order, at]) =>
+        Math.max(0, (enteredAt.get(order) ?? Number.NaN) - at),
+      );
+      const found = latenciesMs.filter((each) => !Number.isNaN(each));
+      return {
+        done: committedAt.size,
+        elapsedMs,
+        latenciesMs: found,
+        lost: latenciesMs.length - found.length,
+        doubled,
+      };
+    },
+    context.databaseUrl,
+  );
+};
+
+/** Ten consumers, nothing to do. */
+const idle = async (context: RunContext): Promise<RunReport> => {
+  const consumers = Array.from({ length: 10 }, (_, index) =>
+    defineHandler({ name: `idle-${index}`, on: OrderPlaced, handle: async () => {} }),
+  );
+  const app = createFactline({ name: 'bench', database: context.databaseUrl, consumers });
+  return withApp(
+    app,
+    async (pool) => {
+      await app.start();
+      await sleep(sizeOf(context, 'settleSeconds') * 1000);
+      const elapsedMs = await context.measure(() => sleep(sizeOf(context, 'seconds') * 1000));
+      const { rows } = await pool.query<{ count: number }>(
+        `select count(*)::int as count from pg_stat_activity where datname = current_database() and application_name like 'bench%'`,
+      );
+      return { done: 0, elapsedMs, lost: 0, doubled: 0, connections: rows[0]?.count ?? 0 };
+    },
+    context.databaseUrl,
+  );
+};
+
+export const workloads: Workloads = {
+  publish,
+  drain: drainInto(spend, 'spend'),
+  'drain-statement': drainInto(spendBySql, 'spend_sql'),
+  operational,
+  latency,
+  idle,
+};

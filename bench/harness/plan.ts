@@ -1,0 +1,79 @@
+import type { WorkloadName } from './workload.ts';
+
+/** A workload with its sizes; `quick` is for a look, not for a claim. */
+export interface PlannedWorkload {
+  /** Unique; shown, and chosen with --only. */
+  readonly name: string;
+  readonly workload: WorkloadName;
+  readonly what: string;
+  readonly size: Readonly<Record<string, number>>;
+  readonly quick: Readonly<Record<string, number>>;
+  readonly rounds: number;
+}
+
+export const plan: readonly PlannedWorkload[] = [
+  ...[1, 8, 32].map((clients) => ({
+    name: `publish-${clients}`,
+    workload: 'publish' as const,
+    what: `one event inside a transaction that also updates one business row, ${clients} clients`,
+    size: { clients, seconds: 6 },
+    quick: { clients, seconds: 2 },
+    rounds: 5,
+  })),
+  {
+    name: 'drain',
+    workload: 'drain',
+    what: 'waiting events into a read model, exactly once',
+    size: { events: 200_000 },
+    quick: { events: 50_000 },
+    rounds: 5,
+  },
+  {
+    name: 'drain-small',
+    workload: 'drain',
+    what: 'the same with few waiting',
+    size: { events: 20_000 },
+    quick: { events: 20_000 },
+    rounds: 5,
+  },
+  {
+    name: 'drain-large',
+    workload: 'drain',
+    what: 'the same with many waiting',
+    size: { events: 2_000_000 },
+    quick: { events: 200_000 },
+    rounds: 1,
+  },
+  {
+    name: 'drain-statement',
+    workload: 'drain-statement',
+    what: 'the same with one statement per event in the batch’s transaction',
+    size: { events: 20_000 },
+    quick: { events: 5_000 },
+    rounds: 5,
+  },
+  {
+    name: 'operational',
+    workload: 'operational',
+    what: 'a handler with a transaction of its own per event, concurrency 10',
+    size: { events: 20_000, concurrency: 10 },
+    quick: { events: 5_000, concurrency: 10 },
+    rounds: 5,
+  },
+  {
+    name: 'latency',
+    workload: 'latency',
+    what: 'commit acknowledged → handler entered, 200 events/s',
+    size: { perSecond: 200, seconds: 20 },
+    quick: { perSecond: 200, seconds: 5 },
+    rounds: 3,
+  },
+  {
+    name: 'idle',
+    workload: 'idle',
+    what: 'ten consumers, nothing to do',
+    size: { settleSeconds: 15, seconds: 20 },
+    quick: { settleSeconds: 12, seconds: 8 },
+    rounds: 1,
+  },
+];
