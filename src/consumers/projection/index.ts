@@ -9,6 +9,9 @@ export {
   type RowOf,
 } from './definition.ts';
 export { contractsByType, evolveRow, openEvent, rowKeysOf } from './fold.ts';
+export { type ProjectionStep, projectionSteps } from './lane-worker.ts';
+export { type ReadOptions, type ReadPlace, type ReadRequest, readProjection } from './read.ts';
+export { createProjectionRunner, projectionClass } from './runner.ts';
 export {
   defineSqlProjection,
   type ProjectionTx,

@@ -8,11 +8,11 @@ import type { KeyData, ProjectionTable, RowData } from './table.ts';
 
 export const quoteIdentifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-const buildRelation = (name: string, build: number): string => `${name}__b${build}`;
+/** The table of one build, unqualified and unquoted; it keeps this name when the projection gets another one. */
+export const buildRelation = (name: string, build: number): string => `${name}__b${build}`;
 
-/** The table of one build, qualified and quoted. */
-export const buildTable = (name: string, build: number): string =>
-  `factline.${quoteIdentifier(buildRelation(name, build))}`;
+/** Qualified and quoted, for the text of statements. */
+export const qualifiedTable = (relation: string): string => `factline.${quoteIdentifier(relation)}`;
 
 const columnList = (columns: readonly TableColumn[]): string =>
   columns.map((column) => quoteIdentifier(column.name)).join(', ');
@@ -21,8 +21,8 @@ const columnList = (columns: readonly TableColumn[]): string =>
 const fillFactor = 80;
 
 /** Everything that makes the table of a build; each may run again. */
-export const createTable = (table: ProjectionTable, build: number): string[] => {
-  const target = buildTable(table.projection, build);
+export const createTable = (table: ProjectionTable, relation: string): string[] => {
+  const target = qualifiedTable(relation);
   const columns = table.columns.map(
     (column) => `${quoteIdentifier(column.name)} ${column.type}${column.nullable ? '' : ' not null'}`,
   );
@@ -30,19 +30,19 @@ export const createTable = (table: ProjectionTable, build: number): string[] => 
   return [
     `create table if not exists ${target} (${[...columns, key].join(', ')}) with (fillfactor = ${fillFactor})`,
     ...table.indexes.map((names, index) => {
-      const name = quoteIdentifier(`${buildRelation(table.projection, build)}_i${index + 1}`);
+      const name = quoteIdentifier(`${relation}_i${index + 1}`);
       return `create index if not exists ${name} on ${target} (${names.map(quoteIdentifier).join(', ')})`;
     }),
   ];
 };
 
-export const dropTable = (name: string, build: number): string =>
-  `drop table if exists ${buildTable(name, build)}`;
+export const dropTable = (relation: string): string => `drop table if exists ${qualifiedTable(relation)}`;
 
 export interface ViewTarget {
   readonly schema: string;
   readonly name: string;
-  readonly build: number;
+  /** The table it shows. */
+  readonly relation: string;
 }
 
 export const viewName = (view: { readonly schema: string; readonly name: string }): string =>
@@ -50,7 +50,7 @@ export const viewName = (view: { readonly schema: string; readonly name: string 
 
 /** Keeps grants and dependents where the columns are the same or appended; PostgreSQL refuses it otherwise. */
 export const replaceView = (view: ViewTarget): string =>
-  `create or replace view ${viewName(view)} as select * from ${buildTable(view.name, view.build)}`;
+  `create or replace view ${viewName(view)} as select * from ${qualifiedTable(view.relation)}`;
 
 export const dropView = (view: ViewTarget): string => `drop view ${viewName(view)}`;
 
@@ -67,40 +67,38 @@ export type Parameters = (string | number | null)[];
 export type Proof = 'checkpoint' | 'parked';
 
 export interface FenceParameters {
-  /** The consumer whose lane is held; during a rebuild not the one whose checkpoint moves. */
-  readonly laneConsumerId: number;
+  readonly consumerId: number;
   readonly lane: number;
   readonly token: number;
-  readonly consumerId: number;
 }
 
 /*
- * $1 to $3 the lane, $4 the consumer, then by proof:
- *   checkpoint: $5 position as read, $6 position to write, $7 dispatch limit
- *   parked:     $5 position of the event, $6 number of its parked rows, $7 unused
+ * $1 consumer, $2 lane, $3 token, then by proof:
+ *   checkpoint: $4 position as read, $5 position to write, $6 dispatch limit
+ *   parked:     $4 position of the event, $5 number of its parked rows, $6 unused
  * FOR SHARE: a takeover that has updated the row makes this statement wait and then find another token; a plain read
  * would let a zombie commit.
  */
 const fenceOf: Readonly<Record<Proof, string>> = {
   checkpoint: `lane as materialized (
   select from factline.lanes
-  where consumer_id = $1::integer and lane = $2::integer and token = $3::bigint and stop_at >= $6::bigint for share
+  where consumer_id = $1::integer and lane = $2::integer and token = $3::bigint and stop_at >= $5::bigint for share
 ), proof as (
   update factline.checkpoints
-  set position = $6::bigint, dispatch_limit = greatest(dispatch_limit, $7::bigint), moved_at = factline.clock()
-  where consumer_id = $4::integer and lane = $2::integer and position = $5::bigint and exists (select from lane)
+  set position = $5::bigint, dispatch_limit = greatest(dispatch_limit, $6::bigint), moved_at = factline.clock()
+  where consumer_id = $1::integer and lane = $2::integer and position = $4::bigint and exists (select from lane)
   returning 1
 )`,
   parked: `lane as materialized (
   select from factline.lanes
-  where consumer_id = $1::integer and lane = $2::integer and token = $3::bigint and stop_at >= $5::bigint for share
+  where consumer_id = $1::integer and lane = $2::integer and token = $3::bigint and stop_at >= $4::bigint for share
 ), proof as (
   delete from factline.parked
-  where consumer_id = $4::integer and replay_id = 0 and position = $5::bigint and exists (select from lane)
+  where consumer_id = $1::integer and replay_id = 0 and position = $4::bigint and exists (select from lane)
   returning 1
 ), described as (
   delete from factline.parked_events
-  where consumer_id = $4::integer and replay_id = 0 and position = $5::bigint and exists (select from proof)
+  where consumer_id = $1::integer and replay_id = 0 and position = $4::bigint and exists (select from proof)
 )`,
 };
 
@@ -111,11 +109,11 @@ const verdictOf: Readonly<Record<Proof, string>> = {
   end as refused`,
   parked: `select case
   when not exists (select from lane) then factline.refuse('FL001', 'the lane was taken over')
-  when (select count(*) from proof) <> $6::bigint or $7::bigint < 0 then factline.refuse('FL002', 'the parked rows are gone')
+  when (select count(*) from proof) <> $5::bigint or $6::bigint < 0 then factline.refuse('FL002', 'the parked rows are gone')
   end as refused`,
 };
 
-const fenceParameterCount = 7;
+const fenceParameterCount = 6;
 
 const arrays = (columns: readonly TableColumn[], first: number): string =>
   columns.map((column, index) => `$${first + index}::${column.type}[]`).join(', ');
@@ -157,17 +155,17 @@ const deleteOf = (table: ProjectionTable, target: string, first: number): string
 
 const writeStatement = (
   table: ProjectionTable,
-  build: number,
+  relation: string,
   shape: { proof: Proof; upsert: boolean; delete: boolean },
 ): NamedQuery => {
-  const target = buildTable(table.projection, build);
+  const target = qualifiedTable(relation);
   const first = fenceParameterCount + 1;
   const parts = [fenceOf[shape.proof]];
   if (shape.upsert) parts.push(upsertOf(table, target, first));
   if (shape.delete) parts.push(deleteOf(table, target, first + (shape.upsert ? table.columns.length : 0)));
   const kind = `${shape.proof === 'checkpoint' ? 'c' : 'p'}${shape.upsert ? 'u' : ''}${shape.delete ? 'd' : ''}`;
   return {
-    name: `fl.${buildRelation(table.projection, build)}.${kind}`,
+    name: `fl.${relation}.${kind}`,
     text: `with ${parts.join(', ')}\n${verdictOf[shape.proof]}`,
   };
 };
@@ -175,11 +173,11 @@ const writeStatement = (
 const selectList = (columns: readonly TableColumn[], prefix: string): string =>
   columns.map((column) => `${column.select(prefix + quoteIdentifier(column.name))}::text`).join(', ');
 
-const readRowsStatement = (table: ProjectionTable, build: number): NamedQuery => {
-  const target = buildTable(table.projection, build);
+const readRowsStatement = (table: ProjectionTable, relation: string): NamedQuery => {
+  const target = qualifiedTable(relation);
   const [single] = table.keyColumns;
   const list = selectList(table.columns, 'rows.');
-  const name = `fl.${buildRelation(table.projection, build)}.r`;
+  const name = `fl.${relation}.r`;
   if (single !== undefined && table.keyColumns.length === 1) {
     const where = `rows.${quoteIdentifier(single.name)} = any ($1::${single.type}[])`;
     return { name, text: `select ${list} from ${target} rows where ${where}` };
@@ -190,17 +188,17 @@ const readRowsStatement = (table: ProjectionTable, build: number): NamedQuery =>
   return { name, text: `select ${list} from ${wanted} join ${target} rows on ${same}` };
 };
 
-export const buildStatements = (table: ProjectionTable, build: number): BuildStatements => {
+export const buildStatements = (table: ProjectionTable, relation: string): BuildStatements => {
   const made = new Map<string, NamedQuery>();
   return {
     write: (proof, writes) => {
       const shape = { proof, upsert: writes.upserts.length > 0, delete: writes.deletes.length > 0 };
       const name = `${proof} ${shape.upsert} ${shape.delete}`;
-      const known = made.get(name) ?? writeStatement(table, build, shape);
+      const known = made.get(name) ?? writeStatement(table, relation, shape);
       made.set(name, known);
       return known;
     },
-    readRows: readRowsStatement(table, build),
+    readRows: readRowsStatement(table, relation),
   };
 };
 
@@ -225,10 +223,9 @@ export const writeParameters = (
   fence: FenceParameters,
   write: { readonly proof: readonly [number, number, number]; readonly rows: RowWrites },
 ): Parameters => [
-  fence.laneConsumerId,
+  fence.consumerId,
   fence.lane,
   fence.token,
-  fence.consumerId,
   ...write.proof,
   ...(write.rows.upserts.length > 0 ? arrayLiterals(table.columns, write.rows.upserts) : []),
   ...(write.rows.deletes.length > 0 ? arrayLiterals(table.keyColumns, write.rows.deletes) : []),
@@ -243,18 +240,33 @@ export const parseRow = (table: ProjectionTable, fields: readonly (string | null
   return Object.freeze(row);
 };
 
-/** One row by its key, read through the table of a build. `$1…` are the key's columns as text. */
-export const readRowStatement = (table: ProjectionTable, build: number): NamedQuery => ({
-  name: `fl.${buildRelation(table.projection, build)}.one`,
-  text: `select ${selectList(table.columns, '')} from ${buildTable(table.projection, build)} where ${table.keyColumns
-    .map((column, index) => `${quoteIdentifier(column.name)} = $${index + 1}::text::${column.type}`)
-    .join(' and ')}`,
-});
+/** What a read has to know beside the row. $1 the build's consumer id, $2 positions of a token, $3 the row's key as it is parked, or null. */
+const readState = `select k.state as factline_state, c.position::text as factline_reached,
+  (select min(p.position)::text from factline.parked p
+    where p.consumer_id = k.id and p.replay_id = 0 and p.position = any ($2::bigint[])
+      and ($3::text is null or p.key = $3::text or p.key not like $4::text)) as factline_parked,
+  (select min(p.position)::text from factline.parked p
+    where p.consumer_id = k.id and p.replay_id = 0 and p.position = any ($2::bigint[]) and p.state = 'quarantined'
+      and ($3::text is null or p.key = $3::text or p.key not like $4::text)) as factline_quarantined`;
 
-/** A row of a SQL projection by any of its columns. */
-export const readAnyRowStatement = (name: string, build: number, columns: readonly string[]): NamedQuery => ({
-  name: '',
-  text: `select * from ${buildTable(name, build)} where ${columns
-    .map((column, index) => `${quoteIdentifier(column)} = $${index + 1}`)
-    .join(' and ')} limit 1`,
-});
+const readFrom = (row: string): string =>
+  `${readState}, r.* from factline.consumers k
+join factline.checkpoints c on c.consumer_id = k.id and c.lane = 0
+left join lateral (${row}) r on true
+where k.id = $1::integer`;
+
+/** State and row in one snapshot. $5 and on are the key's columns as text; the row's columns come as text, `factline_found` first. */
+export const readRowStatement = (table: ProjectionTable, relation: string): NamedQuery => {
+  const where = table.keyColumns.map(
+    (column, index) => `rows.${quoteIdentifier(column.name)} = $${index + 5}::text::${column.type}`,
+  );
+  const row = `select true as factline_found, ${selectList(table.columns, 'rows.')} from ${qualifiedTable(relation)} rows where ${where.join(' and ')}`;
+  return { name: `fl.${relation}.one`, text: readFrom(row) };
+};
+
+/** The same for a row of a SQL projection, by any of its columns; the row comes as JSON. */
+export const readAnyRowStatement = (relation: string, columns: readonly string[]): NamedQuery => {
+  const where = columns.map((column, index) => `rows.${quoteIdentifier(column)} = $${index + 5}`);
+  const row = `select true as factline_found, rows.* from ${qualifiedTable(relation)} rows${where.length === 0 ? '' : ` where ${where.join(' and ')}`} limit 1`;
+  return { name: '', text: readFrom(row) };
+};

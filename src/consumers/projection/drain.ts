@@ -1,0 +1,114 @@
+import type { StoredEvent } from '../../log/index.ts';
+import type { RunnerServices } from '../runner.ts';
+import type { BatchWriter } from './batch-writer.ts';
+import type { Projection } from './definition.ts';
+import type { LaneStore, ParkedRowOfKey } from './lane-store.ts';
+import type { ParkedKeys } from './parked-keys.ts';
+import { failedEvent } from './parking.ts';
+
+export interface DrainOptions {
+  readonly projection: Projection;
+  readonly store: LaneStore;
+  readonly writer: BatchWriter;
+  readonly parked: ParkedKeys;
+  readonly services: RunnerServices;
+}
+
+/** New events are not kept waiting longer than it takes to drain this many. */
+const eventsPerTurn = 100;
+
+/** Handles what is parked and may run: due retries, released events, followers of freed keys; in order of position. */
+export class Drain {
+  readonly #options: DrainOptions;
+
+  constructor(options: DrainOptions) {
+    this.#options = options;
+  }
+
+  /** Answers how many events were handled; what is left is found by the next turn. */
+  async turn(): Promise<number> {
+    const { parked, services } = this.#options;
+    let handled = 0;
+    for (let looked = 0; looked < eventsPerTurn && handled < eventsPerTurn; looked += 1) {
+      const key = parked.nextCandidate(services.clock.monotonic());
+      if (key === null) break;
+      handled += await this.#key(key, eventsPerTurn - handled);
+    }
+    return handled;
+  }
+
+  /** The events of one key, up to the first that cannot run. */
+  async #key(key: string, limit: number): Promise<number> {
+    const { store, parked } = this.#options;
+    const rows = await store.nextOfKey(key, limit);
+    const events = await store.readEvents(rows.map(({ position }) => position));
+    let handled = 0;
+    for (const row of rows) {
+      parked.setHead(key, this.#headOf(row));
+      const stored = events.get(row.position);
+      if (!this.#mayRun(key, row) || stored === undefined) {
+        if (row.state !== 'retrying' || row.due) parked.setAside(key);
+        return handled;
+      }
+      if (!(await this.#run(row, stored))) return handled;
+      handled += 1;
+      await this.advance(row.keys.filter((other) => other !== key));
+    }
+    await this.advance([key]);
+    return handled;
+  }
+
+  #mayRun(key: string, row: ParkedRowOfKey): boolean {
+    const { parked } = this.#options;
+    if (row.state === 'quarantined' || (row.state === 'retrying' && !row.due)) return false;
+    return parked.head(key)?.position === row.position && parked.leads(row.position, row.keys);
+  }
+
+  /** False when the event failed again. */
+  async #run(row: ParkedRowOfKey, stored: StoredEvent): Promise<boolean> {
+    const { projection, store, writer, parked, services } = this.#options;
+    await services.testStep?.('projection.before-drain');
+    const failure = await writer.drain({ row, stored });
+    await services.testStep?.('projection.after-drain');
+    if (failure === null) {
+      this.#tell(row, stored);
+      return true;
+    }
+    const failed = { stored, keys: row.keys, error: failure.error, attemptsBefore: row.attempts };
+    const event = failedEvent(projection, failed, services.randomness);
+    await store.park(store.pool, [event]);
+    const dueAt = event.delayMs === null ? null : services.clock.monotonic() + event.delayMs;
+    for (const key of row.keys) {
+      parked.setHead(key, { position: row.position, state: event.state, dueAt });
+      // Without code for it the event waits for another release, not for its turn.
+      if (event.state === 'waiting') parked.setAside(key);
+    }
+    return false;
+  }
+
+  /** Looks up what stands at the head of these keys now. */
+  async advance(keys: readonly string[]): Promise<void> {
+    const { store, parked } = this.#options;
+    for (const key of keys) {
+      const [next] = await store.nextOfKey(key, 1);
+      if (next === undefined) parked.free(key);
+      else parked.setHead(key, this.#headOf(next));
+    }
+  }
+
+  #headOf({ position, state, due, delayMs }: ParkedRowOfKey): {
+    position: number;
+    state: ParkedRowOfKey['state'];
+    dueAt: number | null;
+  } {
+    const now = this.#options.services.clock.monotonic();
+    return { position, state, dueAt: state !== 'retrying' ? null : due ? 0 : now + (delayMs ?? 0) };
+  }
+
+  #tell(row: ParkedRowOfKey, stored: StoredEvent): void {
+    const { telemetry, consumer } = this.#options.services;
+    telemetry.metrics.count('factline_events_handled_total', { consumer: consumer.name });
+    if (row.attempts === 0) return;
+    telemetry.emit('quarantine.released', { consumer: consumer.name, id: null, eventId: stored.id });
+  }
+}
