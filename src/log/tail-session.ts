@@ -39,13 +39,13 @@ const directRounds = 3;
  * Whether the session keeps one backend to itself. PostgreSQL tells its process id at connect; a pooler makes one up.
  * Behind a pooler the backends are compared while another connection holds a transaction open.
  */
-const isDirect = async (session: Session, database: Database): Promise<boolean> => {
+const isDirect = async ({ session, queryable }: Connection, database: Database): Promise<boolean> => {
   const backend = async (on: Queryable): Promise<unknown> => (await run(on, checks.backend))[0]?.['pid'];
-  const first = await backend(session.client);
+  const first = await backend(queryable);
   if (first === session.processId) return true;
   for (let round = 0; round < directRounds; round += 1) {
     const { value: other } = await engineTransaction(database.operations, backend);
-    if (other === first || (await backend(session.client)) !== first) return false;
+    if (other === first || (await backend(queryable)) !== first) return false;
   }
   return true;
 };
@@ -77,6 +77,11 @@ export interface SharedSession {
 /** A statement that takes longer means that the network has swallowed the connection. */
 const statementMsMax = 30_000;
 
+interface Connection {
+  readonly session: Session;
+  readonly queryable: Queryable;
+}
+
 /** The one direct session of a process: the tail's reads, LISTEN and the process's advisory lock share it. */
 export class TailSession implements SharedSession {
   readonly #database: Database;
@@ -84,7 +89,7 @@ export class TailSession implements SharedSession {
   readonly #listeners = new Map<string, Set<(notification: Notification) => void>>();
   readonly #prepare = new Set<(client: Queryable) => Promise<void>>();
   readonly #lost = new Set<(error: unknown) => void>();
-  #session: Session | null = null;
+  #connection: Connection | null = null;
   #direct = false;
 
   constructor(database: Database, clock: Clock) {
@@ -93,23 +98,24 @@ export class TailSession implements SharedSession {
   }
 
   get connected(): boolean {
-    return this.#session !== null;
+    return this.#connection !== null;
   }
 
   get direct(): boolean {
-    return this.#direct && this.#session !== null;
+    return this.#direct && this.#connection !== null;
   }
 
   get processId(): number | null {
-    return this.#session?.processId ?? null;
+    return this.#connection?.session.processId ?? null;
   }
 
   /** Opens the session, listens on all channels and prepares it; when a step fails nothing is left open. */
   async open(): Promise<void> {
     const session = await this.#database.openSession('tail');
-    let ended: { readonly error: unknown } | null = null;
+    const connection: Connection = { session, queryable: this.#serial(session) };
+    let ended = false;
     session.onEnd((error) => {
-      ended = { error };
+      ended = true;
       this.#end(session, error);
     });
     session.client.on('notification', ({ channel, payload, processId }) => {
@@ -117,31 +123,29 @@ export class TailSession implements SharedSession {
       for (const listener of this.#listeners.get(channel) ?? []) listener(notification);
     });
     try {
-      this.#direct = await this.#bounded(isDirect(session, this.#database));
-      await this.#bounded(run(session.client, sql.asynchronous_commit));
-      for (const channel of this.#listeners.keys())
-        await this.#bounded(run(session.client, onChannel('listen', channel)));
-      for (const prepare of this.#prepare) await this.#bounded(prepare(session.client));
-      if (ended !== null) throw this.#unreachable();
+      this.#direct = await isDirect(connection, this.#database);
+      await run(connection.queryable, sql.asynchronous_commit);
+      await this.#prepareAll(connection);
+      if (ended) throw this.#unreachable();
     } catch (error) {
       await session.close();
       throw error;
     }
-    this.#session = session;
+    this.#connection = connection;
   }
 
-  /** The connection for several statements in a row, each within the deadline. */
+  /** The connection, for statements that wait their turn; each within the deadline. */
   queryable(): Queryable {
-    const client = this.#client();
-    return { query: (request: unknown) => this.#bounded(client.query(request)) };
+    if (!this.#connection) throw this.#unreachable();
+    return this.#connection.queryable;
   }
 
-  run(query: NamedQuery, values: readonly unknown[] = []): Promise<Row[]> {
-    return this.#bounded(run(this.#client(), query, values));
+  async run(query: NamedQuery, values: readonly unknown[] = []): Promise<Row[]> {
+    return run(this.queryable(), query, values);
   }
 
-  runArrays(query: NamedQuery, values: readonly unknown[] = []): Promise<unknown[][]> {
-    return this.#bounded(runArrays(this.#client(), query, values));
+  async runArrays(query: NamedQuery, values: readonly unknown[] = []): Promise<unknown[][]> {
+    return runArrays(this.queryable(), query, values);
   }
 
   async notify(channel: string, payload: string): Promise<void> {
@@ -163,8 +167,7 @@ export class TailSession implements SharedSession {
 
   onConnect(prepare: (client: Queryable) => Promise<void>): () => void {
     this.#prepare.add(prepare);
-    const session = this.#session;
-    if (session) prepare(session.client).catch((error: unknown) => this.giveUp(error));
+    if (this.#connection) prepare(this.#connection.queryable).catch((error: unknown) => this.giveUp(error));
     return () => void this.#prepare.delete(prepare);
   }
 
@@ -175,21 +178,35 @@ export class TailSession implements SharedSession {
 
   /** Ends the present connection as if the server had. */
   giveUp(error: unknown): void {
-    const session = this.#session;
+    const session = this.#connection?.session;
     if (!session) return;
     this.#end(session, error);
     void session.close();
   }
 
   async close(): Promise<void> {
-    const session = this.#session;
-    this.#session = null;
+    const session = this.#connection?.session;
+    this.#connection = null;
     await session?.close();
   }
 
-  #client(): Queryable {
-    if (!this.#session) throw this.#unreachable();
-    return this.#session.client;
+  /** Also what is asked for while this runs: when nothing is left, no await lies before the connection is in use. */
+  async #prepareAll({ queryable }: Connection): Promise<void> {
+    const channels = new Set<string>();
+    const prepared = new Set<(client: Queryable) => Promise<void>>();
+    for (;;) {
+      const channel = [...this.#listeners.keys()].find((each) => !channels.has(each));
+      const prepare = [...this.#prepare].find((each) => !prepared.has(each));
+      if (channel !== undefined) {
+        channels.add(channel);
+        await run(queryable, onChannel('listen', channel));
+      } else if (prepare !== undefined) {
+        prepared.add(prepare);
+        await prepare(queryable);
+      } else {
+        return;
+      }
+    }
   }
 
   #unreachable(): FactlineError {
@@ -200,14 +217,27 @@ export class TailSession implements SharedSession {
   }
 
   #announce(verb: 'listen' | 'unlisten', channel: string): void {
-    const session = this.#session;
-    if (session) run(session.client, onChannel(verb, channel)).catch((error: unknown) => this.giveUp(error));
+    const connection = this.#connection;
+    if (!connection) return;
+    run(connection.queryable, onChannel(verb, channel)).catch((error: unknown) => this.giveUp(error));
   }
 
   #end(session: Session, error: unknown): void {
-    if (this.#session !== session) return;
-    this.#session = null;
+    if (this.#connection?.session !== session) return;
+    this.#connection = null;
     for (const listener of this.#lost) listener(error);
+  }
+
+  /** pg takes one statement at a time: each waits here until the one before has ended. */
+  #serial({ client }: Session): Queryable {
+    let last: Promise<unknown> = Promise.resolve();
+    return {
+      query: (request: unknown) => {
+        const answer = last.then(() => this.#bounded(client.query(request as string)));
+        last = answer.catch(() => undefined);
+        return answer;
+      },
+    };
   }
 
   /** The connection is given up with the deadline: its late answer would belong to another state. */

@@ -69,8 +69,8 @@ export interface Tail extends Startable {
  */
 export const createTail = (options: TailOptions): Tail => new LogTail(options);
 
-/** Reads are at least this far apart: commits close to one another share one. */
-const passSpacingMs = 2;
+/** Beyond this many reads within a window they keep a distance: commits close to one another share one. */
+const spacing = { passesMax: 40, windowMs: 100, distanceMs: 3 } as const;
 /** A cursor that took rows from the tail within this time will want the next ones as well. */
 const rowsWantedMs = 1000;
 const markEveryMs = 1000;
@@ -102,6 +102,7 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
   #loop: Promise<void> | null = null;
   /** Why the loop has ended by itself; see `endingCodes`. */
   #refusal: FactlineError | null = null;
+  #window: { readonly since: number; passes: number } = { since: 0, passes: 0 };
   #rowsTakenAt = Number.NEGATIVE_INFINITY;
   #activeAt = 0;
   #markedAt = 0;
@@ -227,10 +228,9 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
     for (let failures = 0; !signal.aborted && this.#refusal === null; ) {
       try {
         if (!this.#session.connected) await this.#connect();
-        const startedAt = clock.monotonic();
         const outcome = await this.#pass();
         failures = 0;
-        await this.#pause(outcome, startedAt, signal);
+        await this.#pause(outcome, signal);
       } catch (error) {
         failures += 1;
         if (signal.aborted) return;
@@ -259,7 +259,7 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
     return outcome;
   }
 
-  async #pause(outcome: PassOutcome, startedAt: number, signal: AbortSignal): Promise<void> {
+  async #pause(outcome: PassOutcome, signal: AbortSignal): Promise<void> {
     if (outcome.more) return;
     const { clock } = this.#options;
     const delay = pollDelayMs({
@@ -269,8 +269,14 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
     });
     this.#reason = outcome.unfinished ? 'gap' : 'poll';
     await this.#signal.wait(delay, signal);
-    const spacing = startedAt + passSpacingMs - clock.monotonic();
-    if (spacing > 0) await clock.sleep(spacing, signal);
+    if (this.#passesTooOften()) await clock.sleep(spacing.distanceMs, signal);
+  }
+
+  #passesTooOften(): boolean {
+    const now = this.#options.clock.monotonic();
+    if (now - this.#window.since > spacing.windowMs) this.#window = { since: now, passes: 0 };
+    this.#window.passes += 1;
+    return this.#window.passes > spacing.passesMax;
   }
 
   #awake(reason: 'wake' | 'hint'): void {
