@@ -108,7 +108,7 @@ const removeStaleLock = () => {
 const takeLock = async () => {
   mkdirSync(path.dirname(lockFile), { recursive: true });
   for (let waited = 0; !tryToLock(); waited += 1) {
-    if (waited === 0) say('waiting for another set-up in this folder…');
+    if (waited === 0) say('Another set-up is at work in this folder; waiting for it…');
     removeStaleLock();
     await sleep(200);
   }
@@ -172,7 +172,9 @@ const runCi = () =>
     });
     child.on('error', (error) => resolve({ code: 1, complaints: error.message }));
     child.on('spawn', () => writeFileSync(lockFile, `${mark(process.pid)}\n${mark(child.pid)}\n`));
-    child.on('close', (code) => resolve({ code: code ?? 1, complaints }));
+    child.on('close', (code, signal) =>
+      resolve({ code: code ?? 1, complaints: signal ? `npm ci was ended by ${signal}` : complaints }),
+    );
   });
 
 const explain = (complaints) => {
@@ -185,8 +187,8 @@ const explain = (complaints) => {
   if (/EACCES|EPERM|EROFS/.test(complaints)) {
     return new SetUpFailure(`this user may not write in ${root}`, 'run it as the owner of this folder');
   }
-  if (/ENOSPC/.test(complaints)) return new SetUpFailure('the disk is full', 'free about 1 GB');
-  return new SetUpFailure('npm ci failed (its words are above)', 'run: npm ci');
+  if (/ENOSPC/.test(complaints)) return new SetUpFailure('the disk is full', 'free 1 GB and run it again');
+  return new SetUpFailure('npm ci failed; what it said is above', 'run it by hand: npm ci');
 };
 
 const install = async () => {
@@ -243,8 +245,8 @@ const setUp = async () => {
     if (!isReady()) {
       say(
         statSync(path.join(root, 'node_modules'), { throwIfNoEntry: false })
-          ? 'the packages changed: npm ci…'
-          : 'first run: npm ci…',
+          ? 'The packages changed; installing them…'
+          : 'First run: installing the packages, about half a minute…',
       );
       await install();
     }
