@@ -18,6 +18,20 @@ export {
 } from './engine.ts';
 export { sessionLockSpace } from './membership/membership.ts';
 export {
+  createOperationalRunner,
+  defineHandler,
+  type EffectCall,
+  type EffectOptions,
+  type Handler,
+  type HandlerContext,
+  type HandlerDeclaration,
+  type OnReplay,
+  type OnUnknown,
+  operationalClass,
+  operationalSteps,
+  parkedVerbs,
+} from './operational/index.ts';
+export {
   type Column,
   type ColumnType,
   type ColumnValue,

@@ -25,5 +25,6 @@ export {
   type RowRequest,
   releaseRow,
   type TakenRow,
+  type TakenRows,
   takeRows,
 } from './repository.ts';

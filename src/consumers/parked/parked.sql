@@ -74,6 +74,9 @@ with wanted as materialized (
   returning p.id, p.position, n.state as was
 )
 select (select count(*) from fence) as fenced,
+  exists (select from factline.parked p
+    where p.consumer_id = $1::integer and p.replay_id = $2::bigint and p.key = $4::text
+      and p.position > coalesce((select max(position) from taken), 0)) as more,
   coalesce((select json_agg(json_build_object('id', t.id, 'position', t.position, 'was', t.was,
       'attempts', coalesce(e.attempts, 0), 'envelope', e.envelope) order by t.position)
     from taken t left join factline.parked_events e

@@ -109,14 +109,21 @@ export interface TakeRequest {
   readonly limit: number;
 }
 
+export interface TakenRows {
+  readonly rows: readonly TakenRow[];
+  /** Whether the key has rows behind these (or, without any, rows that may not run yet). */
+  readonly more: boolean;
+}
+
 /** Marks the next rows of one key `running` and returns them; null when the lane is no longer ours. */
 export const takeRows = async (
   on: Queryable,
   scope: ParkedScope,
   { fence, key, limit }: TakeRequest,
-): Promise<readonly TakenRow[] | null> => {
+): Promise<TakenRows | null> => {
   const [row] = await run(on, sql.take_rows, [...scopeValues(scope), JSON.stringify([fence]), key, limit]);
-  return row?.['fenced'] === 1 ? (row['rows'] as TakenRow[]) : null;
+  if (row?.['fenced'] !== 1) return null;
+  return { rows: row['rows'] as TakenRow[], more: row['more'] === true };
 };
 
 /** Which lanes, of how many: parked rows carry the key, not the lane. */

@@ -1,0 +1,309 @@
+import type { ContractSet, FactEvent } from '../../contracts/index.ts';
+import { contextOfTrace, currentTrace, FactlineError, uuidv8 } from '../../foundation/index.ts';
+import { type Cause, currentCause, publishingTransaction, type Tx, toFactEvent } from '../../log/index.ts';
+import { loadQueries, type NamedQuery } from '../../postgres/index.ts';
+import type { ParkedFailureClass } from '../parked/index.ts';
+import type { RunnerServices } from '../runner.ts';
+import type { EffectLedger } from './effect-ledger.ts';
+import type { Entry } from './entry.ts';
+import type { EffectCall, EffectOptions, Handler, HandlerContext, JsonResult } from './handler.ts';
+import { cancelOnAbort } from './query-cancellation.ts';
+
+const sql = loadQueries<'finish' | 'finish_all' | 'finish_many'>(new URL('./commits.sql', import.meta.url));
+
+/**
+ * What became of an attempt.
+ * committed: the handler's transaction committed, and with it that the event is handled; `lateError` was thrown after it.
+ * finished: the handler used no transaction; that the event is handled still has to be written.
+ * duplicate: it was handled before. lost: the lane is another process's. abandoned: given up by us, it does not count.
+ */
+export type Outcome =
+  | { readonly kind: 'committed'; readonly lateError: unknown }
+  | { readonly kind: 'finished' | 'duplicate' | 'lost' | 'abandoned' }
+  | { readonly kind: 'failed'; readonly error: unknown; readonly failureClass?: ParkedFailureClass };
+
+export interface AttemptTools {
+  readonly handler: Handler;
+  readonly contracts: ContractSet;
+  readonly services: RunnerServices;
+  readonly effects: EffectLedger;
+}
+
+/**
+ * One attempt to handle one event.
+ *
+ *   open ──transaction's last statement──► committing ──► committed
+ *     │                                        └──► failed (rolled back)
+ *     └──time limit, stop, lane lost──► closed
+ *
+ * The time limit closes an open attempt: its signal aborts, its transaction rolls back, and whatever the handler still does
+ * finds a closed context (a zombie can never commit). It does not touch a COMMIT that is on its way: that one decides.
+ */
+export class Attempt {
+  readonly #tools: AttemptTools;
+  readonly #entry: Entry;
+  readonly #token: number;
+  readonly #abort = new AbortController();
+  readonly #usedEffects = new Set<string>();
+  /** Promises of the context that the handler may not have awaited. */
+  readonly #pending = new Set<Promise<unknown>>();
+  #phase: 'open' | 'committing' | 'committed' | 'failed' | 'closed' = 'open';
+  #transaction: 'none' | 'open' | 'ended' = 'none';
+  /** An error that the handler can't catch away. `final`: nor replace by one of its own. */
+  #decided: { readonly error: unknown; readonly final: boolean } | null = null;
+  #giveUp: (outcome: Outcome) => void = () => {};
+
+  constructor(tools: AttemptTools, entry: Entry, token: number) {
+    this.#tools = tools;
+    this.#entry = entry;
+    this.#token = token;
+  }
+
+  /** Ends an open attempt without counting it: the process stops, or the lane was lost. */
+  abandon(): void {
+    this.#close(
+      { kind: 'abandoned' },
+      new FactlineError('STOPPED', { unit: 'Factline', operation: 'the handler' }),
+    );
+  }
+
+  async run(): Promise<Outcome> {
+    let event: FactEvent;
+    try {
+      event = this.#tools.contracts.accept(toFactEvent(this.#entry.event));
+    } catch (error) {
+      return { kind: 'failed', error, failureClass: 'schema' };
+    }
+    const { clock } = this.#tools.services;
+    const { timeoutMs } = this.#tools.handler;
+    const givenUp = new Promise<Outcome>((resolve) => {
+      this.#giveUp = resolve;
+    });
+    const limit = clock.timer(timeoutMs, () => this.#expire());
+    try {
+      return await Promise.race([this.#handle(event), givenUp]);
+    } finally {
+      limit.cancel();
+      if (this.#phase === 'open') this.#phase = 'closed';
+    }
+  }
+
+  async #handle(event: FactEvent): Promise<Outcome> {
+    const { handler, services } = this.#tools;
+    const { traceparent, tracestate } = event;
+    const carried = { ...(traceparent ? { traceparent } : {}), ...(tracestate ? { tracestate } : {}) };
+    const attributes = {
+      'messaging.system': 'factline',
+      'messaging.operation.type': 'process',
+      'messaging.message.id': event.id,
+      'factline.consumer': handler.name,
+      'factline.type': event.type,
+      'factline.key': event.key,
+      'factline.position': event.position,
+      'factline.attempt': this.#entry.attempts + 1,
+    };
+    try {
+      await services.telemetry.withSpan(
+        { name: 'factline.handle', attributes, parent: contextOfTrace(carried) },
+        async () => {
+          const trace = currentTrace(carried);
+          const cause: Cause = { correlationId: event.correlationId, causationId: event.id, ...trace };
+          await currentCause.run(cause, async () => handler.handle(event, this.#context(cause)));
+          await this.#untilNothingIsPending();
+          if (this.#decided !== null) throw this.#decided.error;
+        },
+      );
+    } catch (error) {
+      return this.#failed(this.#decided?.final ? this.#decided.error : error);
+    }
+    if (this.#phase === 'closed') return { kind: 'abandoned' };
+    return this.#phase === 'committed' ? { kind: 'committed', lateError: undefined } : { kind: 'finished' };
+  }
+
+  #failed(error: unknown): Outcome {
+    if (this.#phase === 'committed') return { kind: 'committed', lateError: error };
+    if (FactlineError.is(error, 'LEASE_LOST')) return { kind: 'lost' };
+    if (FactlineError.is(error, 'ALREADY_HANDLED')) return { kind: 'duplicate' };
+    return { kind: 'failed', error };
+  }
+
+  /** A handler may have forgotten an `await`: its effects and its transaction still belong to the attempt. */
+  async #untilNothingIsPending(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.allSettled([...this.#pending]);
+  }
+
+  #expire(): void {
+    const { handler, services } = this.#tools;
+    const limit = `${handler.timeoutMs} ms`;
+    const error = new FactlineError('HANDLER_TIMEOUT', {
+      consumer: handler.name,
+      eventId: this.#entry.event.id,
+      limit,
+    });
+    if (this.#phase === 'open') return this.#close({ kind: 'failed', error }, error);
+    if (this.#phase === 'committed') return this.#close({ kind: 'committed', lateError: error }, error);
+    // COMMIT is on its way: look again when it has answered.
+    if (this.#phase === 'committing') services.clock.timer(commitGraceMs, () => this.#expire());
+    else if (this.#phase === 'failed')
+      this.#close({ kind: 'failed', error: this.#decided?.error ?? error }, error);
+  }
+
+  #close(outcome: Outcome, reason: FactlineError): void {
+    if (this.#phase === 'committing') return;
+    this.#phase = 'closed';
+    this.#abort.abort(reason);
+    this.#giveUp(outcome);
+  }
+
+  #assertOpen(operation: string): void {
+    if (this.#phase === 'closed') {
+      throw new FactlineError('TRANSACTION_CLOSED', {
+        operation: `${operation} of an attempt that was given up`,
+      });
+    }
+  }
+
+  #context(cause: Cause): HandlerContext {
+    const { services, handler } = this.#tools;
+    const query: Tx['query'] = async (text, values) => {
+      this.#assertOpen('db.query()');
+      return services.database.readers.query(text, values === undefined ? [] : [...values]);
+    };
+    return {
+      attempt: this.#entry.attempts + 1,
+      signal: this.#abort.signal,
+      replay: null,
+      idempotencyKey: uuidv8([`handler:${services.consumer.id}`, this.#entry.event.id, 0]),
+      db: { query },
+      effect: (name, run, options) =>
+        this.#track(this.#effect(name, run, options ?? { onUnknown: handler.onUnknown })),
+      transaction: (run) => this.#track(this.#runTransaction(cause, run)),
+    };
+  }
+
+  /** Forgotten promises are waited for, and their rejection is never the process's end. */
+  #track<T>(promise: Promise<T>): Promise<T> {
+    this.#pending.add(promise);
+    const forget = (): void => void this.#pending.delete(promise);
+    promise.then(forget, forget);
+    return promise;
+  }
+
+  async #effect<T>(
+    name: string,
+    run: (call: EffectCall) => Promise<JsonResult<T>>,
+    options: EffectOptions,
+  ): Promise<T> {
+    const { handler, effects, services } = this.#tools;
+    this.#assertOpen(`effect(${name})`);
+    if (this.#transaction !== 'none')
+      throw new FactlineError('EFFECT_AFTER_TRANSACTION', { effect: name, consumer: handler.name });
+    if (this.#usedEffects.has(name))
+      throw new FactlineError('EFFECT_NAME_REUSED', { effect: name, consumer: handler.name });
+    this.#usedEffects.add(name);
+    const count = (outcome: string): void =>
+      services.telemetry.metrics.count('factline_effects_total', { consumer: handler.name, outcome });
+    await services.testStep?.('operational.before-effect-start');
+    const start = await this.#deciding(effects.start(this.#entry, name, this.#token));
+    await services.testStep?.('operational.after-effect-start');
+    if (start.state === 'done') {
+      count('reused');
+      return start.result as T;
+    }
+    if (start.state === 'repeated' && (options.onUnknown ?? handler.onUnknown) === 'park') {
+      count('unknown');
+      const details = { effect: name, consumer: handler.name, id: `(event ${this.#entry.event.id})` };
+      return this.#deciding(Promise.reject(new FactlineError('EFFECT_OUTCOME_UNKNOWN', details)));
+    }
+    this.#assertOpen(`effect(${name})`);
+    const call = {
+      idempotencyKey: start.idempotencyKey,
+      signal: this.#abort.signal,
+      repeated: start.state === 'repeated',
+    };
+    let text: string | null;
+    try {
+      text = effects.textOf(name, await run(call));
+    } catch (error) {
+      count('failed');
+      throw error;
+    }
+    await services.testStep?.('operational.before-effect-done');
+    await effects.finish(this.#entry, name, { text, token: this.#token });
+    await services.testStep?.('operational.after-effect-done');
+    count('done');
+    // What a retry would get from the ledger, so that no handler depends on more than that.
+    return (text === null ? undefined : JSON.parse(text)) as T;
+  }
+
+  /** Errors that decide the attempt, whatever the handler makes of them. */
+  async #deciding<T>(promise: Promise<T>): Promise<T> {
+    try {
+      return await promise;
+    } catch (error) {
+      this.#decided = { error, final: true };
+      throw error;
+    }
+  }
+
+  async #runTransaction<T>(cause: Cause, run: (tx: Tx) => Promise<T>): Promise<T> {
+    const { handler } = this.#tools;
+    this.#assertOpen('transaction()');
+    if (this.#transaction !== 'none')
+      throw new FactlineError('TRANSACTION_TWICE', { consumer: handler.name });
+    this.#transaction = 'open';
+    try {
+      return await this.#commit(cause, run);
+    } catch (error) {
+      // Rolled back: the event is tried again, also when the handler catches this.
+      if (this.#phase !== 'closed') this.#phase = 'failed';
+      const final = FactlineError.is(error, 'LEASE_LOST') || FactlineError.is(error, 'ALREADY_HANDLED');
+      this.#decided ??= { error, final };
+      throw error;
+    } finally {
+      this.#transaction = 'ended';
+    }
+  }
+
+  async #commit<T>(cause: Cause, run: (tx: Tx) => Promise<T>): Promise<T> {
+    const { services } = this.#tools;
+    const { database, consumer, clock, app, testStep } = services;
+    const signal = this.#abort.signal;
+    const { value, positions } = await publishingTransaction(
+      {
+        database,
+        clock,
+        signal,
+        source: app.source,
+        cause,
+        nextId: (ordinal) => uuidv8([consumer.id, this.#entry.event.id, ordinal]),
+        last: (events) => {
+          this.#assertOpen('COMMIT');
+          this.#phase = 'committing';
+          return this.#finishStatement(events);
+        },
+      },
+      async (tx) => {
+        await testStep?.('operational.transaction-begun');
+        const value = await cancelOnAbort({ database, client: tx.client, signal }, run(tx));
+        await testStep?.('operational.before-commit');
+        return value;
+      },
+    );
+    this.#phase = 'committed';
+    await testStep?.('operational.after-commit');
+    if (positions.length > 0) services.tail.wake();
+    return value;
+  }
+
+  #finishStatement(events: string): { query: NamedQuery; values: (string | number | null)[] } {
+    const { lane, keyHash, position, key, parked } = this.#entry;
+    const values = [this.#tools.services.consumer.id, lane, this.#token, keyHash, position];
+    this.#entry.deletesRow = parked;
+    if (events === '[]' && !parked) return { query: sql.finish, values };
+    return { query: sql.finish_all, values: [...values, events, parked ? key : null] };
+  }
+}
+
+/** How often an attempt past its limit looks whether its COMMIT has answered. */
+const commitGraceMs = 50;

@@ -1,0 +1,28 @@
+import type { StoredEvent } from '../../log/index.ts';
+
+/** One event that is to be handled, while it is in memory. */
+export interface Entry {
+  readonly event: StoredEvent;
+  readonly position: number;
+  /** The ordering key, which is not the event's key under `ordering: 'none'` and `'global'`. */
+  readonly key: string;
+  readonly keyHash: number;
+  readonly lane: number;
+  /** How often it has failed so far. */
+  attempts: number;
+  /** Whether it holds the lane's mark: read from the log, and neither handled nor parked yet. */
+  open: boolean;
+  /** Whether `parked` has a row for it, which its commit has to delete. */
+  parked: boolean;
+  /** Whether the statement that ends it deletes that row: it may have been parked after the statement was made. */
+  deletesRow: boolean;
+  /** It may have taken the previous owner down: it runs alone, and its attempt is on record before it begins. */
+  suspect: boolean;
+}
+
+/** About what the event takes in memory. */
+export const entryBytes = ({ event }: Entry): number =>
+  event.data.length + event.meta.length + entryOverheadBytes;
+
+/** Objects, headers and pointers; an estimate. */
+const entryOverheadBytes = 500;

@@ -1,0 +1,138 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { createTestDatabase, type TestDatabase } from '../../../test/database.ts';
+import {
+  createHandlerProcess,
+  type HandlerProcess,
+  type HandlerProcessOptions,
+} from '../../../test/operational/handler-process.ts';
+import { defineEvent } from '../../contracts/index.ts';
+import { PermanentError, TransientError } from '../../foundation/index.ts';
+import { defineHandler } from './define-handler.ts';
+
+const OrderPlaced = defineEvent({
+  type: 'shop.order.placed.v1',
+  key: 'orderId',
+  schema: z.object({ orderId: z.string(), n: z.int() }),
+});
+const OrderPaid = defineEvent({ type: 'shop.order.paid.v1', key: 'orderId', schema: z.object({ orderId: z.string(), n: z.int() }) });
+
+const placed = (orderId: string, n = 0) => OrderPlaced({ orderId, n });
+
+let database: TestDatabase;
+let processes: HandlerProcess[] = [];
+
+const launch = async (options: Omit<HandlerProcessOptions, 'url'>): Promise<HandlerProcess> => {
+  const process = createHandlerProcess({ url: database.url, ...options });
+  processes.push(process);
+  await process.start();
+  return process;
+};
+
+beforeEach(async () => {
+  database = await createTestDatabase({ migrated: true });
+});
+
+afterEach(async () => {
+  await Promise.all(processes.map((each) => each.stop()));
+  processes = [];
+  await database.drop({ leaks: 'ignore' });
+});
+
+describe('an operational handler', () => {
+  test('handles each event once, each key in order', async () => {
+    const seen: string[] = [];
+    const handler = defineHandler({
+      name: 'seen',
+      on: [OrderPlaced],
+      handle: async (event) => {
+        seen.push(`${event.data.orderId}:${event.data.n}`);
+      },
+    });
+    const process = await launch({ definitions: [handler] });
+    const drafts = Array.from({ length: 300 }, (_, n) => placed(`A${n % 7}`, n));
+    await process.publish(...drafts);
+    await process.settled();
+    expect(seen).toHaveLength(300);
+    for (let key = 0; key < 7; key += 1) {
+      const own = seen.filter((each) => each.startsWith(`A${key}:`)).map((each) => Number(each.split(':')[1]));
+      expect(own).toEqual([...own].sort((a, b) => a - b));
+    }
+    expect(process.told.filter(({ name }) => name === 'engine.error')).toEqual([]);
+  });
+
+  test('commits its writes, its events and that the event is handled together', async () => {
+    const handler = defineHandler({
+      name: 'payment',
+      on: [OrderPlaced],
+      handle: async (event, { transaction }) => {
+        await transaction(async (tx) => {
+          await tx.query('insert into paid values ($1)', [event.data.orderId]);
+          tx.publish(OrderPaid({ orderId: event.data.orderId, n: 1 }));
+        });
+      },
+    });
+    const process = await launch({ definitions: [handler] });
+    await process.rows('create table paid (id text primary key)');
+    await process.publish(...Array.from({ length: 50 }, (_, n) => placed(`A${n}`)));
+    await process.settled();
+    expect(await process.rows('select count(*)::int from paid')).toEqual([{ count: 50 }]);
+    const published = await process.rows(`select e.id, e.meta->>'causationId' as cause, p.id as parent, e.meta->>'correlationId' as root
+      from factline.events e join factline.events p on p.key = e.key and p.type = 'shop.order.placed.v1' where e.type = 'shop.order.paid.v1'`);
+    expect(published).toHaveLength(50);
+    for (const row of published) expect(row).toMatchObject({ cause: row['parent'], root: row['parent'] });
+    // UUIDv8, equal on every attempt.
+    expect(String(published[0]?.['id'])[14]).toBe('8');
+    expect(process.told.filter(({ name }) => name === 'engine.error')).toEqual([]);
+  });
+
+  test('retries what is transient, and counts attempts', async () => {
+    const attempts: number[] = [];
+    const handler = defineHandler({
+      name: 'flaky',
+      on: [OrderPlaced],
+      retry: { transient: { base: '10s' } },
+      handle: async (_event, { attempt }) => {
+        attempts.push(attempt);
+        if (attempt < 3) throw new TransientError('busy');
+      },
+    });
+    const process = await launch({ definitions: [handler] });
+    await process.publish(placed('A1'));
+    await process.settled();
+    expect(await process.parked()).toMatchObject([{ key: 'orderId=A1', state: 'retrying', attempts: 1, failure_class: 'transient' }]);
+    await process.advance(60);
+    await process.settled();
+    await process.advance(60);
+    await process.settled();
+    expect(attempts).toEqual([1, 2, 3]);
+    expect(await process.parked()).toEqual([]);
+  });
+
+  test('parks the key of a permanent failure and nothing else, and retries in order', async () => {
+    const seen: string[] = [];
+    let broken = true;
+    const handler = defineHandler({
+      name: 'strict',
+      on: [OrderPlaced],
+      handle: async (event) => {
+        if (broken && event.data.orderId === 'bad' && event.data.n === 1) throw new PermanentError('the amount is zero');
+        seen.push(`${event.data.orderId}:${event.data.n}`);
+      },
+    });
+    const process = await launch({ definitions: [handler] });
+    await process.publish(placed('bad', 0), placed('bad', 1), placed('good', 1), placed('bad', 2));
+    await process.settled();
+    await process.publish(placed('bad', 3), placed('good', 2));
+    await process.settled();
+    expect(seen).toEqual(['bad:0', 'good:1', 'good:2']);
+    const parked = await process.parked();
+    expect(parked.map(({ state }) => state)).toEqual(['quarantined', 'waiting', 'waiting']);
+    expect(parked[0]).toMatchObject({ error_message: 'the amount is zero', failure_class: 'permanent' });
+    broken = false;
+    expect(await process.ask('strict', 'retry', { id: parked[0]?.['id'] })).toMatchObject({ state: 'done' });
+    await process.settled();
+    expect(seen).toEqual(['bad:0', 'good:1', 'good:2', 'bad:1', 'bad:2', 'bad:3']);
+    expect(await process.parked()).toEqual([]);
+  });
+});

@@ -1,0 +1,25 @@
+/** Operational consumers: `defineHandler`, and the runner that works their lanes. */
+import type { ConsumerClass } from '../consumer-class.ts';
+import type { Handler } from './handler.ts';
+import { createOperationalRunner } from './operational-runner.ts';
+
+export { defineHandler, type HandlerDeclaration, type RetryDeclaration } from './define-handler.ts';
+export type {
+  EffectCall,
+  EffectOptions,
+  Handler,
+  HandlerContext,
+  JsonResult,
+  OnReplay,
+  OnUnknown,
+  Rate,
+} from './handler.ts';
+export { createOperationalRunner } from './operational-runner.ts';
+export { parkedVerbs } from './owner-requests.ts';
+export { operationalSteps } from './steps.ts';
+
+/** What the shared engine needs of this class. */
+export const operationalClass: ConsumerClass = {
+  // The engine hands each class only definitions of its own.
+  createRunner: (definition, services) => createOperationalRunner(definition as Handler, services),
+};

@@ -1,0 +1,328 @@
+import { contractVersionOf } from '../../contracts/index.ts';
+import { readPositions, type StoredEvent } from '../../log/index.ts';
+import {
+  type FailureDescription,
+  type ParkedState,
+  type ParkFailure,
+  type ParkRow,
+  type TakenRow,
+  takeRows,
+} from '../parked/index.ts';
+import type { RunnerServices } from '../runner.ts';
+import type { Entry } from './entry.ts';
+import type { KeyQueue } from './key-queue.ts';
+import type { LaneWork } from './lane-work.ts';
+import type { ParkAnswer, ParkingWriter } from './parking-writer.ts';
+import type { Workload } from './workload.ts';
+
+export interface KeyParkingOptions {
+  readonly services: RunnerServices;
+  readonly workload: Workload;
+  readonly writer: ParkingWriter;
+  /** The types that this code can handle. */
+  readonly types: ReadonlySet<string>;
+  readonly onLost: (lane: LaneWork) => void;
+  /** Something may begin, or be read, that could not before. */
+  readonly onChange: () => void;
+  /** A retry was stored that is due in so many milliseconds. */
+  readonly onRetry: (delayMs: number) => void;
+}
+
+/** What becomes of a failed event. */
+export type FailedState =
+  | { readonly state: 'retrying'; readonly reason: string; readonly delayMs: number }
+  | { readonly state: 'quarantined'; readonly reason: string };
+
+export interface Failed {
+  readonly entry: Entry;
+  readonly description: FailureDescription;
+  readonly attempts: number;
+  readonly next: FailedState;
+}
+
+/** Rows loaded at one time: they stand `running` in the table, which bounds the suspects of a death. */
+const rowsMax = 100;
+/** Arrivals appended in one statement. */
+const appendMax = 500;
+/** Loads at one time: they share the reserved pool with checkpoints and effects. */
+const loadsMax = 2;
+
+/** Moves keys into `parked` and drains them from there. Every change of a parked key's state is made here. */
+export class KeyParking {
+  readonly #options: KeyParkingOptions;
+  readonly #wanted = new Set<KeyQueue>();
+  #loads = 0;
+
+  constructor(options: KeyParkingOptions) {
+    this.#options = options;
+  }
+
+  /** The running head failed: it and everything behind it goes to `parked`, in one statement. */
+  async fail(queue: KeyQueue, failed: Failed): Promise<void> {
+    const { workload, services } = this.#options;
+    const { entry, next } = failed;
+    const fromRows = queue.phase === 'draining';
+    const followers = fromRows ? [...queue.rows] : [...queue.arrivals];
+    queue.move('failed');
+    queue.running = null;
+    const head = this.#row(entry, { ...next, delayMs: next.state === 'retrying' ? next.delayMs : null });
+    const rows = [head, ...followers.map((each) => this.#row(each, waiting('behind a failed event')))];
+    const ids = await this.#write(queue.lane, rows, [this.#failure(failed)]);
+    if (ids === null) return;
+    if (fromRows) queue.rows = [];
+    else queue.arrivals.splice(0, followers.length);
+    workload.release(queue.lane, [entry, ...followers]);
+    queue.move('stored');
+    queue.head = { position: entry.position, state: next.state };
+    if (next.state === 'retrying') this.#options.onRetry(next.delayMs);
+    else this.#announce(queue, failed, ids.get(entry.position) ?? 0);
+    await services.testStep?.('operational.parked');
+    this.settled(queue);
+  }
+
+  /** Moves a hot or slow key out of the window: its head goes on running, everything behind it waits in `parked`. */
+  spill(queue: KeyQueue, reason: string): void {
+    const { running } = queue;
+    if (running === null) return;
+    const followers = [...queue.arrivals];
+    queue.move('spilled');
+    const rows = [
+      this.#row(running, { state: 'running', reason, delayMs: null }),
+      ...followers.map((each) => this.#row(each, waiting(reason))),
+    ];
+    queue.spilling = this.#write(queue.lane, rows, []).then((ids) => {
+      queue.spilling = null;
+      if (ids === null) return;
+      running.parked = true;
+      this.#options.workload.pass(queue.lane, running);
+      queue.arrivals.splice(0, followers.length);
+      this.#options.workload.release(queue.lane, followers);
+      queue.more = followers.length > 0;
+      queue.move('stored while running');
+      this.settled(queue);
+    });
+  }
+
+  /** Writes arrivals of a parked key behind its rows, so that they neither fill the window nor hold the mark. */
+  append(queue: KeyQueue): void {
+    if (!queue.appendable) return;
+    const entries = queue.arrivals.slice(0, appendMax);
+    queue.appending = true;
+    const rows = entries.map((each) => this.#row(each, waiting('behind a parked event')));
+    void this.#write(queue.lane, rows, []).then((ids) => {
+      queue.appending = false;
+      if (ids === null) return;
+      queue.arrivals.splice(0, entries.length);
+      this.#options.workload.release(queue.lane, entries);
+      queue.more = true;
+      this.settled(queue);
+    });
+  }
+
+  /** The head of a parked key may run: its time has come, a person wants it, or nothing stands before it any more. */
+  want(queue: KeyQueue): void {
+    if (queue.phase !== 'parked' || !queue.lane.active) return;
+    this.#wanted.add(queue);
+    this.#loadNext();
+  }
+
+  get busy(): boolean {
+    return this.#wanted.size > 0 || this.#loads > 0;
+  }
+
+  forget(lane: LaneWork): void {
+    for (const queue of this.#wanted) if (queue.lane === lane) this.#wanted.delete(queue);
+  }
+
+  /** After anything has changed about a queue: the next thing that its state asks for. */
+  settled(queue: KeyQueue): void {
+    const { workload, onChange } = this.#options;
+    if (queue.lane.dropped) return;
+    if (queue.phase === 'draining' && queue.running === null && queue.rows.length === 0 && !queue.appending) {
+      if (queue.more) {
+        queue.move('used up');
+        void this.#load(queue);
+      } else queue.move('last row done');
+    }
+    if (queue.phase === 'parked') {
+      this.append(queue);
+      if (queue.head?.state === 'waiting' && !queue.appending) this.want(queue);
+    }
+    workload.refresh(queue);
+    onChange();
+  }
+
+  #loadNext(): void {
+    for (const queue of this.#wanted) {
+      if (this.#loads >= loadsMax) return;
+      this.#wanted.delete(queue);
+      if (queue.phase !== 'parked' || !queue.lane.active) continue;
+      queue.move('wanted');
+      void this.#load(queue);
+    }
+  }
+
+  /** The queue is `loading`. */
+  async #load(queue: KeyQueue): Promise<void> {
+    this.#loads += 1;
+    queue.lane.writes += 1;
+    queue.more = false;
+    try {
+      const taken = await this.#take(queue);
+      if (taken === null) this.#options.onLost(queue.lane);
+      else if (!queue.lane.dropped) await this.#loaded(queue, taken);
+    } catch (error) {
+      const { services } = this.#options;
+      services.telemetry.emit('engine.error', { unit: `draining of ${services.consumer.name}`, error });
+      await services.clock.sleep(loadPauseMs);
+      if (!queue.lane.dropped) {
+        queue.move('not yet');
+        queue.head = { position: queue.head?.position ?? 0, state: 'waiting' };
+        this.settled(queue);
+      }
+    } finally {
+      this.#loads -= 1;
+      queue.lane.writes -= 1;
+      this.#loadNext();
+    }
+  }
+
+  async #take(queue: KeyQueue): Promise<{ entries: Entry[]; more: boolean } | null> {
+    const { services } = this.#options;
+    const { database, consumer, testStep } = services;
+    const scope = { consumerId: consumer.id, replayId: 0 };
+    const fence = { lane: queue.lane.lane, token: queue.lane.lease.token, position: 0 };
+    await testStep?.('operational.before-take-rows');
+    const taken = await takeRows(database.operations, scope, { fence, key: queue.key, limit: rowsMax });
+    await testStep?.('operational.after-take-rows');
+    if (taken === null) return null;
+    const events = await readPositions(
+      database.operations,
+      taken.rows.map(({ position }) => position),
+    );
+    const byPosition = new Map(events.map((event) => [event.position, event]));
+    const entries: Entry[] = [];
+    for (const row of taken.rows) {
+      const event = byPosition.get(row.position) ?? (row.envelope as StoredEvent | null);
+      if (event !== null) entries.push(this.#entry(queue, row, event));
+    }
+    queue.suspectRows = false;
+    return { entries, more: taken.more };
+  }
+
+  #entry(queue: KeyQueue, row: TakenRow, event: StoredEvent): Entry {
+    return {
+      event,
+      position: row.position,
+      key: queue.key,
+      keyHash: queue.keyHash,
+      lane: queue.lane.lane,
+      attempts: row.attempts,
+      open: false,
+      parked: true,
+      deletesRow: false,
+      suspect: queue.suspectRows && row.was === 'running',
+    };
+  }
+
+  async #loaded(queue: KeyQueue, { entries, more }: { entries: Entry[]; more: boolean }): Promise<void> {
+    const { workload, types } = this.#options;
+    queue.more = queue.more || more;
+    const unknown = entries.findIndex(({ event }) => !types.has(event.type));
+    if (unknown === 0) return this.#parkWithoutCode(queue, entries);
+    const rows = unknown < 0 ? entries : entries.slice(0, unknown);
+    if (unknown > 0) queue.more = true;
+    if (rows.length > 0) {
+      queue.move('rows');
+      workload.load(queue, rows);
+    } else if (queue.more || queue.appending) {
+      // Its head may not run yet, or rows came in meanwhile: then they are loaded when they are there.
+      const state: ParkedState = more ? (queue.head?.state ?? 'waiting') : 'waiting';
+      queue.move('not yet');
+      queue.head = { position: queue.head?.position ?? 0, state: state === 'running' ? 'waiting' : state };
+    } else queue.move('no rows');
+    this.settled(queue);
+  }
+
+  /** Events of a type that this code does not know wait until some code does (a rolled-back deploy). */
+  async #parkWithoutCode(queue: KeyQueue, entries: readonly Entry[]): Promise<void> {
+    queue.move('rows');
+    queue.move('failed');
+    const rows = entries.map((entry) => this.#row(entry, waiting('no code')));
+    if ((await this.#write(queue.lane, rows, [])) === null) return;
+    queue.move('stored');
+    // Not `waiting`: nothing in this process can make it run.
+    queue.head = { position: entries[0]?.position ?? 0, state: 'quarantined' };
+    this.settled(queue);
+  }
+
+  /** The next event of a flowing key is of a type that this code does not know: it and what follows is parked. */
+  async parkArrivalsWithoutCode(queue: KeyQueue): Promise<void> {
+    const followers = [...queue.arrivals];
+    queue.move('failed');
+    const rows = followers.map((each) => this.#row(each, waiting('no code')));
+    if ((await this.#write(queue.lane, rows, [])) === null) return;
+    queue.arrivals.splice(0, followers.length);
+    this.#options.workload.release(queue.lane, followers);
+    queue.move('stored');
+    queue.head = { position: followers[0]?.position ?? 0, state: 'quarantined' };
+    this.settled(queue);
+  }
+
+  async #write(
+    lane: LaneWork,
+    rows: readonly ParkRow[],
+    failures: readonly ParkFailure[],
+  ): Promise<ParkAnswer> {
+    lane.writes += 1;
+    try {
+      const ids = await this.#options.writer.write({ lane, rows, failures });
+      if (lane.dropped) return null;
+      if (ids === null) this.#options.onLost(lane);
+      return ids;
+    } finally {
+      lane.writes -= 1;
+    }
+  }
+
+  #row(entry: Entry, to: { state: ParkedState; reason: string; delayMs: number | null }): ParkRow {
+    const { lane, key, keyHash, position } = entry;
+    return { lane, key, keyHash, position, ...to };
+  }
+
+  #failure({ entry, description, attempts }: Failed): ParkFailure {
+    const { event } = entry;
+    const { traceparent } = JSON.parse(event.meta) as { traceparent?: string };
+    return {
+      ...description,
+      position: entry.position,
+      attempts,
+      eventId: event.id,
+      eventType: event.type,
+      contractVersion: `v${contractVersionOf(event.type)}`,
+      codeVersion: this.#options.services.app.codeVersion,
+      traceparent: traceparent ?? null,
+    };
+  }
+
+  #announce(queue: KeyQueue, { entry, description }: Failed, id: number): void {
+    const { telemetry, consumer } = this.#options.services;
+    telemetry.emit('quarantine.added', {
+      consumer: consumer.name,
+      id,
+      eventId: entry.event.id,
+      key: queue.key,
+      position: entry.position,
+      error: description.message,
+    });
+  }
+}
+
+/** After a failed load. */
+const loadPauseMs = 500;
+
+const waiting = (reason: string): { state: 'waiting'; reason: string; delayMs: null } => ({
+  state: 'waiting',
+  reason,
+  delayMs: null,
+});

@@ -1,0 +1,183 @@
+import { FactlineError } from '../../foundation/index.ts';
+import { laneFor } from '../definition.ts';
+import { discardRow, findParked, type ParkedRecord, type RowOutcome, releaseRow } from '../parked/index.ts';
+import type { OwnerAnswer, OwnerRequest, RunnerServices } from '../runner.ts';
+import type { EffectLedger } from './effect-ledger.ts';
+import type { KeyParking } from './key-parking.ts';
+import { KeyQueue } from './key-queue.ts';
+import type { LaneWork } from './lane-work.ts';
+import type { Workload } from './workload.ts';
+
+export interface OwnerRequestsOptions {
+  readonly services: RunnerServices;
+  readonly workload: Workload;
+  readonly parking: KeyParking;
+  readonly effects: EffectLedger;
+}
+
+/** What people may ask of a parked event; carried out by the owner of its lane. */
+export const parkedVerbs = ['retry', 'discard', 'effect-happened', 'effect-did-not-happen'] as const;
+
+interface Target {
+  readonly request: OwnerRequest;
+  readonly record: ParkedRecord;
+  readonly lane: LaneWork;
+  readonly queue: KeyQueue;
+}
+
+const scopeOf = (services: RunnerServices): { consumerId: number; replayId: number } => ({
+  consumerId: services.consumer.id,
+  replayId: 0,
+});
+
+/** Carries out `quarantine retry | discard` and what a person says about an effect of unknown outcome. */
+export class OwnerRequests {
+  readonly #options: OwnerRequestsOptions;
+
+  constructor(options: OwnerRequestsOptions) {
+    this.#options = options;
+  }
+
+  async carryOut(request: OwnerRequest): Promise<OwnerAnswer> {
+    if (!(parkedVerbs as readonly string[]).includes(request.verb)) {
+      return { state: 'refused', answer: { error: `a handler does not know "${request.verb}"` } };
+    }
+    const target = await this.#target(request);
+    switch (request.verb) {
+      case 'retry':
+        return this.#retry(target);
+      case 'discard':
+        return this.#discard(target);
+      default:
+        return this.#settleEffect(target);
+    }
+  }
+
+  /** @throws FactlineError QUARANTINE_NOT_FOUND */
+  async #target(request: OwnerRequest): Promise<Target> {
+    const { services, workload } = this.#options;
+    const id = request.parkedId ?? 0;
+    const record = await findParked(services.database.operations, id);
+    if (record === null || record.consumerId !== services.consumer.id)
+      throw new FactlineError('QUARANTINE_NOT_FOUND', { id });
+    const [anyLane] = workload.lanes.values();
+    const { laneCount = 1 } = anyLane?.lease ?? {};
+    const number = laneFor(
+      { ordering: 'key', lanes: laneCount },
+      { key: record.key, keyHash: record.keyHash, id: '' },
+    );
+    const lane = workload.lanes.get(number);
+    if (lane === undefined)
+      throw new FactlineError('LEASE_LOST', { lane: number, consumer: services.consumer.name });
+    let queue = lane.queues.get(record.key);
+    if (queue === undefined) {
+      queue = KeyQueue.parked(lane, record);
+      workload.addQueue(queue);
+    }
+    return { request, record, lane, queue };
+  }
+
+  async #retry({ record, lane, queue }: Target): Promise<OwnerAnswer> {
+    const { services } = this.#options;
+    if (record.state === 'running') return refused(record, 'its handler is running');
+    const outcome = await releaseRow(
+      services.database.operations,
+      scopeOf(services),
+      this.#rowOf(record, lane),
+    );
+    if (outcome !== 'done') return this.#undone(record, lane, outcome);
+    this.#goOn(queue, record);
+    return {
+      state: 'done',
+      answer: { ...factsOf(record), retry: 'its key goes on in order, beginning with this event' },
+    };
+  }
+
+  async #discard({ request, record, lane, queue }: Target): Promise<OwnerAnswer> {
+    const { services } = this.#options;
+    const missing = [
+      ...((request.reason ?? '').trim() === '' ? ['a reason'] : []),
+      ...(request.actor.trim() === '' ? ['a name'] : []),
+    ];
+    if (missing.length > 0)
+      throw new FactlineError('DISCARD_NEEDS_REASON', { id: record.id, missing: missing.join(' and ') });
+    if (record.state === 'running') return refused(record, 'its handler is running');
+    const answer = { ...factsOf(record), discarded: true, by: request.actor, reason: request.reason };
+    const outcome = await discardRow(services.database.operations, scopeOf(services), {
+      ...this.#rowOf(record, lane),
+      keyHash: record.keyHash,
+      requestId: request.id,
+      answer,
+    });
+    if (outcome !== 'done') return this.#undone(record, lane, outcome);
+    services.telemetry.emit('quarantine.discarded', {
+      consumer: services.consumer.name,
+      id: record.id,
+      eventId: record.eventId,
+      by: request.actor,
+      reason: request.reason,
+    });
+    this.#goOn(queue, record);
+    return { state: 'done', answer };
+  }
+
+  /** A person found out what became of a call; then the key goes on. */
+  async #settleEffect(target: Target): Promise<OwnerAnswer> {
+    const { effects } = this.#options;
+    const { request, record } = target;
+    const happened = request.verb === 'effect-happened';
+    const eventId = record.eventId ?? '';
+    const open = eventId === '' ? [] : await effects.open(eventId);
+    const { effect = open.length === 1 ? open[0] : undefined, result } = request.arguments;
+    if (typeof effect !== 'string' || !open.includes(effect)) {
+      return refused(record, `say which effect: ${open.length === 0 ? 'none is open' : open.join(', ')}`);
+    }
+    if (!(await effects.settle(eventId, effect, { happened, result })))
+      return refused(record, 'its outcome is known by now');
+    const answer = await this.#retry(target);
+    return { ...answer, answer: { ...answer.answer, effect, happened, by: request.actor } };
+  }
+
+  /** The head of the key may have changed: the database knows whether it may run. */
+  #goOn(queue: KeyQueue, record: ParkedRecord): void {
+    if (queue.phase !== 'parked') return;
+    if (queue.head === null || record.position <= queue.head.position)
+      queue.head = { position: record.position, state: 'waiting' };
+    this.#options.parking.settled(queue);
+  }
+
+  #rowOf(
+    record: ParkedRecord,
+    lane: LaneWork,
+  ): { fence: { lane: number; token: number; position: number }; key: string; position: number } {
+    return {
+      fence: { lane: lane.lane, token: lane.lease.token, position: 0 },
+      key: record.key,
+      position: record.position,
+    };
+  }
+
+  #undone(record: ParkedRecord, lane: LaneWork, outcome: RowOutcome): OwnerAnswer {
+    if (outcome === 'lost')
+      throw new FactlineError('LEASE_LOST', {
+        lane: lane.lane,
+        consumer: this.#options.services.consumer.name,
+      });
+    return refused(record, 'it is being handled, or was handled meanwhile');
+  }
+}
+
+const factsOf = (record: ParkedRecord): Readonly<Record<string, unknown>> => ({
+  id: record.id,
+  key: record.key,
+  position: record.position,
+  eventId: record.eventId,
+  type: record.eventType,
+  attempts: record.attempts,
+  failure: record.failure,
+});
+
+const refused = (record: ParkedRecord, error: string): OwnerAnswer => ({
+  state: 'refused',
+  answer: { ...factsOf(record), error },
+});

@@ -1,0 +1,95 @@
+import { type Entry, entryBytes } from './entry.ts';
+import { KeyQueue } from './key-queue.ts';
+import type { LaneWork } from './lane-work.ts';
+
+/** Everything one runner has in memory: its lanes, the queues of their keys, and which of them may begin an event. */
+export class Workload {
+  readonly lanes: Map<number, LaneWork> = new Map();
+  /** Keys whose next event may begin, longest waiting first: a key goes to the end after each of its events. */
+  readonly ready: Set<KeyQueue> = new Set();
+  /** Events in memory, begun or not: what the window bounds. */
+  #held = 0;
+  #heldBytes = 0;
+
+  get held(): number {
+    return this.#held;
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  #hold(entries: readonly Entry[], sign: 1 | -1): void {
+    this.#held += sign * entries.length;
+    for (const entry of entries) this.#heldBytes += sign * entryBytes(entry);
+  }
+
+  addLane(lane: LaneWork): void {
+    this.lanes.set(lane.lane, lane);
+  }
+
+  /** Forgets the lane and what is in memory of it; what still runs finds its lane gone. */
+  removeLane(lane: LaneWork): void {
+    if (this.lanes.get(lane.lane) === lane) this.lanes.delete(lane.lane);
+    for (const queue of lane.queues.values()) {
+      this.#hold([...queue.arrivals, ...queue.rows, ...(queue.running === null ? [] : [queue.running])], -1);
+      this.ready.delete(queue);
+    }
+    lane.queues.clear();
+  }
+
+  get laneList(): readonly LaneWork[] {
+    return [...this.lanes.values()];
+  }
+
+  find(key: string): KeyQueue | undefined {
+    for (const lane of this.lanes.values()) {
+      const queue = lane.queues.get(key);
+      if (queue !== undefined) return queue;
+    }
+    return undefined;
+  }
+
+  addQueue(queue: KeyQueue): void {
+    queue.lane.queues.set(queue.key, queue);
+  }
+
+  arrive(lane: LaneWork, entry: Entry): KeyQueue {
+    let queue = lane.queues.get(entry.key);
+    if (queue === undefined) {
+      queue = new KeyQueue(lane, entry.key, entry.keyHash);
+      lane.queues.set(entry.key, queue);
+    }
+    queue.arrivals.push(entry);
+    lane.open(entry);
+    this.#hold([entry], 1);
+    if (queue.arrivals.length === 1) this.refresh(queue);
+    return queue;
+  }
+
+  /** Rows of `parked` were loaded and wait in memory. */
+  load(queue: KeyQueue, rows: Entry[]): void {
+    queue.rows = rows;
+    this.#hold(rows, 1);
+  }
+
+  /** The entry is handled, discarded or parked: it no longer holds the mark. */
+  pass(lane: LaneWork, entry: Entry): void {
+    if (!entry.open) return;
+    entry.open = false;
+    lane.finish(entry.position);
+  }
+
+  /** Drops entries from memory that are dealt with. */
+  release(lane: LaneWork, entries: readonly Entry[]): void {
+    this.#hold(entries, -1);
+    for (const entry of entries) this.pass(lane, entry);
+  }
+
+  /** Puts the queue among those that may begin, takes it away, or forgets it: whatever its state asks for. */
+  refresh(queue: KeyQueue): void {
+    if (queue.next !== undefined) this.ready.add(queue);
+    else this.ready.delete(queue);
+    if (queue.empty && queue.lane.queues.get(queue.key) === queue) queue.lane.queues.delete(queue.key);
+  }
+}
