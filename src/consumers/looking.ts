@@ -52,7 +52,8 @@ export class Looker {
       return 0;
     }
     const nowMs = clock.monotonic();
-    const live = this.#liveness.observe(picture.processes, membership.id, nowMs);
+    const observer = { self: membership.id, nowMs, locksProve: membership.locksProve };
+    const live = this.#liveness.observe(picture.processes, observer);
     const unsettledMs = this.#unsettledMs(live, nowMs);
     const plan = planLanes({
       self: membership.id,

@@ -143,7 +143,8 @@ export class CountingRunner implements ConsumerRunner {
 
   async #commit(work: Work, events: readonly StoredEvent[], upTo: number): Promise<boolean> {
     const { lease } = work;
-    const { value } = await engineTransaction(this.#services.database.transactions, async (client) => {
+    // This pool ends transactions that stand idle for a lease: a stopped process must not block its successor.
+    const { value } = await engineTransaction(this.#services.database.operations, async (client) => {
       const fence = await client.query(
         'select from factline.lanes where consumer_id = $1 and lane = $2 and token = $3 and stop_at >= $4 for share',
         [lease.consumerId, lease.lane, lease.token, upTo],

@@ -3,6 +3,7 @@ import { type Clock, type Randomness, uuidv7 } from '../../foundation/index.ts';
 import type { SharedSession } from '../../log/index.ts';
 import { type Database, loadQueries, type Queryable, run } from '../../postgres/index.ts';
 import type { AppIdentity } from '../runner.ts';
+import { leaseMs } from './liveness.ts';
 import { type Declared, type Picture, toPicture } from './picture.ts';
 
 const sql = loadQueries<
@@ -36,6 +37,7 @@ export class Membership {
   readonly #options: MembershipOptions;
   /** The server process that holds the session lock. */
   #lockHolder: number | null = null;
+  #reconnectedAtMs: number | null = null;
   /** When the last successful heartbeat was sent; others see it no earlier. */
   #beatenAtMs: number;
 
@@ -54,9 +56,16 @@ export class Membership {
     return new Membership(options, row?.['id'] as number, incarnation);
   }
 
+  /** Whether a session lock that is gone proves a death: not while others may still be reconnecting as we just did. */
+  get locksProve(): boolean {
+    const lostAtMs = this.#reconnectedAtMs;
+    return lostAtMs === null || this.#options.clock.monotonic() - lostAtMs >= leaseMs;
+  }
+
   /** To be run on every connection of the direct session: others look the lock up to see whether this process lives. */
   async holdSessionLock(client: Queryable): Promise<void> {
     const [row] = await run(client, sql.hold_session_lock, [sessionLockSpace, lockNumber(this.id)]);
+    if (this.#lockHolder !== null) this.#reconnectedAtMs = this.#options.clock.monotonic();
     this.#lockHolder = row?.['backend'] as number;
   }
 
