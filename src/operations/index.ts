@@ -1,5 +1,15 @@
 /** The room `operations`: lag measured at the source, and the verdicts made of it. Knows no HTTP. */
+
+export { type DoctorOptions, examine, type Finding } from './doctor.ts';
 export { countText, durationText } from './duration-text.ts';
+export {
+  type Delivery,
+  findEvent,
+  type LastEvents,
+  type LoggedEvent,
+  lastEvents,
+  storedMark,
+} from './events.ts';
 export type {
   ConsumerClassName,
   ConsumerFacts,
@@ -12,6 +22,24 @@ export type {
 } from './facts.ts';
 export { measureConsumers } from './measuring.ts';
 export { createMeter, type MeasureOptions, type Meter, type MeterOptions, measure } from './meter.ts';
+export {
+  type ConsumerRecord,
+  findConsumer,
+  listParked,
+  type ParkedDetail,
+  type ParkedFilter,
+  type ParkedStateName,
+  type ParkedSummary,
+  showParked,
+} from './quarantine.ts';
+export {
+  type AnswerWait,
+  awaitAnswer,
+  type PersonsRequest,
+  type RequestAnswer,
+  sendRequest,
+} from './requesting.ts';
+export { beginEpoch, type NewEpoch, type RestoredState, readRestoredState } from './restoring.ts';
 export type {
   QuarantineCounts,
   Reason,

@@ -61,7 +61,7 @@ select c.id, c.app, c.class, c.name, c.version, c.build, c.state, c.generation, 
 -- name: scan_log
 -- $1 consumers [{id, after, types, newerTypes, barrier, ordering, checkpoints}], $2 rows that are looked at for each. Walks
 -- events_pkey upwards from `after`; an event is unhandled when the consumer reads its type, its lane's checkpoint is below it,
--- and it stands neither in the inbox nor in parked. The scalar subqueries stay probes of inbox_pkey and parked_pkey, one a
+-- and it stands neither in the inbox nor in parked. The scalar subqueries stay probes of inbox_pkey and parked_position, one a
 -- row; as EXISTS the planner may hash a whole inbox. Under ordering 'none' the lane follows from the event's id, which SQL
 -- can't hash: the candidates go to the caller.
 select s.id, w.scanned, w.last, w.unhandled, w.position, w.key_hash, w.candidates,
@@ -85,11 +85,10 @@ select s.id, w.scanned, w.last, w.unhandled, w.position, w.key_hash, w.candidate
                and (select true from factline.inbox i
                      where i.consumer_id = s.id and i.replay_id = 0 and i.position = r.position) is null
                and (select true from factline.parked p
-                     where p.consumer_id = s.id and p.replay_id = 0 and p.position = r.position
-                       and p.key = case s.ordering when 'key' then r.key when 'global' then '*' else r.id::text end) is null
+                     where p.consumer_id = s.id and p.replay_id = 0 and p.position = r.position limit 1) is null
                as unhandled
         from (
-          select position, id, type, key, key_hash, recorded_at
+          select position, id, type, key_hash, recorded_at
             from factline.events
            where position > s.after
            order by position

@@ -1,3 +1,4 @@
+import { sessionLockSpace } from '../consumers/index.ts';
 import { toMilliseconds } from '../foundation/index.ts';
 import { loadQueries, type Queryable, type Row, run } from '../postgres/index.ts';
 import type {
@@ -16,9 +17,6 @@ import { type FoundInLog, scanLog } from './scanning.ts';
 const sql = loadQueries<'read_consumers' | 'read_parked' | 'oldest_active' | 'last_handled'>(
   new URL('./measuring.sql', import.meta.url),
 );
-
-/** As membership takes it: the first half of the key under which each process holds its session lock. */
-const sessionLockSpace = 0x46414354;
 
 /** The service level of a consumer that declares none. */
 const handledWithinMsDefault = toMilliseconds('1m');

@@ -1,0 +1,101 @@
+import { countText, durationText, type Verdict, type VerdictName } from '../operations/index.ts';
+import { type Paint, printable, type Style, textWidth, wrap } from './style.ts';
+import { type Column, renderTable } from './table.ts';
+
+export interface ViewOptions {
+  readonly width: number;
+  readonly style: Style;
+}
+
+export const verdictPaint = (verdict: VerdictName, style: Style): Paint =>
+  ({ OK: style.green, LATE: style.yellow, STALLED: style.red, PAUSED: style.yellow, UNKNOWN: style.red })[
+    verdict
+  ];
+
+const unknown = '–';
+
+const lagText = ({ lagSeconds, lagExact }: Verdict): string => {
+  if (lagSeconds === null) return unknown;
+  return `${lagExact ? '' : '≤ '}${lagSeconds === 0 ? '0' : durationText(lagSeconds * 1_000)}`;
+};
+
+const unhandledText = ({ unhandled, unhandledExact }: Verdict): string =>
+  unhandled === null ? unknown : `${unhandledExact ? '' : '≥ '}${unhandled.toLocaleString('en-US')}`;
+
+const quarantineText = ({ quarantined }: Verdict): string => {
+  if (quarantined === null) return unknown;
+  if (quarantined.events === 0) return '0';
+  return `${countText(quarantined.keys, 'key')}${quarantined.waiting === 0 ? '' : ` +${quarantined.waiting}`}`;
+};
+
+const nameText = ({ consumer, state, build }: Verdict): string =>
+  state === 'building' ? `${consumer} (build ${build})` : consumer;
+
+const columns: readonly Column<Verdict>[] = [
+  { title: 'CONSUMER', value: nameText, widthMin: 12, paint: (_row, style) => style.bold },
+  { title: 'CLASS', value: (row) => row.class, dropOrder: 4 },
+  { title: 'VERDICT', value: (row) => row.verdict, paint: (row, style) => verdictPaint(row.verdict, style) },
+  { title: 'LAG', value: lagText, align: 'right' },
+  { title: 'UNHANDLED', value: unhandledText, align: 'right', dropOrder: 1 },
+  {
+    title: 'QUARANTINE',
+    value: quarantineText,
+    align: 'right',
+    paint: (row, style) => ((row.quarantined?.events ?? 0) > 0 ? style.yellow : (text) => text),
+  },
+  {
+    title: 'DRAINS IN',
+    value: ({ timeToDrainSeconds }) =>
+      timeToDrainSeconds === null
+        ? unknown
+        : timeToDrainSeconds === 0
+          ? '0'
+          : durationText(timeToDrainSeconds * 1_000),
+    align: 'right',
+    dropOrder: 3,
+  },
+  {
+    title: 'LANES',
+    value: ({ lanes }) => (lanes.total === 0 ? unknown : `${lanes.owned}/${lanes.total}`),
+    align: 'right',
+    dropOrder: 2,
+  },
+];
+
+/** The table of `status`, and below it the reasons of whatever is worth a word. */
+export const statusLines = (verdicts: readonly Verdict[], options: ViewOptions): string[] => {
+  if (verdicts.length === 0) {
+    return [
+      'No consumer is registered in this database yet.',
+      options.style.dim('Start the app, or run: npx factline migrate'),
+    ];
+  }
+  const reasons = reasonLines(verdicts, options);
+  return [...renderTable(verdicts, columns, options), ...(reasons.length === 0 ? [] : ['', ...reasons])];
+};
+
+const reasonLines = (verdicts: readonly Verdict[], { width, style }: ViewOptions): string[] =>
+  verdicts.flatMap((verdict) => {
+    const label = `${nameText(verdict)}: `;
+    const indent = Math.min(textWidth(label), 24);
+    return verdict.reasons.flatMap(({ text }, index) => {
+      const lines = wrap(printable(text), Math.max(20, Math.min(width, 120) - indent));
+      return lines.map((line, number) =>
+        index === 0 && number === 0
+          ? `${verdictPaint(verdict.verdict, style)(label)}${' '.repeat(Math.max(0, indent - textWidth(label)))}${line}`
+          : `${' '.repeat(indent)}${line}`,
+      );
+    });
+  });
+
+/** One sentence over all: what needs a person. */
+export const summaryLine = (verdicts: readonly Verdict[], style: Style): string => {
+  const count = (name: VerdictName): number => verdicts.filter(({ verdict }) => verdict === name).length;
+  const parts = (['STALLED', 'UNKNOWN', 'LATE', 'PAUSED'] as const)
+    .filter((name) => count(name) > 0)
+    .map((name) => verdictPaint(name, style)(`${count(name)} ${name}`));
+  const parked = verdicts.reduce((sum, { quarantined }) => sum + (quarantined?.keys ?? 0), 0);
+  if (parked > 0) parts.push(style.yellow(`${countText(parked, 'key')} in quarantine`));
+  const kept = count('OK');
+  return [`${kept} of ${countText(verdicts.length, 'promise')} kept`, ...parts].join(' · ');
+};

@@ -1,0 +1,39 @@
+-- The log as people look at it.
+
+-- name: mark
+select settled from factline.log_mark
+
+-- name: last_events
+-- $1 up to (settled), $2 types or null, $3 key or null, $4 rows, $5 rows looked at. events_pkey backwards.
+select w.* from (
+  select e.position, e.id, e.type, e.source, e.key, e.data, e.meta, e.time, e.recorded_at
+    from factline.events e
+   where e.position <= $1
+   order by e.position desc
+   limit $5) w
+ where ($2::text[] is null or w.type = any ($2::text[])) and ($3::text is null or w.key = $3)
+ limit $4
+
+-- name: find_by_position
+select e.position, e.id, e.type, e.source, e.key, e.key_hash, e.data, e.meta, e.time, e.recorded_at
+  from factline.events e where e.position = $1
+
+-- name: find_by_id
+-- $1 id, $2 after, $3 up to: no index leads by id, so the caller walks the log in spans, from the newest on.
+select e.position, e.id, e.type, e.source, e.key, e.key_hash, e.data, e.meta, e.time, e.recorded_at
+  from factline.events e where e.position > $2 and e.position <= $3 and e.id = $1
+ limit 1
+
+-- name: deliveries
+-- $1 position, $2 type. What every consumer of the type has done with the event; served by the primary keys.
+select c.name as consumer, c.class, c.build, c.ordering, c.start_position,
+       (select json_agg(k.position order by k.lane) from factline.checkpoints k where k.consumer_id = c.id) as checkpoints,
+       i.handled_at, p.id as parked_id, p.state as parked_state
+  from factline.consumers c
+  left join factline.inbox i on i.consumer_id = c.id and i.replay_id = 0 and i.position = $1
+  left join lateral (
+    select p.id, p.state from factline.parked p
+     where p.consumer_id = c.id and p.replay_id = 0 and p.position = $1
+     order by p.id limit 1) p on true
+ where c.state <> 'retired' and $2 = any (c.types)
+ order by c.name, c.build

@@ -1,0 +1,126 @@
+import { FactlineError, keyHash, laneOf } from '../foundation/index.ts';
+import { readHead } from '../log/index.ts';
+import { loadQueries, type Queryable, type Row, run } from '../postgres/index.ts';
+
+const sql = loadQueries<'mark' | 'last_events' | 'find_by_position' | 'find_by_id' | 'deliveries'>(
+  new URL('./events.sql', import.meta.url),
+);
+
+/** An event as it stands in the log, parsed. Times are ISO 8601. */
+export interface LoggedEvent {
+  readonly position: number;
+  readonly id: string;
+  readonly type: string;
+  readonly source: string;
+  readonly key: string;
+  readonly data: unknown;
+  readonly meta: unknown;
+  readonly time: string;
+  readonly recordedAt: string;
+}
+
+/** What one consumer has done with an event. */
+export interface Delivery {
+  readonly consumer: string;
+  readonly class: string;
+  readonly build: number;
+  readonly state:
+    | 'handled'
+    | 'pending'
+    | 'before its start'
+    | 'running'
+    | 'retrying'
+    | 'waiting'
+    | 'quarantined';
+  /** The number for `quarantine show`; null unless it is parked. */
+  readonly parkedId: number | null;
+}
+
+/** A filter that matches seldom must not walk the whole log. */
+const rowsLookedAtMax = 200_000;
+const idSpan = 1_000_000;
+
+/** The settled position that any reader has stored: nothing below it can appear any more. */
+export const storedMark = async (on: Queryable): Promise<number> =>
+  Number((await run(on, sql.mark))[0]?.['settled'] ?? 0);
+
+export interface LastEvents {
+  /** Nothing above it: the settled position. */
+  readonly upTo: number;
+  readonly types: readonly string[] | null;
+  readonly key: string | null;
+  readonly limit: number;
+}
+
+/** The newest matching events among the last 200,000, in position order. */
+export const lastEvents = async (
+  on: Queryable,
+  { upTo, types, key, limit }: LastEvents,
+): Promise<LoggedEvent[]> => {
+  const rows = await run(on, sql.last_events, [upTo, types, key, limit, rowsLookedAtMax]);
+  return rows.map(logged).reverse();
+};
+
+const logged = (row: Row): LoggedEvent => ({
+  position: Number(row['position']),
+  id: String(row['id']),
+  type: String(row['type']),
+  source: String(row['source']),
+  key: String(row['key']),
+  data: row['data'],
+  meta: row['meta'],
+  time: String(row['time']),
+  recordedAt: String(row['recorded_at']),
+});
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/**
+ * One event by its position or id. By id the log is walked from the newest events back, a million positions at a time.
+ * @throws FactlineError EVENT_NOT_FOUND, OPTION_INVALID
+ */
+export const findEvent = async (
+  on: Queryable,
+  which: string,
+): Promise<{ readonly event: LoggedEvent; readonly deliveries: readonly Delivery[] }> => {
+  const row = await findRow(on, which);
+  if (row === undefined) throw new FactlineError('EVENT_NOT_FOUND', { event: which });
+  const event = logged(row);
+  const rows = await run(on, sql.deliveries, [event.position, event.type]);
+  return { event, deliveries: rows.map((each) => delivery(each, event, Number(row['key_hash']))) };
+};
+
+const findRow = async (on: Queryable, which: string): Promise<Row | undefined> => {
+  if (/^\d{1,16}$/.test(which)) return (await run(on, sql.find_by_position, [Number(which)]))[0];
+  if (!uuid.test(which)) {
+    throw new FactlineError('OPTION_INVALID', {
+      option: 'EVENT',
+      expected: 'a position or an event id (UUID)',
+      actual: which,
+    });
+  }
+  const { visible } = await readHead(on);
+  for (let upTo = visible; upTo > 0; upTo -= idSpan) {
+    const [row] = await run(on, sql.find_by_id, [which, Math.max(0, upTo - idSpan), upTo]);
+    if (row !== undefined) return row;
+  }
+  return undefined;
+};
+
+const delivery = (row: Row, event: LoggedEvent, hash: number): Delivery => ({
+  consumer: String(row['consumer']),
+  class: String(row['class']),
+  build: Number(row['build']),
+  state: deliveryState(row, event, hash),
+  parkedId: row['parked_id'] === null ? null : Number(row['parked_id']),
+});
+
+const deliveryState = (row: Row, event: LoggedEvent, hash: number): Delivery['state'] => {
+  if (row['parked_state'] !== null) return row['parked_state'] as Delivery['state'];
+  if (row['handled_at'] !== null) return 'handled';
+  if (event.position <= Number(row['start_position'])) return 'before its start';
+  const checkpoints = (row['checkpoints'] as number[] | null) ?? [];
+  const orderingHash = row['ordering'] === 'none' ? keyHash(event.id) : hash;
+  const lane = checkpoints.length <= 1 ? 0 : laneOf(orderingHash, checkpoints.length);
+  return event.position <= (checkpoints[lane] ?? 0) ? 'handled' : 'pending';
+};
