@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { FactlineError, systemClock } from '../../foundation/index.ts';
@@ -25,9 +25,13 @@ const logBytesMax = 10_000_000;
 
 /** `postmaster.pid` by lines: pid, data folder, start time, port, socket folder, address, shared memory, state. */
 const readPidFile = (state: StateDirectory): string[] | undefined => {
-  const file = path.join(state.dataDirectory, 'postmaster.pid');
-  if (!existsSync(file)) return undefined;
-  return readFileSync(file, 'utf8').split('\n');
+  try {
+    return readFileSync(path.join(state.dataDirectory, 'postmaster.pid'), 'utf8').split('\n');
+  } catch (error) {
+    // A server that ends removes the file at any moment.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 };
 
 const separatorOf = (command: string): string => (command.includes('\0') ? '\0' : ' ');
