@@ -275,6 +275,7 @@ export class Attempt {
         clock,
         signal,
         source: app.source,
+        telemetry: services.telemetry,
         cause,
         nextId: (ordinal) => uuidv8([consumer.id, this.#entry.event.id, ordinal]),
         last: (events) => {

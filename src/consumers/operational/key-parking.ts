@@ -236,10 +236,10 @@ export class KeyParking {
       queue.move('rows');
       workload.load(queue, rows);
     } else if (queue.more || queue.appending) {
-      // Its head may not run yet, or rows came in meanwhile: then they are loaded when they are there.
-      const state: ParkedState = more ? (queue.head?.state ?? 'waiting') : 'waiting';
+      // Its head may not run yet (a person, or its time, decides); or rows come in at this moment: then they are loaded.
       queue.move('not yet');
-      queue.head = { position: queue.head?.position ?? 0, state: state === 'running' ? 'waiting' : state };
+      const position = queue.head?.position ?? 0;
+      queue.head = { position, state: more ? 'quarantined' : 'waiting' };
     } else queue.move('no rows');
     this.settled(queue);
   }

@@ -62,7 +62,7 @@ with wanted as materialized (
   for share of l
 ), next as materialized (
   select p.position, p.state,
-    bool_or(p.state = 'quarantined' or p.next_at > factline.clock()) over (order by p.position) as stopped
+    bool_or(p.state = 'quarantined' or coalesce(p.next_at > factline.clock(), false)) over (order by p.position) as stopped
   from factline.parked p
   where p.consumer_id = $1::integer and p.replay_id = $2::bigint and p.key = $4::text
   order by p.position limit $5::integer
