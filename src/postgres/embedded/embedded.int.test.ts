@@ -29,6 +29,9 @@ import {
 } from './index.ts';
 import { processFacts, processMark } from './process-facts.ts';
 
+// Some tests make three clusters, a second each on an idle machine.
+vi.setConfig({ testTimeout: 90_000 });
+
 const query = async (url: string, sql: string): Promise<unknown[]> => {
   const client = new pg.Client(url);
   client.on('error', () => {});
