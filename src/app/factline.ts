@@ -237,9 +237,13 @@ class App extends Lifecycle implements Factline {
     return this.#parts;
   }
 
-  #storing(): { source: string; nextId: () => string } {
+  #storing(): { source: string; nextId: () => string; telemetry: Telemetry } {
     const { clock, randomness } = this.#seams;
-    return { source: this.#settings.source, nextId: () => uuidv7(clock.wall().getTime(), randomness) };
+    return {
+      source: this.#settings.source,
+      nextId: () => uuidv7(clock.wall().getTime(), randomness),
+      telemetry: this.#telemetry,
+    };
   }
 
   #known(parts: Parts): number {

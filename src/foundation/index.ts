@@ -31,6 +31,8 @@ export {
 export { Signal } from './signal.ts';
 export {
   createTelemetry,
+  failSpan,
+  type Span,
   type SpanRequest,
   type Telemetry,
   type TelemetryEvent,
@@ -47,4 +49,4 @@ export {
   type TelemetryFields,
   telemetryEvents,
 } from './telemetry-catalogue.ts';
-export { contextOfTrace, currentTrace, type TraceContext } from './trace-context.ts';
+export { contextOfTrace, currentTrace, isTracing, type TraceContext } from './trace-context.ts';

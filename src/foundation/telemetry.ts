@@ -17,6 +17,8 @@ import {
   telemetryEvents,
 } from './telemetry-catalogue.ts';
 
+export type { Span };
+
 /** One event as listeners get it: a union over all names, so `name` tells which fields there are. */
 export type TelemetryEvent<Name extends TelemetryEventName = TelemetryEventName> = {
   [Each in Name]: {
@@ -45,6 +47,8 @@ export interface Telemetry {
   listen(listener: TelemetryListener): () => void;
   /** A span; call `end()` on it. Costs next to nothing when the process has no OpenTelemetry SDK. */
   startSpan<Name extends SpanName>(name: Name, attributes: SpanAttributes<Name>, parent?: Context): Span;
+  /** Runs `work` with the span as the active one, so that what it starts or publishes becomes its child. */
+  inSpan<T>(span: Span, work: () => T): T;
   /** Runs `work` inside a span, which ends with it and carries its error. */
   withSpan<Name extends SpanName, T>(span: SpanRequest<Name>, work: (span: Span) => Promise<T>): Promise<T>;
 }
@@ -55,7 +59,8 @@ export interface SpanRequest<Name extends SpanName> {
   readonly parent?: Context;
 }
 
-const recordError = (span: Span, error: unknown): void => {
+/** Marks a span as failed; end it yourself. */
+export const failSpan = (span: Span, error: unknown): void => {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof Error) span.recordException(error);
   span.setStatus({ code: SpanStatusCode.ERROR, message });
@@ -93,6 +98,10 @@ class InProcessTelemetry implements Telemetry {
     return this.#tracer.startSpan(name, { kind: spanKinds[spans[name].kind], attributes }, parent);
   }
 
+  inSpan<T>(span: Span, work: () => T): T {
+    return context.with(trace.setSpan(context.active(), span), work);
+  }
+
   async withSpan<Name extends SpanName, T>(
     request: SpanRequest<Name>,
     work: (span: Span) => Promise<T>,
@@ -102,7 +111,7 @@ class InProcessTelemetry implements Telemetry {
     try {
       return await context.with(trace.setSpan(parent, span), () => work(span));
     } catch (error) {
-      recordError(span, error);
+      failSpan(span, error);
       throw error;
     } finally {
       span.end();

@@ -23,6 +23,12 @@ const fromSpanContext = (span: SpanContext): TraceContext => {
   return { traceparent: `00-${span.traceId}-${span.spanId}-${flags}`, ...(tracestate ? { tracestate } : {}) };
 };
 
+/** Whether a span is active at this place. */
+export const isTracing = (): boolean => {
+  const active = trace.getSpanContext(context.active());
+  return active !== undefined && isSpanContextValid(active);
+};
+
 /**
  * The trace context that an event published now should carry: that of the active span,
  * else `inherited` unchanged (without an SDK the trace of the incoming event is passed on).

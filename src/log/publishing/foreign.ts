@@ -1,6 +1,7 @@
 import type { Draft } from '../../contracts/index.ts';
 import type { ForeignTransaction } from '../../postgres/index.ts';
 import { parsePositions, publishDeduplicated, publishingQueries } from './dedupe.ts';
+import { startPublishSpan } from './publish-span.ts';
 import { publishParameter, type StoringOptions, storeDrafts } from './stored-drafts.ts';
 
 /**
@@ -8,6 +9,22 @@ import { publishParameter, type StoringOptions, storeDrafts } from './stored-dra
  * business rows are written. The positions mean something only after that transaction's commit.
  */
 export const publishInForeignTransaction = async (
+  drafts: readonly Draft[],
+  tx: ForeignTransaction,
+  options: StoringOptions,
+): Promise<readonly number[]> => {
+  const span = startPublishSpan(drafts, options);
+  try {
+    const positions = await span.run(() => write(drafts, tx, options));
+    span.end();
+    return positions;
+  } catch (error) {
+    span.fail(error);
+    throw error;
+  }
+};
+
+const write = async (
   drafts: readonly Draft[],
   tx: ForeignTransaction,
   options: StoringOptions,

@@ -11,6 +11,7 @@ import {
   transaction,
 } from '../../postgres/index.ts';
 import { parsePositions, publishDeduplicated, publishingQueries } from './dedupe.ts';
+import { type PublishSpan, startPublishSpan } from './publish-span.ts';
 import { publishParameter, type StoringOptions, storeDrafts } from './stored-drafts.ts';
 
 /** A transaction that publishes. Events are buffered and written as its last statement. */
@@ -58,6 +59,7 @@ export const publishingTransaction = async <T>(
   let early: number[] = [];
   let events = '[]';
   let firstId: string | undefined;
+  let span: PublishSpan | undefined;
   const result = await transaction(
     database.transactions,
     async (client) => {
@@ -68,12 +70,14 @@ export const publishingTransaction = async <T>(
       } finally {
         scope.close();
       }
+      if (buffer.length === 0) return value;
+      span = startPublishSpan(buffer, options);
       if (buffer.some((draft) => draft.dedupeKey !== undefined)) {
-        early = await publishDeduplicated(buffer, options, async (query, parameter) =>
-          run(client, query, [parameter]),
+        early = await span.run(() =>
+          publishDeduplicated(buffer, options, async (query, parameter) => run(client, query, [parameter])),
         );
-      } else if (buffer.length > 0) {
-        const stored = storeDrafts(buffer, options);
+      } else {
+        const stored = span.run(() => storeDrafts(buffer, options));
         firstId = stored[0]?.id;
         events = publishParameter(stored);
       }
@@ -94,7 +98,11 @@ export const publishingTransaction = async <T>(
         return (await run(on, publishingQueries.find_event, [knownPosition, firstId]))[0]?.['found'] === true;
       },
     },
-  );
+  ).catch((error: unknown) => {
+    span?.fail(error);
+    throw error;
+  });
+  span?.end();
   const late = parsePositions(result.last?.[1]);
   return { value: result.value, positions: [...early, ...late], drafts: buffer, last: result.last };
 };

@@ -1,11 +1,13 @@
 import { type Draft, type DraftEnvelope, storedDraftText } from '../../contracts/index.ts';
-import { currentTrace } from '../../foundation/index.ts';
+import { currentTrace, type Telemetry } from '../../foundation/index.ts';
 import { type Cause, currentCause } from './cause.ts';
 
 export interface StoringOptions {
   /** CloudEvents `source`: the app. */
   readonly source: string;
   readonly cause?: Cause | undefined;
+  /** Where the publish span goes; without it none is made. */
+  readonly telemetry?: Telemetry;
   /** The id of the n-th event of this publish, counted from 0. */
   readonly nextId: (ordinal: number) => string;
 }
