@@ -157,7 +157,7 @@ const kinds: Readonly<Record<ColumnType, ColumnKind>> = {
     expected: 'true or false',
     normalise: (value) => (typeof value === 'boolean' ? value : undefined),
     item: (value) => (value === true ? 't' : 'f'),
-    parse: (text) => text === 't',
+    parse: (text) => text === 'true', // columns are selected as `::text`, which does not write `t`
     select: asIs,
     keyable: true,
   },
