@@ -56,13 +56,15 @@ export const openParts = async (settings: Settings, seams: Seams, telemetry: Tel
     applicationName: settings.name,
     sizes: settings.pools,
   });
+  const forgetPools = measurePools(database, telemetry);
   const close = async (): Promise<void> => {
+    forgetPools();
     await database.stop();
     await address.embedded?.stop();
   };
   try {
     await checkServer(database.operations, hostOf(address.url));
-    await bringUpToDate(database, settings.migrations);
+    await bringUpToDate(database, settings.migrations, telemetry);
     const log = await startChecks({ database, clock: seams.clock, telemetry });
     const tail = createTail({ database, clock: seams.clock, telemetry, rule: log.rule });
     const engine = createConsumerEngine({
@@ -97,9 +99,25 @@ export const openParts = async (settings: Settings, seams: Seams, telemetry: Tel
   }
 };
 
-export const bringUpToDate = async (database: Database, mode: Settings['migrations']): Promise<void> => {
+/** A pool that is exhausted shows as waiting connections. */
+const measurePools = (database: Database, telemetry: Telemetry): (() => void) =>
+  telemetry.metrics.onRender(() => {
+    for (const pool of ['transactions', 'readers', 'operations'] as const) {
+      const { totalCount, idleCount, waitingCount } = database[pool];
+      const states = { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount };
+      for (const [state, count] of Object.entries(states)) {
+        telemetry.metrics.set('factline_pool_connections', { pool, state }, count);
+      }
+    }
+  });
+
+export const bringUpToDate = async (
+  database: Database,
+  mode: Settings['migrations'],
+  telemetry?: Telemetry,
+): Promise<void> => {
   if (mode === 'auto') {
-    await migrate(database);
+    await migrate(database, { onStep: (migration) => telemetry?.emit('migration.applied', { migration }) });
     return;
   }
   const pending = await pendingMigrations(database.operations);

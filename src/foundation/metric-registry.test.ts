@@ -35,6 +35,18 @@ test('what was never recorded is not reported, and what is forgotten neither', (
   expect(registry.renderPrometheus()).not.toContain('quarantined"}');
 });
 
+test('gauges that are cheap to read are measured when they are rendered', () => {
+  const registry = new MetricRegistry();
+  let head = 5;
+  const end = registry.onRender(() => registry.set('factline_tail_head_position', {}, head));
+  expect(registry.renderPrometheus()).toContain('factline_tail_head_position 5\n');
+  head = 6;
+  expect(registry.renderPrometheus()).toContain('factline_tail_head_position 6\n');
+  end();
+  head = 7;
+  expect(registry.renderPrometheus()).toContain('factline_tail_head_position 6\n');
+});
+
 test('a label of unbounded variety does not fill the memory', () => {
   const registry = new MetricRegistry();
   for (let i = 0; i < 10_100; i++) registry.count('factline_events_published_total', { type: `t${i}` });

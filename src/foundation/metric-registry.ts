@@ -44,6 +44,7 @@ const histogramLines = (name: string, series: Series, bounds: readonly number[])
 /** The metrics of one process, in memory; names and labels are those of the catalogue. */
 export class MetricRegistry {
   readonly #metrics = new Map<MetricName, Map<string, Series>>();
+  readonly #collectors = new Set<() => void>();
 
   count<Name extends MetricOfType<'counter'>>(name: Name, labels: MetricLabels<Name>, by = 1): void {
     const series = this.#series(name, labels);
@@ -79,8 +80,16 @@ export class MetricRegistry {
     return this.#metrics.get(name)?.get(this.#key(name, labels))?.value;
   }
 
+  /** Calls `collect` before each rendering, for gauges that are cheap to read then; until the returned function is called. */
+  onRender(collect: () => void): () => void {
+    const own = (): void => collect();
+    this.#collectors.add(own);
+    return () => void this.#collectors.delete(own);
+  }
+
   /** All metrics in the Prometheus text format 0.0.4. */
   renderPrometheus(): string {
+    for (const collect of this.#collectors) collect();
     const lines: string[] = [];
     for (const name of Object.keys(metrics).sort() as MetricName[]) {
       const entry: MetricEntry = metrics[name];

@@ -227,11 +227,6 @@ export const spans = {
     ],
     when: 'One attempt of an operational handler; child of the span that published the event.',
   },
-  'factline.project': {
-    kind: 'consumer',
-    attributes: ['messaging.system', 'messaging.operation.type', 'factline.consumer', 'factline.events'],
-    when: 'One batch of a projection.',
-  },
   'factline.publish': {
     kind: 'producer',
     attributes: ['messaging.system', 'messaging.operation.type', 'factline.type', 'factline.events'],
@@ -245,11 +240,6 @@ export const telemetryEvents = {
     level: 'warn',
     fields: ['consumer', 'fingerprint', 'reason'],
     when: 'A breaker opened; the consumer is PAUSED.',
-  },
-  'consumer.caught-up': {
-    level: 'debug',
-    fields: ['consumer', 'position'],
-    when: 'A consumer reached the settled position.',
   },
   'consumer.registered': {
     level: 'info',
@@ -308,7 +298,7 @@ export const telemetryEvents = {
   },
   'migration.applied': {
     level: 'info',
-    fields: ['migration', 'durationMs'],
+    fields: ['migration'],
     when: 'A migration was applied.',
   },
   'process.joined': {

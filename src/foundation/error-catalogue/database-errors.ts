@@ -31,11 +31,6 @@ export const databaseErrors = {
     remedy: 'Use a supported server.',
     exitCode: 3,
   },
-  DATABASE_STATEMENT_FAILED: {
-    message: 'The statement {statement} failed: {reason}',
-    cause: 'PostgreSQL refused a statement of the engine.',
-    remedy: 'Read the original error (cause); `factline doctor` checks grants, settings and migrations.',
-  },
   QUERY_MISSING: {
     message: 'The file {file} has no statement named {name}.',
     cause: 'The package is incomplete or was changed.',

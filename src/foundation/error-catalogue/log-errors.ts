@@ -37,13 +37,6 @@ export const logErrors = {
     remedy: 'Start later, or restore the archive of the missing range first.',
     exitCode: 5,
   },
-  LATE_ARRIVAL: {
-    message: 'Position {position} became visible after the log was settled up to {settled}.',
-    cause:
-      'A row was written in a way that no reader can foresee (explicit position, sequence cache, logical replication).',
-    remedy: 'Stop the writer that does this; `npx factline doctor` checks the sequence and the grants.',
-    exitCode: 5,
-  },
   TOKEN_INVALID: {
     message: 'The token {token} is not valid.',
     cause: 'It was cut, changed, or does not come from publish() or transaction().',
