@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 import { removeEmbedded, startEmbedded } from '../src/postgres/embedded/index.ts';
-import { markLives, processMark } from '../src/postgres/embedded/process-facts.ts';
+import { markLives, processFacts, processMark } from '../src/postgres/embedded/process-facts.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -28,13 +28,17 @@ const settings = {
 
 const ownerFile = 'owner';
 
+const ownerLives = (folder: string, pid: number): boolean => {
+  const owner = path.join(folder, ownerFile);
+  return existsSync(owner) ? markLives(readFileSync(owner, 'utf8')) : processFacts(pid) !== undefined;
+};
+
 /** Stops and removes the servers of runs that were killed before they could do it. */
 const sweep = async (): Promise<void> => {
   for (const name of readdirSync(stateFolder)) {
-    if (!/^test-\d+$/.test(name)) continue;
+    const pid = Number(/^(?:test|stress)-(\d+)$/.exec(name)?.[1]);
     const folder = path.join(stateFolder, name);
-    const owner = path.join(folder, ownerFile);
-    if (existsSync(owner) && markLives(readFileSync(owner, 'utf8'))) continue;
+    if (Number.isNaN(pid) || ownerLives(folder, pid)) continue;
     await removeEmbedded(folder).catch(() => rmSync(folder, { recursive: true, force: true }));
   }
 };
