@@ -26,6 +26,11 @@ export class ReaderAudit {
     this.#heardAt = now;
   }
 
+  /** Whether it has passed this committed position without delivering it. */
+  lacks(position: number): boolean {
+    return position <= this.upTo && !this.delivered.has(position);
+  }
+
   /** The silence of a process that was killed on purpose is not a stall. */
   restarted(): void {
     this.#heardAt = 0;
@@ -53,9 +58,7 @@ export const judge = (
   facts: { readonly committed: readonly number[]; readonly barrier: number; readonly control: boolean },
 ): ReaderVerdict => {
   const committed = new Set(facts.committed);
-  const missing = facts.committed.filter(
-    (position) => position <= reader.upTo && !reader.delivered.has(position),
-  ).length;
+  const missing = facts.committed.filter((position) => reader.lacks(position)).length;
   const foreign = [...reader.delivered].filter((position) => !committed.has(position)).length;
   const reachedEnd = reader.upTo >= facts.barrier;
   const flawless =

@@ -10,7 +10,10 @@ import { SeededRandomness } from './randomness.ts';
 export interface StressOptions {
   /** A migrated database of the run's own. */
   readonly url: string;
+  /** How long is written, from when every process is there. */
   readonly seconds: number;
+  /** Ends earlier, but not before so many seconds, as soon as every control is seen to have lost an event. */
+  readonly enoughSeconds?: number;
   readonly seed: number;
   /** Processes that write; few are better at showing wrong orders than many. */
   readonly writers: number;
@@ -41,6 +44,7 @@ export interface StressReport {
 }
 
 const settleMsMax = 30_000;
+const readyMsMax = 30_000;
 const janitorMs = 40;
 
 export const runStress = (options: StressOptions): Promise<StressReport> => new StressRun(options).run();
@@ -50,6 +54,7 @@ class StressRun {
   readonly #randomness: SeededRandomness;
   readonly #audits = new Map<string, ReaderAudit>();
   readonly #acknowledged = new Set<number>();
+  readonly #ready = new Set<ChildProcess>();
   readonly #writers = new Set<ChildProcess>();
   readonly #readers = new Map<ChildProcess, readonly string[]>();
   #writing = true;
@@ -85,10 +90,11 @@ class StressRun {
   /** The writing part: the janitor ends prepared transactions, and death comes now and then. */
   async #write(): Promise<void> {
     const { seconds, killEveryMs, crashEveryMs, onProgress } = this.#options;
-    const until = Date.now() + seconds * 1000;
-    let told = Date.now();
+    await this.#whenReady();
+    const startedAt = Date.now();
+    let told = startedAt;
     const client = new Reconnecting(this.#options.url);
-    while (Date.now() < until) {
+    while (Date.now() < startedAt + seconds * 1000 && !this.#enough(Date.now() - startedAt)) {
       await client.attempt((on) => this.#endPrepared(on));
       if (killEveryMs > 0 && this.#randomness.float() < janitorMs / killEveryMs) this.#kill();
       if (crashEveryMs > 0 && this.#randomness.float() < janitorMs / crashEveryMs) {
@@ -103,6 +109,20 @@ class StressRun {
     this.#writing = false;
     for (const child of [...this.#writers]) child.kill('SIGKILL');
     await client.close();
+  }
+
+  async #whenReady(): Promise<void> {
+    const deadline = Date.now() + readyMsMax;
+    while (this.#ready.size < this.#writers.size + this.#readers.size && Date.now() < deadline)
+      await sleep(10);
+  }
+
+  #enough(ms: number): boolean {
+    const { enoughSeconds } = this.#options;
+    if (enoughSeconds === undefined || ms < enoughSeconds * 1000) return false;
+    return [...this.#audits.values()].every(
+      (audit) => !isControl(audit.name) || [...this.#acknowledged].some((position) => audit.lacks(position)),
+    );
   }
 
   async #conclude(): Promise<StressReport> {
@@ -217,12 +237,16 @@ class StressRun {
       execArgv: ['--conditions=factline-source'],
       stdio: ['ignore', 'ignore', this.#options.crashEveryMs > 0 ? 'ignore' : 'inherit', 'ipc'],
     });
-    child.on('message', (message: StressMessage) => this.#hear(message));
+    child.on('message', (message: StressMessage) => {
+      if (message.kind === 'ready') this.#ready.add(child);
+      else this.#hear(message);
+    });
+    child.on('exit', () => this.#ready.delete(child));
     child.on('error', () => {});
     return child;
   }
 
-  #hear(message: StressMessage): void {
+  #hear(message: Exclude<StressMessage, { kind: 'ready' }>): void {
     if (message.kind === 'acknowledged')
       for (const position of message.positions) this.#acknowledged.add(position);
     else if (message.kind === 'delivered') {
