@@ -45,15 +45,6 @@ const checks: readonly Check[] = [
     environment: { FACTLINE_TEST_POSTGRES: '15' },
     counts: true,
   },
-  {
-    // Of the wrong readers only the one that is caught within seconds; `npm run stress` plants them all.
-    name: 'stress of the log, 30 s',
-    command: [
-      '--conditions=factline-source',
-      'test/stress/main.ts',
-      ...['--minutes', '0.5', '--crash-every', '10', '--controls', 'naive'],
-    ],
-  },
 ];
 
 const say = (text: string): void => {
