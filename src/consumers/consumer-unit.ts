@@ -3,7 +3,15 @@ import { classifyDatabaseError, type Database } from '../postgres/index.ts';
 import { releaseLanes, type TakenLane } from './lanes/lane-store.ts';
 import type { Holding, LaneRef } from './lanes/plan-lanes.ts';
 import type { Registration } from './registration/register.ts';
-import { type ConsumerRunner, type LaneLease, noBarrier, type OwnerRequest, type Pause } from './runner.ts';
+import {
+  type ConsumerRunner,
+  type LaneLease,
+  noBarrier,
+  type OwnerRequest,
+  type Pause,
+  type TestStep,
+} from './runner.ts';
+import { reachStep } from './steps.ts';
 
 export interface ConsumerUnitOptions {
   readonly registration: Registration;
@@ -13,6 +21,7 @@ export interface ConsumerUnitOptions {
   readonly settled: () => number;
   /** A step has ended, or a lease was lost: the engine should look again. */
   readonly look: () => void;
+  readonly testStep: TestStep | undefined;
 }
 
 /** How a request ended, for its row. */
@@ -96,6 +105,7 @@ export class ConsumerUnit {
     telemetry.metrics.count('factline_lane_takeovers_total', { consumer }, leases.length);
     this.#measure();
     this.#step(async () => {
+      await reachStep(this.#options.testStep, 'engine.before-work');
       const held = leases.filter((lease) => this.#leases.get(lease.lane) === lease);
       if (held.length === 0) return;
       try {
@@ -127,7 +137,9 @@ export class ConsumerUnit {
       const consumer = this.#registration.stored.name;
       for (const { lane } of held) this.#leases.delete(lane);
       this.#measure();
+      await reachStep(this.#options.testStep, 'engine.before-release');
       await releaseLanes(this.#options.database, lanes, { clean });
+      await reachStep(this.#options.testStep, 'engine.after-release');
       for (const { lane, token } of held) {
         this.#options.telemetry.emit('lane.released', { consumer, lane, token });
       }

@@ -111,6 +111,50 @@ test('an idle process with ten consumers sends at most one statement every two s
   expect((await beats()) - before).toBeGreaterThanOrEqual(1);
 });
 
+test('a process that cannot beat stops working before others may take its lanes, and takes them again afterwards', async () => {
+  const dropped: number[] = [];
+  const one = launch({
+    definitions: [declare({ name: 'orders' })],
+    onDrop: (lanes) => dropped.push(lanes.length),
+  });
+  await one.start();
+  await client.query('begin; lock table factline.processes in access exclusive mode');
+  const blockedAt = performance.now();
+  await until(() => dropped.length > 0, 10_000);
+  expect(dropped).toEqual([4]);
+  expect(performance.now() - blockedAt).toBeLessThan(9_500);
+  expect(lanesHeld(one.engine, 'orders')).toBe(0);
+  await client.query('commit');
+  await until(() => lanesHeld(one.engine, 'orders') === 4);
+  await publishEvents(test_.url, { count: 20 });
+  await one.engine.idle();
+  expect(await audit(test_.url, 'orders', [thing])).toEqual({
+    missing: 0,
+    doubled: 0,
+    disordered: 0,
+    handled: 20,
+  });
+});
+
+test('a process whose row was removed comes back under its number', async () => {
+  const one = launch({ definitions: [declare({ name: 'orders' })] });
+  await one.start();
+  const [before] = await rows('delete from factline.processes returning id::int');
+  await client.query(`notify factline_requests, 'x'`);
+  await until(async () => (await rows('select from factline.processes')).length === 1);
+  expect((await rows('select id::int from factline.processes'))[0]).toEqual(before);
+  expect(lanesHeld(one.engine, 'orders')).toBe(4);
+});
+
+test('a consumer that cannot begin its work fails the start, with its own error', async () => {
+  const failing = (): void => {
+    throw new Error('no table');
+  };
+  const one = launch({ definitions: [declare({ name: 'orders' })], onTake: failing });
+  await expect(one.start()).rejects.toThrow('no table');
+  expect(await rows('select * from factline.processes')).toEqual([]);
+});
+
 test('a joining process gets its share of every consumer, and its share goes back when it leaves', async () => {
   const definitions = [
     declare({ name: 'orders', lanes: 16 }),

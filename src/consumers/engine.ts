@@ -77,6 +77,8 @@ class Engine extends Lifecycle implements ConsumerEngine {
   readonly #options: ConsumerEngineOptions;
   readonly #wake: Signal;
   readonly #units = new Map<number, ConsumerUnit>();
+  /** Units of consumers that were retired, until their last step has ended. */
+  readonly #leaving = new Set<ConsumerUnit>();
   #registering: Promise<readonly Registration[]> | undefined;
   #membership: Membership | undefined;
   #looker: Looker | undefined;
@@ -133,10 +135,12 @@ class Engine extends Lifecycle implements ConsumerEngine {
       units: this.#units,
       refresh: () => this.#refresh(),
       look: () => this.#wake.fire(),
+      testStep: this.#options.testStep,
     });
     this.#adopt(registrations);
     telemetry.emit('process.joined', { processId: membership.id, incarnation: membership.incarnation });
     await this.#firstLook();
+    if (this.#looker.accompanied) await membership.announce();
     this.#loops = [this.#lookLoop(signal), this.#doubtLoop(signal)];
   }
 
@@ -240,9 +244,10 @@ class Engine extends Lifecycle implements ConsumerEngine {
     const ids = new Set(registrations.map(({ consumer }) => consumer.id));
     for (const [id, unit] of this.#units) {
       if (ids.has(id)) continue;
-      unit.release([...unit.leases.values()]);
-      await unit.settled();
       this.#units.delete(id);
+      this.#leaving.add(unit);
+      unit.release([...unit.leases.values()]);
+      void unit.settled().then(() => this.#leaving.delete(unit));
     }
     this.#adopt(registrations);
   }
@@ -256,9 +261,10 @@ class Engine extends Lifecycle implements ConsumerEngine {
   }
 
   #makeUnit(registration: Registration): ConsumerUnit {
-    const { database, telemetry, tail, classes } = this.#options;
+    const { database, telemetry, tail, classes, testStep } = this.#options;
     const look = (): void => this.#wake.fire();
-    const unit = new ConsumerUnit({ registration, database, telemetry, settled: () => tail.settled, look });
+    const settled = (): number => tail.settled;
+    const unit = new ConsumerUnit({ registration, database, telemetry, settled, look, testStep });
     const services = this.#services(registration.consumer, (lane) => {
       unit.drop([lane]);
       look();
@@ -276,7 +282,7 @@ class Engine extends Lifecycle implements ConsumerEngine {
   }
 
   async #stepsEnded(): Promise<void> {
-    await Promise.all([...this.#units.values()].map((unit) => unit.settled()));
+    await Promise.all([...this.#units.values(), ...this.#leaving].map((unit) => unit.settled()));
   }
 
   /** The row goes only after the lanes: who still owns some shall be found. */

@@ -84,3 +84,4 @@ export {
   type RunnerServices,
   type TestStep,
 } from './runner.ts';
+export { type EngineStep, engineSteps } from './steps.ts';

@@ -8,9 +8,12 @@ import { Liveness } from './membership/liveness.ts';
 import type { Membership } from './membership/membership.ts';
 import type { Declared, Picture, SeenConsumer } from './membership/picture.ts';
 import { RequestDesk } from './requests.ts';
+import type { TestStep } from './runner.ts';
+import { reachStep } from './steps.ts';
 
 /** Lanes are released for balance only when no process has come or gone for this long: several often start together. */
 const settledMs = 1_000;
+const refreshMs = 1_000;
 
 export interface LookerOptions {
   readonly database: Database;
@@ -21,8 +24,9 @@ export interface LookerOptions {
   /** The consumers of this process, by id; it changes between two looks. */
   readonly units: ReadonlyMap<number, ConsumerUnit>;
   /** Something is stored that the units do not know yet. */
-  readonly refresh: (picture: Picture) => Promise<void>;
+  readonly refresh: () => Promise<void>;
   readonly look: () => void;
+  readonly testStep: TestStep | undefined;
 }
 
 /**
@@ -35,10 +39,16 @@ export class Looker {
   #processes = '';
   #processesSinceMs = Number.NEGATIVE_INFINITY;
   #suspended = false;
+  #refreshedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LookerOptions) {
     this.#options = options;
-    this.#desk = new RequestDesk(options.database);
+    this.#desk = new RequestDesk(options.database, options.testStep);
+  }
+
+  /** Whether other processes lived at the last look. */
+  get accompanied(): boolean {
+    return this.#processes.includes(',');
   }
 
   /** Milliseconds until the next look is due before the heartbeat, or null. */
@@ -47,11 +57,13 @@ export class Looker {
     const picture = await membership.beat(this.#declared(), [...units.keys()]);
     // The statement may have taken so long that others may think that this process is dead.
     if (this.doubt()) return 0;
-    if (this.#isNew(picture)) {
-      await this.#options.refresh(picture);
+    const nowMs = clock.monotonic();
+    // At most once a second: what cannot be known by this code (yet) must not keep it from its work.
+    if (nowMs - this.#refreshedAtMs > refreshMs && this.#isNew(picture)) {
+      this.#refreshedAtMs = nowMs;
+      await this.#options.refresh();
       return 0;
     }
-    const nowMs = clock.monotonic();
     const observer = { self: membership.id, nowMs, locksProve: membership.locksProve };
     const live = this.#liveness.observe(picture.processes, observer);
     const unsettledMs = this.#unsettledMs(live, nowMs);
@@ -130,11 +142,13 @@ export class Looker {
   }
 
   async #carryOut(plan: LanePlan, picture: Picture, live: readonly number[]): Promise<void> {
-    const { units, database, membership } = this.#options;
+    const { units, database, membership, testStep } = this.#options;
     for (const [unit, lanes] of this.#byUnit(plan.drop)) unit.drop(lanes.map((lane) => lane.lane));
     for (const [unit, lanes] of this.#byUnit(plan.release)) unit.release(lanes);
     for (const id of plan.handOver) this.#handOver(id, picture, live);
+    if (plan.take.length > 0) await reachStep(testStep, 'engine.before-take');
     const taken = await takeLanes(database, membership.id, plan.take);
+    if (taken.length > 0) await reachStep(testStep, 'engine.after-take');
     for (const [unit, lanes] of this.#byUnit(taken)) unit.take(lanes);
     for (const unit of units.values()) {
       const own = picture.requests.filter((request) => request.consumerId === unit.registration.consumer.id);
@@ -152,14 +166,16 @@ export class Looker {
   }
 
   #handOver(consumerId: number, picture: Picture, live: readonly number[]): void {
-    const { units, database, telemetry, look } = this.#options;
+    const { units, database, telemetry, look, testStep } = this.#options;
     const owners = picture.lanes.flatMap((lane) =>
       lane.consumerId === consumerId ? (lane.owner ?? []) : [],
     );
     const dead = owners.filter((owner) => !live.includes(owner));
     const unit = units.get(consumerId);
     unit?.enqueue(async () => {
+      await reachStep(testStep, 'engine.before-hand-over');
       const done = await handOverGeneration(database, consumerId, dead);
+      await reachStep(testStep, 'engine.after-hand-over');
       if (done !== null)
         telemetry.emit('generation.changed', { consumer: unit.registration.stored.name, ...done });
     }, look);

@@ -3,6 +3,8 @@ import { type Database, engineTransaction, loadQueries, run } from '../postgres/
 import type { Answered, ConsumerUnit } from './consumer-unit.ts';
 import type { SeenRequest } from './membership/picture.ts';
 import { insertGeneration } from './registration/register.ts';
+import type { TestStep } from './runner.ts';
+import { reachStep } from './steps.ts';
 
 const sql = loadQueries<'answer_request' | 'pause_consumer' | 'resume_consumer' | 'wake_owners'>(
   new URL('./requests.sql', import.meta.url),
@@ -61,10 +63,12 @@ async function acceptDeclaration(
  */
 export class RequestDesk {
   readonly #database: Database;
+  readonly #testStep: TestStep | undefined;
   readonly #begun = new Set<number>();
 
-  constructor(database: Database) {
+  constructor(database: Database, testStep: TestStep | undefined) {
     this.#database = database;
+    this.#testStep = testStep;
   }
 
   accept(unit: ConsumerUnit, requests: readonly SeenRequest[]): void {
@@ -80,7 +84,9 @@ export class RequestDesk {
 
   async #answer(request: SeenRequest, answered: Answered): Promise<void> {
     const answer = JSON.stringify(answered.answer);
+    await reachStep(this.#testStep, 'engine.before-answer');
     await run(this.#database.operations, sql.answer_request, [request.id, answered.state, answer]);
+    await reachStep(this.#testStep, 'engine.after-answer');
     await run(this.#database.operations, sql.wake_owners, [String(request.consumerId)]);
   }
 }

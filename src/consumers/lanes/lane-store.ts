@@ -14,6 +14,7 @@ const sql = loadQueries<
   | 'insert_lanes'
   | 'insert_checkpoints'
   | 'lead_generation'
+  | 'discard_dropped'
 >(new URL('./lanes.sql', import.meta.url));
 
 /** A lease without what only the engine knows of the generation and the tail. */
@@ -96,6 +97,11 @@ export const handOverGeneration = async (
     await run(client, sql.remove_checkpoints, [consumerId]);
     await run(client, sql.insert_lanes, [consumerId, generation, count, token, released]);
     await run(client, sql.insert_checkpoints, [consumerId, count, barrier]);
+    const { accepted_by: by, accepted_because: because } = next;
+    if (by !== null) {
+      const reason = because ?? 'its type was dropped';
+      await run(client, sql.discard_dropped, [consumerId, next['types'], by, reason]);
+    }
     await run(client, sql.lead_generation, [
       consumerId,
       generation,

@@ -40,7 +40,7 @@ select pg_notify('factline_requests', consumer_id::text) from (select distinct c
 select generation from factline.consumers where id = $1 and state <> 'retired' for update
 
 -- name: next_generation
-select generation, types, key_version, lanes, barrier
+select generation, types, key_version, lanes, barrier, accepted_by, accepted_because
   from factline.consumer_generations where consumer_id = $1 and generation > $2 order by generation limit 1
 
 -- name: lock_lanes_at_barrier
@@ -67,6 +67,15 @@ select $1, lane, $2, $4, coalesce((select min(barrier) from factline.consumer_ge
 -- name: insert_checkpoints
 insert into factline.checkpoints (consumer_id, lane, position, dispatch_limit)
 select $1, lane, $3, $3 from generate_series(0, $2 - 1) lane
+
+-- name: discard_dropped
+-- A person has accepted that types are dropped: what was parked for want of code is discarded, each on record, by the
+-- owner of its lane.
+insert into factline.requests (consumer_id, verb, parked_id, actor, reason)
+select p.consumer_id, 'discard', p.id, $3, $4
+  from factline.parked p join factline.events e on e.position = p.position
+ where p.consumer_id = $1 and p.state = 'waiting' and p.reason = 'no code' and not (e.type = any ($2::text[]))
+ order by p.position
 
 -- name: lead_generation
 update factline.consumers set generation = $2, types = $3::text[], key_version = $4, lanes = $5 where id = $1

@@ -24,6 +24,10 @@ on conflict do nothing
 -- name: leave_processes
 delete from factline.processes where id = $1
 
+-- name: announce_process
+-- The others look at once, so that a process that joined gets its share within a second or two.
+select pg_notify('factline_requests', $1::text)
+
 -- name: hold_session_lock
 -- On the direct session. Shared, so that a new connection need not wait until the server has noticed the end of the old
 -- one; it is only ever looked up in pg_locks.

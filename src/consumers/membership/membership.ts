@@ -11,6 +11,7 @@ const sql = loadQueries<
   | 'rejoin_processes'
   | 'leave_processes'
   | 'forget_processes'
+  | 'announce_process'
   | 'hold_session_lock'
   | 'beat'
 >(new URL('./membership.sql', import.meta.url));
@@ -103,6 +104,11 @@ export class Membership {
     if (!this.#options.session.connected) return 'the direct session was lost';
     const silentMs = this.#options.clock.monotonic() - this.#beatenAtMs;
     return silentMs > ownBeatMsMax ? `no heartbeat for ${Math.round(silentMs)} ms` : null;
+  }
+
+  /** Tells the others that this process has joined. */
+  async announce(): Promise<void> {
+    await run(this.#options.database.operations, sql.announce_process, [`process ${this.id}`]);
   }
 
   async leave(): Promise<void> {

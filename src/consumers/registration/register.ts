@@ -216,6 +216,7 @@ export const insertGeneration = async (
   client: pg.PoolClient,
   made: NewGeneration,
 ): Promise<{ readonly generation: number; readonly barrier: number }> => {
+  await run(client, sql.lock_registration);
   await run(client, sql.lock_lanes, [made.consumerId]);
   const [row] = await run(client, sql.insert_generation, [
     made.consumerId,
