@@ -30,6 +30,8 @@ export interface Connected {
 export interface ConnectOptions {
   /** 'current': missing migrations are an error. Default. */
   readonly schema?: 'current' | 'any';
+  /** Whether an embedded server is made where the folder has none yet. Default: false. */
+  readonly makeEmbedded?: boolean;
 }
 
 /**
@@ -40,12 +42,12 @@ export interface ConnectOptions {
 export const withDatabase = async <T>(
   context: CommandContext,
   work: (connected: Connected) => Promise<T>,
-  { schema = 'current' }: ConnectOptions = {},
+  { schema = 'current', makeEmbedded = false }: ConnectOptions = {},
 ): Promise<T> => {
   const asked = context.given.text('database');
   const app =
     asked === undefined || context.given.text('app') !== undefined ? await loadAppIfAny(context) : null;
-  const address = await addressOf(context, asked ?? app?.internals.settings.database);
+  const address = await addressOf(context, asked ?? app?.internals.settings.database, makeEmbedded);
   const database = createDatabase({ url: address.url, applicationName: 'factline cli' });
   try {
     if (schema === 'current') {
@@ -70,11 +72,15 @@ interface Address {
   close(): Promise<void>;
 }
 
-const addressOf = async ({ terminal }: CommandContext, configured: string | undefined): Promise<Address> => {
+const addressOf = async (
+  { terminal }: CommandContext,
+  configured: string | undefined,
+  makeEmbedded: boolean,
+): Promise<Address> => {
   const url = configured ?? (terminal.environment['DATABASE_URL'] || undefined);
   if (url !== undefined) return { url, close: async () => {} };
   const directory = embeddedDirectory(terminal.directory);
-  if (!existsSync(directory)) throw new FactlineError('DATABASE_URL_MISSING');
-  const server = await startEmbedded({ directory });
+  if (!makeEmbedded && !existsSync(directory)) throw new FactlineError('DATABASE_URL_MISSING');
+  const server = await startEmbedded({ directory, onNotice: (line) => terminal.err(line) });
   return { url: server.url, close: () => server.stop() };
 };

@@ -10,13 +10,13 @@ export interface Style {
   readonly cyan: Paint;
 }
 
-const escape = (on: number, off: number): Paint => {
+const escaped = (on: number, off: number): Paint => {
   return (text) => (text === '' ? '' : `\u001b[${on}m${text}\u001b[${off}m`);
 };
 const plain: Paint = (text) => text;
 
 export const styleOf = (colour: boolean): Style => {
-  const paint = (on: number, off: number): Paint => (colour ? escape(on, off) : plain);
+  const paint = (on: number, off: number): Paint => (colour ? escaped(on, off) : plain);
   return {
     bold: paint(1, 22),
     dim: paint(2, 22),

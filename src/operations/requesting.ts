@@ -58,7 +58,7 @@ export const awaitAnswer = async (on: Queryable, wait: AnswerWait): Promise<Requ
     if (row?.['state'] === 'refused') {
       throw new FactlineError('REQUEST_REFUSED', {
         ...details,
-        reason: answer['reason'] ?? 'no reason was given',
+        reason: answer['reason'] ?? answer['error'] ?? 'no reason was given',
         answer,
       });
     }

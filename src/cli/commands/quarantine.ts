@@ -95,7 +95,7 @@ export const quarantineShow: Command = {
   run: (context) =>
     withDatabase(context, async ({ database }) => {
       const { given, terminal, style, json } = context;
-      const detail = await showParked(database.operations, idOf(given.arguments[0]));
+      const detail = await showParked(database.operations, parkedNumber(given.arguments[0]));
       if (json) terminal.out(JSON.stringify(detail));
       else {
         const nowMs = context.clock.wall().getTime();
@@ -106,7 +106,7 @@ export const quarantineShow: Command = {
     }),
 };
 
-const idOf = (text: string | undefined): number => {
+export const parkedNumber = (text: string | undefined): number => {
   if (text !== undefined && /^\d{1,15}$/.test(text)) return Number(text);
   throw new FactlineError('OPTION_INVALID', {
     option: 'ID',
@@ -143,7 +143,7 @@ export const quarantineRetry: Command = {
     { line: 'factline quarantine retry 7 8 9 --reason "fixed in 2.4.1"', does: 'several, in this order' },
   ],
   json: answerFields,
-  run: (context) => ask(context, 'quarantine.retry', context.given.arguments),
+  run: (context) => ask(context, 'retry', context.given.arguments),
 };
 
 export const quarantineDiscard: Command = {
@@ -162,14 +162,14 @@ export const quarantineDiscard: Command = {
   json: answerFields,
   run: (context) => {
     const { given } = context;
-    const id = idOf(given.arguments[0]);
+    const id = parkedNumber(given.arguments[0]);
     const missing = [
       given.text('reason')?.trim() ? '' : 'a reason',
       given.text('by')?.trim() ? '' : 'a name',
     ].filter((each) => each !== '');
     if (missing.length > 0)
       throw new FactlineError('DISCARD_NEEDS_REASON', { id, missing: missing.join(' and ') });
-    return ask(context, 'quarantine.discard', given.arguments);
+    return ask(context, 'discard', given.arguments);
   },
 };
 
@@ -177,7 +177,7 @@ const ask = (context: CommandContext, verb: string, ids: readonly string[]): Pro
   withDatabase(context, async ({ database }) => {
     const details: ParkedDetail[] = [];
     // All are looked up before the first is asked for: a wrong number changes nothing.
-    for (const id of ids) details.push(await showParked(database.operations, idOf(id)));
+    for (const id of ids) details.push(await showParked(database.operations, parkedNumber(id)));
     const requests = details.map(
       ({ id, consumerId, consumer }): PersonsRequest => ({
         consumer: { id: consumerId, name: consumer },

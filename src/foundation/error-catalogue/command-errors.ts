@@ -24,6 +24,12 @@ export const commandErrors = {
     remedy: 'See: npx factline {command} --help',
     exitCode: 2,
   },
+  COMMAND_STATEMENT_REFUSED: {
+    message: 'PostgreSQL refused a statement of this command: {reason}',
+    cause: 'The role lacks a right, or something in the schema factline was changed.',
+    remedy: 'Grant what the message names; `factline doctor` checks grants, settings and migrations.',
+    exitCode: 3,
+  },
   CONFIRMATION_MISSING: {
     message: 'This would {effect}.',
     cause: 'The command changes something that cannot be taken back by another command.',

@@ -1,0 +1,65 @@
+import { FactlineError } from '../../foundation/index.ts';
+import { findConsumer } from '../../operations/index.ts';
+import type { Command, CommandContext, CommandOption } from '../command.ts';
+import { databaseOptions, withDatabase } from '../connection.ts';
+import { answerFields, carryOut, personOf, waitOptions } from './quarantine.ts';
+
+const personOptions: readonly CommandOption[] = [
+  { name: 'reason', value: 'TEXT', help: 'Why; stays on record.' },
+  { name: 'by', value: 'NAME', help: 'Who decides; stays on record. Default: the user of this machine.' },
+];
+const name = { name: 'NAME', help: 'The consumer, as `status` shows it.', required: true } as const;
+
+export const consumersAccept: Command = {
+  path: ['consumers', 'accept'],
+  summary: 'Drop event types for good that the running code no longer handles.',
+  description:
+    'A handler whose new code lacks a type keeps parking events of it, so that a rolled-back deploy loses nothing. This accepts that the type is gone: the declaration of the running code leads from now on. On record; it cannot be taken back for events that pass meanwhile.',
+  arguments: [name],
+  options: [...personOptions, { name: 'yes', help: 'Do it.' }, ...waitOptions, ...databaseOptions],
+  examples: [
+    {
+      line: 'factline consumers accept payment --reason "refunds moved to billing" --yes',
+      does: 'after the newer code runs everywhere',
+    },
+  ],
+  json: answerFields,
+  run: (context) => {
+    const [consumer = ''] = context.given.arguments;
+    if (!context.given.has('yes')) {
+      throw new FactlineError('CONFIRMATION_MISSING', {
+        effect: `drop for good the event types of ${consumer} that the running code does not handle`,
+      });
+    }
+    return ask(context, 'accept');
+  },
+};
+
+export const consumersPause: Command = {
+  path: ['consumers', 'pause'],
+  summary: 'Stop a consumer; its events accumulate and nothing is skipped.',
+  arguments: [name],
+  options: [...personOptions, ...waitOptions, ...databaseOptions],
+  examples: [
+    { line: 'factline consumers pause payment --reason "provider maintenance"', does: 'until it is resumed' },
+  ],
+  json: answerFields,
+  run: (context) => ask(context, 'pause'),
+};
+
+export const consumersResume: Command = {
+  path: ['consumers', 'resume'],
+  summary: 'Let a paused consumer go on.',
+  arguments: [name],
+  options: [...personOptions, ...waitOptions, ...databaseOptions],
+  examples: [{ line: 'factline consumers resume payment', does: 'it goes on where it was' }],
+  json: answerFields,
+  run: (context) => ask(context, 'resume'),
+};
+
+const ask = (context: CommandContext, verb: string): Promise<undefined> =>
+  withDatabase(context, async ({ database }) => {
+    const consumer = await findConsumer(database.operations, context.given.arguments[0] ?? '');
+    await carryOut(context, database.operations, [{ consumer, verb, ...personOf(context) }]);
+    return undefined;
+  });
