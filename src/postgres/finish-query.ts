@@ -1,4 +1,4 @@
-import { sendUnsynced, type Wire } from './lazy-begin.ts';
+import { noteWhenParsed, sendUnsynced, type Wire } from './lazy-begin.ts';
 import type { NamedQuery } from './queries.ts';
 
 /** A transaction's last statement: sent in one round trip with COMMIT, so it costs no trip of its own. */
@@ -16,7 +16,7 @@ export type LastRow = readonly (string | null)[];
  * pg-cursor is one: it needs no pipeline mode and works with every pg 8.
  */
 export class FinishQuery {
-  /** pg notes a parsed statement under these two. */
+  /** pg notes a parsed statement under these two, at any ParseComplete: see `noteWhenParsed`. */
   readonly name: string;
   readonly text: string;
   readonly finished: Promise<void>;
@@ -30,7 +30,7 @@ export class FinishQuery {
   readonly #reject: (error: unknown) => void;
   #completed = 0;
   #failed = false;
-  #parsedBefore = true;
+  #endWatch: () => void = () => {};
 
   constructor(last: LastStatement, options: { readonly withBegin: boolean }) {
     this.name = last.query.name;
@@ -46,9 +46,10 @@ export class FinishQuery {
   submit(connection: Wire): Error | null {
     connection.stream.cork?.();
     try {
+      const parsed = connection.parsedStatements[this.name] !== undefined;
+      if (!parsed) this.#endWatch = noteWhenParsed(connection, this, this.#withBegin ? 2 : 1);
       if (this.#withBegin) sendUnsynced(connection, 'BEGIN');
-      this.#parsedBefore = connection.parsedStatements[this.name] !== undefined;
-      if (!this.#parsedBefore) connection.parse({ name: this.name, text: this.text });
+      if (!parsed) connection.parse({ name: this.name, text: this.text });
       const values = this.#last.values.map((value) => (value === null ? null : String(value)));
       connection.bind({ portal: '', statement: this.name, values });
       connection.execute({ portal: '' });
@@ -70,13 +71,13 @@ export class FinishQuery {
   }
 
   handleReadyForQuery(): void {
+    this.#endWatch();
     if (!this.#failed) this.#resolve();
   }
 
-  handleError(error: unknown, connection?: Wire): void {
+  handleError(error: unknown): void {
     this.#failed = true;
-    // pg marks the name as parsed at any ParseComplete, also BEGIN's: take that back, the statement may not exist.
-    if (!this.#parsedBefore && connection !== undefined) delete connection.parsedStatements[this.name];
+    this.#endWatch();
     this.#reject(error);
   }
 

@@ -2,7 +2,7 @@ import pg from 'pg';
 
 /**
  * BEGIN travels with the transaction's first statement instead of costing a round trip of its own; a transaction that only
- * publishes is one round trip in all. What cannot carry it (named queries, Submittables such as pg-cursor) is preceded by a
+ * publishes is one round trip in all. What cannot carry it (Submittables such as pg-cursor, callbacks) is preceded by a
  * plain BEGIN, queued on the same connection.
  */
 export class LazyBegin {
@@ -48,7 +48,7 @@ const carriesBegin = (request: unknown, rest: readonly unknown[]): boolean => {
     rest.length === 0 &&
     typeof text === 'string' &&
     text !== '' &&
-    name === undefined &&
+    (name === undefined || typeof name === 'string') &&
     submit === undefined &&
     rows === undefined &&
     callback === undefined &&
@@ -60,10 +60,14 @@ const carriesBegin = (request: unknown, rest: readonly unknown[]): boolean => {
 export interface Wire {
   readonly stream: { cork?(): void; uncork?(): void };
   readonly parsedStatements: Record<string, string>;
+  /** Not in every pg 8: named statements that were sent and not answered yet. */
+  readonly submittedNamedStatements?: Record<string, string>;
   parse(statement: { name: string; text: string }): void;
   bind(portal: { portal: string; statement: string; values: (string | null)[] }): void;
   execute(portal: { portal: string }): void;
   sync(): void;
+  on(event: 'parseComplete', listener: () => void): unknown;
+  off(event: 'parseComplete', listener: () => void): unknown;
 }
 
 /** Writes one statement without parameters and without a Sync after it. */
@@ -73,8 +77,35 @@ export const sendUnsynced = (connection: Wire, text: string): void => {
   connection.execute({ portal: '' });
 };
 
+/**
+ * Notes a named statement as parsed at the n-th ParseComplete from now on. pg would note it at the first one, which may be
+ * BEGIN's; and a statement that was parsed and then failed must not be parsed again. Answers what ends the watch.
+ */
+export const noteWhenParsed = (
+  connection: Wire,
+  statement: { readonly name: string; readonly text: string },
+  completions: number,
+): (() => void) => {
+  let seen = 0;
+  const listener = (): void => {
+    seen += 1;
+    if (seen < completions) return;
+    connection.parsedStatements[statement.name] = statement.text;
+    connection.off('parseComplete', listener);
+  };
+  connection.on('parseComplete', listener);
+  return () => {
+    connection.off('parseComplete', listener);
+    if (connection.submittedNamedStatements) delete connection.submittedNamedStatements[statement.name];
+    // pg's own listener came first and noted too early.
+    if (seen < completions) delete connection.parsedStatements[statement.name];
+  };
+};
+
 /** pg's Query, as far as it is driven from here. */
 interface WireQuery {
+  readonly name?: string;
+  readonly text: string;
   callback: ((error: unknown, result: unknown) => void) | undefined;
   _result?: { _types: unknown };
   submit(connection: Wire): Error | null;
@@ -89,10 +120,14 @@ interface WireQuery {
   handleCopyData(message: unknown, connection: Wire): void;
 }
 
-/** Sends BEGIN before the query, up to the query's own Sync, and swallows the first CommandComplete. */
+/**
+ * Sends BEGIN before the query, up to the query's own Sync, and swallows the first CommandComplete. It has no `name`, since
+ * pg would note a named statement as parsed at BEGIN's ParseComplete.
+ */
 class BeginWithQuery {
   readonly #inner: WireQuery;
   #begun = false;
+  #endWatch: () => void = () => {};
 
   constructor(inner: WireQuery) {
     this.#inner = inner;
@@ -114,6 +149,10 @@ class BeginWithQuery {
   submit(connection: Wire): Error | null {
     connection.stream.cork?.();
     try {
+      const { name, text } = this.#inner;
+      if (name && connection.parsedStatements[name] === undefined) {
+        this.#endWatch = noteWhenParsed(connection, { name, text }, 2);
+      }
       sendUnsynced(connection, 'BEGIN');
       return this.#inner.submit(connection);
     } finally {
@@ -143,10 +182,12 @@ class BeginWithQuery {
   }
 
   handleReadyForQuery(connection: Wire): void {
+    this.#endWatch();
     this.#inner.handleReadyForQuery(connection);
   }
 
   handleError(error: unknown, connection: Wire): void {
+    this.#endWatch();
     this.#inner.handleError(error, connection);
   }
 
