@@ -9,7 +9,7 @@ export {
   type RowOf,
 } from './definition.ts';
 export { contractsByType, evolveRow, openEvent, rowKeysOf } from './fold.ts';
-export { type ProjectionStep, projectionSteps } from './lane-worker.ts';
+export { type ProjectionStep, projectionSteps } from './steps.ts';
 export { type ReadOptions, type ReadPlace, type ReadRequest, readProjection } from './read.ts';
 export { createProjectionRunner, projectionClass } from './runner.ts';
 export {

@@ -28,6 +28,7 @@ import { isLaneLost, type LaneStore, type Move } from './lane-store.ts';
 import type { ParkedKeys } from './parked-keys.ts';
 import { failedEvent } from './parking.ts';
 import { Pulse } from './pulse.ts';
+import type { ProjectionStep } from './steps.ts';
 
 /** The largest batch: beyond it the commit's fixed cost no longer matters, but a failed batch is folded again. */
 const batchMax = 2000;
@@ -453,16 +454,3 @@ export class LaneWorker {
 
 /** Latencies taken of one batch: of a large one a sample is enough. */
 const measuredPerBatch = 100;
-
-/** Where the crash explorer can stop a projection. */
-export const projectionSteps = [
-  'projection.before-prepare',
-  'projection.before-commit',
-  'projection.after-commit',
-  'projection.before-drain',
-  'projection.after-drain',
-  'projection.before-switch',
-  'projection.after-switch',
-] as const;
-
-export type ProjectionStep = (typeof projectionSteps)[number];

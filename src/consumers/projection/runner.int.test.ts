@@ -95,7 +95,7 @@ describe('a projection', () => {
       expect(await app.read(revenue, { customer: 'c1' }, { token: other })).not.toBeNull();
     }
     expect(await app.read(orders, { orderId: 'nobody' })).toBeNull();
-    expect(await app.read(revenue, { customer: 'c1' })).toMatchObject({ pounds: '21.9' });
+    expect(await app.read(revenue, { customer: 'c1' })).toMatchObject({ pounds: expect.stringMatching(/^21\.90*$/) });
   });
 
   test('goes on where it stopped, and folds a backlog in batches', async () => {

@@ -1,0 +1,12 @@
+/** Where the crash explorer can stop a projection. */
+export const projectionSteps = [
+  'projection.before-prepare',
+  'projection.before-commit',
+  'projection.after-commit',
+  'projection.before-drain',
+  'projection.after-drain',
+  'projection.before-switch',
+  'projection.after-switch',
+] as const;
+
+export type ProjectionStep = (typeof projectionSteps)[number];

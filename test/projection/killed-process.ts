@@ -1,0 +1,17 @@
+/** A process that ends itself with kill -9 at the n-th time it comes to a step: `node killed-process.ts URL STEP N`. */
+import { createProjectionProcess } from './projection-process.ts';
+import { tally, tallyBySql } from './tallies.ts';
+
+const [url = '', step = '', times = '1'] = process.argv.slice(2);
+let left = Number(times);
+
+const app = createProjectionProcess({
+  url,
+  definitions: [tally, tallyBySql],
+  testStep: (reached) => {
+    if (reached !== step) return;
+    left -= 1;
+    if (left === 0) process.kill(process.pid, 'SIGKILL');
+  },
+});
+await app.start();
