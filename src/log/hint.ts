@@ -1,8 +1,8 @@
 import { Background, type Clock } from '../foundation/index.ts';
-import { type Database, loadQueries } from '../postgres/index.ts';
+import { type Database, loadQueries, run } from '../postgres/index.ts';
 import type { TailSession } from './tail-session.ts';
 
-const sql = loadQueries<'hint_alone'>(new URL('./tail.sql', import.meta.url));
+const sql = loadQueries<'hint' | 'hint_alone'>(new URL('./tail.sql', import.meta.url));
 
 /** Other processes listen here: "something was committed, look". May be lost; polling is the net. */
 export const logChannel = 'factline_log';
@@ -11,6 +11,8 @@ const spacingMsMin = 2;
 /** Under sustained load readers find everything by reading on; hints would only cost commits their CPU. */
 const spacingMsMax = 10;
 const sustainedAfter = 20;
+/** A process that was found to be the only reader looks again after this long: until then a new one is served by its polling. */
+const aloneMs = 1_000;
 
 /** Tells other processes about commits: one notification for many commits, never inside the user's transaction. */
 export class Hint {
@@ -20,6 +22,9 @@ export class Hint {
   readonly #background: Background;
   #sentAt = Number.NEGATIVE_INFINITY;
   #pending = false;
+  #sending = false;
+  /** Nobody else reads until then, as far as is known. */
+  #aloneUntil = Number.NEGATIVE_INFINITY;
   /** Hints in a row that had to wait for the spacing. */
   #inRow = 0;
 
@@ -31,21 +36,23 @@ export class Hint {
     this.#background = new Background(() => undefined);
   }
 
-  /** Sends a hint now, or one for all calls until the spacing has passed. */
+  /** Sends a hint now, or one for all calls until the spacing has passed and the one under way has been sent. */
   fire(): void {
-    if (this.#pending) return;
+    const now = this.#clock.monotonic();
+    if (this.#pending || now < this.#aloneUntil) return;
     const spacing = this.#inRow < sustainedAfter ? spacingMsMin : spacingMsMax;
-    const waitMs = this.#sentAt + spacing - this.#clock.monotonic();
-    if (waitMs <= 0) {
+    const waitMs = this.#sentAt + spacing - now;
+    if (waitMs <= 0 && !this.#sending) {
       this.#inRow = 0;
       this.#send();
       return;
     }
     this.#pending = true;
     this.#inRow += 1;
-    this.#clock.timer(waitMs, () => {
+    this.#clock.timer(Math.max(waitMs, spacing), () => {
       this.#pending = false;
-      this.#send();
+      if (this.#sending) this.fire();
+      else this.#send();
     });
   }
 
@@ -56,10 +63,22 @@ export class Hint {
 
   #send(): void {
     this.#sentAt = this.#clock.monotonic();
+    this.#sending = true;
     this.#background.run(async () => {
-      if (this.#session.connected) await this.#session.notify(logChannel, '');
-      // A process that only publishes has no tail: one round trip, its own transaction without a flush.
-      else await this.#database.operations.query(sql.hint_alone.text);
+      try {
+        if ((await this.#tell()) === 0) this.#aloneUntil = this.#clock.monotonic() + aloneMs;
+      } finally {
+        this.#sending = false;
+      }
     });
+  }
+
+  /** Answers how many other processes read the log. */
+  async #tell(): Promise<number> {
+    const [row] = this.#session.connected
+      ? await this.#session.run(sql.hint, [logChannel])
+      : // A process that only publishes has no tail.
+        await run(this.#database.operations, sql.hint_alone, [logChannel]);
+    return Number(row?.['readers']);
   }
 }

@@ -13,7 +13,7 @@ import {
   type Session,
 } from '../postgres/index.ts';
 
-const sql = loadQueries<'asynchronous_commit' | 'notify' | 'listen' | 'unlisten'>(
+const sql = loadQueries<'asynchronous_commit' | 'listen' | 'unlisten'>(
   new URL('./tail.sql', import.meta.url),
 );
 
@@ -146,10 +146,6 @@ export class TailSession implements SharedSession {
 
   async runArrays(query: NamedQuery, values: readonly unknown[] = []): Promise<unknown[][]> {
     return runArrays(this.queryable(), query, values);
-  }
-
-  async notify(channel: string, payload: string): Promise<void> {
-    await this.run(sql.notify, [channel, payload]);
   }
 
   listen(channel: string, listener: (notification: Notification) => void): () => void {

@@ -64,10 +64,6 @@ select pg_postmaster_start_time()::text as started,
 -- $1 settled. Never back; no write when another process has stored as much.
 update factline.log_mark set settled = $1 where settled < $1
 
--- name: notify
--- $1 channel, $2 payload.
-select pg_notify($1, $2)
-
 -- name: asynchronous_commit
 -- The hint's transaction takes an id and would flush otherwise (31 instead of 9 ms at p99).
 set synchronous_commit = off
@@ -78,6 +74,12 @@ listen channel
 -- name: unlisten
 unlisten channel
 
+-- name: hint
+-- $1 channel. On the tail's session, whose commits don't flush. Answers who else reads: nobody, and hints are spared for a while.
+select pg_notify($1, ''), (select count(*) from pg_stat_activity
+  where datname = current_database() and application_name like '% tail' and pid <> pg_backend_pid())::integer as readers
+
 -- name: hint_alone
--- Several statements in one round trip (simple protocol); the transaction is its own, so nobody's commit waits.
-begin; set local synchronous_commit = off; notify factline_log; commit
+-- As hint, from a process without a tail: the setting ends with the statement's own transaction, so nobody's commit waits.
+select set_config('synchronous_commit', 'off', true), pg_notify($1, ''), (select count(*) from pg_stat_activity
+  where datname = current_database() and application_name like '% tail')::integer as readers
