@@ -59,9 +59,9 @@ export class Monitor {
       handled: new Map([...metrics].map(([consumer, { handled }]) => [consumer, handled])),
       sentences,
       kills: (workers?.kills ?? []).map(({ worker, movedAfterMs }) => {
-        const moved =
-          movedAfterMs === null ? 'lanes are moving' : `lanes moved in ${(movedAfterMs / 1000).toFixed(1)} s`;
-        return `✕ worker ${worker} killed (kill -9) → ${moved}`;
+        const over = movedAfterMs !== null;
+        const moved = over ? `lanes moved in ${(movedAfterMs / 1000).toFixed(1)} s` : 'lanes are moving';
+        return { text: `✕ worker ${worker} killed (kill -9) → ${moved}`, over };
       }),
       apiUrl,
     };

@@ -14,7 +14,7 @@ export interface Picture {
   /** The newest last. */
   readonly sentences: readonly string[];
   /** What chaos did, the newest last. */
-  readonly kills: readonly string[];
+  readonly kills: ReadonlyArray<{ readonly text: string; readonly over: boolean }>;
   readonly apiUrl: string;
 }
 
@@ -54,7 +54,7 @@ export function drawFrame(picture: Picture): Line[] {
     [],
     quarantineLine(picture.verdicts),
     promisesLine(picture.verdicts),
-    ...picture.kills.slice(-3).map((text): Line => [{ text, tone: 'yellow' }]),
+    ...picture.kills.slice(-3).map(({ text }): Line => [{ text, tone: 'yellow' }]),
   ];
 }
 

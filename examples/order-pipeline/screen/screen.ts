@@ -45,12 +45,14 @@ function terminalScreen(stream: NodeJS.WriteStream): Screen {
 
 function plainScreen(stream: NodeJS.WriteStream): Screen {
   let shownAt = Number.NEGATIVE_INFINITY;
-  let killsShown = 0;
+  const killsShown = new Set<number>();
   return {
     say: (line) => void stream.write(`${paint(toLine(line), Number.POSITIVE_INFINITY, false)}\n`),
     show: (picture) => {
-      for (const kill of picture.kills.slice(killsShown)) stream.write(`${kill}\n`);
-      killsShown = Math.max(killsShown, picture.kills.length);
+      for (const [index, { text, over }] of picture.kills.entries()) {
+        if (over && !killsShown.has(index)) stream.write(`${text}\n`);
+        if (over) killsShown.add(index);
+      }
       if (picture.elapsedSeconds - shownAt < PLAIN_EVERY_SECONDS) return;
       shownAt = picture.elapsedSeconds;
       stream.write(`${plainLine(picture)}\n`);

@@ -29,6 +29,7 @@ const RESTART_MS = 500;
 interface Worker {
   readonly number: number;
   child: ChildProcess;
+  ready: boolean;
 }
 
 /** Starts the workers, restarts those that die, and with `chaos` sees to it that they do. */
@@ -45,9 +46,12 @@ export async function startWorkers(
     const { child } = worker;
     child.on('message', (message: FromWorker) => {
       if (message.kind === 'metrics') metrics.set(child, message.text);
-      if (message.kind === 'ready') failures = 0;
+      if (message.kind !== 'ready') return;
+      worker.ready = true;
+      failures = 0;
     });
     child.once('exit', () => {
+      worker.ready = false;
       failures += 1;
       if (stopping || failures > count * 5) return;
       setTimeout(() => {
@@ -61,7 +65,7 @@ export async function startWorkers(
 
   const workers = Array.from(
     { length: count },
-    (_, index): Worker => ({ number: index + 1, child: spawn(surroundings) }),
+    (_, index): Worker => ({ number: index + 1, ready: false, child: spawn(surroundings) }),
   );
   await Promise.all(workers.map(start));
   const chaosTimer = chaos ? killEveryFewSeconds(workers, kills) : null;
@@ -106,8 +110,9 @@ function killEveryFewSeconds(workers: readonly Worker[], kills: Kill[]): { stop(
   };
   const kill = (): void => {
     const worker = workers[Math.floor(Math.random() * workers.length)];
-    const { pid, exitCode, signalCode } = worker?.child ?? {};
-    if (worker !== undefined && pid !== undefined && exitCode === null && signalCode === null) {
+    const pid = worker?.child.pid;
+    // Only when all of them work: killing what has not started yet proves nothing.
+    if (worker !== undefined && pid !== undefined && workers.every(({ ready }) => ready)) {
       worker.child.kill('SIGKILL');
       kills.push({ worker: worker.number, pid, at: performance.now(), movedAfterMs: null });
     }
