@@ -1,8 +1,8 @@
-import { FactlineError } from '../foundation/index.ts';
+import { type Clock, FactlineError, systemClock } from '../foundation/index.ts';
 
 /**
  * A step at which the app is to die. The code that reaches it never goes on, as in a process that was killed: its promise
- * stays pending for ever, and the connections of the app are ended from outside.
+ * stays pending for ever, no timer of the app fires any more, and its connections are ended from outside.
  */
 export class CrashPoint {
   #armed: { readonly step: string; readonly reached: () => void } | null = null;
@@ -20,6 +20,17 @@ export class CrashPoint {
       this.#armed = { step, reached: resolve };
     });
   }
+
+  /** The app's clock: it stops with the app, and with it every loop. */
+  readonly clock: Clock = {
+    monotonic: systemClock.monotonic,
+    wall: systemClock.wall,
+    sleep: async (ms, signal) => {
+      await systemClock.sleep(ms, signal);
+      if (this.#dead) await neverAgain();
+    },
+    timer: (ms, run, options) => systemClock.timer(ms, () => this.#dead || run(), options),
+  };
 
   disarm(): void {
     this.#armed = null;

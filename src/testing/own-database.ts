@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { resolveServer } from '../app/index.ts';
-import { loadQueries, run } from '../postgres/index.ts';
+import { loadQueries, type NamedQuery, type Queryable, run } from '../postgres/index.ts';
 
-const sql = loadQueries<'test_databases' | 'end_backends'>(new URL('./testing.sql', import.meta.url));
+const sql = loadQueries<'test_databases' | 'end_backends' | 'create_statement' | 'drop_statement'>(
+  new URL('./testing.sql', import.meta.url),
+);
 
 /** A database that belongs to one test and goes away with it. */
 export interface OwnDatabase {
@@ -30,7 +32,7 @@ export const createOwnDatabase = async (server?: string): Promise<OwnDatabase> =
   };
   await administrator(async (client) => {
     await dropLeftovers(client);
-    await client.query(`create database ${pg.escapeIdentifier(name)}`);
+    await runBuilt(client, sql.create_statement, name);
   });
   const url = new URL(address.url);
   url.pathname = `/${name}`;
@@ -41,12 +43,16 @@ export const createOwnDatabase = async (server?: string): Promise<OwnDatabase> =
         await run(client, sql.end_backends, [name, applicationName]);
       }),
     drop: async () => {
-      await administrator((client) =>
-        client.query(`drop database if exists ${pg.escapeIdentifier(name)} with (force)`),
-      );
+      await administrator((client) => runBuilt(client, sql.drop_statement, name));
       await address.embedded?.stop();
     },
   };
+};
+
+/** Runs the statement that a query built with a quoted name. */
+export const runBuilt = async (client: Queryable, query: NamedQuery, value: string): Promise<void> => {
+  const [row] = await run(client, query, [value]);
+  await client.query(String(row?.['statement']));
 };
 
 /** Databases of test runs that were killed: their process is gone. */
@@ -55,7 +61,7 @@ const dropLeftovers = async (client: pg.Client): Promise<void> => {
     const name = String(row['name']);
     const pid = Number(name.slice(prefix.length).split('_')[0]);
     if (pid !== process.pid && !isAlive(pid))
-      await client.query(`drop database if exists ${pg.escapeIdentifier(name)}`).catch(() => {});
+      await runBuilt(client, sql.drop_statement, name).catch(() => {});
   }
 };
 

@@ -12,7 +12,7 @@ import { type Duration, FactlineError, toMilliseconds, withDeadline } from '../f
 import { decodeToken } from '../log/index.ts';
 import { loadQueries, run } from '../postgres/index.ts';
 import { CrashPoint } from './crash-point.ts';
-import { createOwnDatabase, type OwnDatabase } from './own-database.ts';
+import { createOwnDatabase, type OwnDatabase, runBuilt } from './own-database.ts';
 
 const sql = loadQueries<'effects' | 'clock_statement' | 'rewind'>(new URL('./testing.sql', import.meta.url));
 
@@ -115,7 +115,7 @@ class Kit implements TestFactline {
         database: `${this.#database.url}?application_name=${this.#applicationName()}`,
         handleSignals: false,
       },
-      { ...systemSeams, testStep: crashPoint.onStep },
+      { ...systemSeams, clock: crashPoint.clock, testStep: crashPoint.onStep },
     );
     await this.#app.start();
   }
@@ -164,13 +164,15 @@ class Kit implements TestFactline {
   async advance(duration: Duration): Promise<void> {
     this.#advancedMs += toMilliseconds(duration, 'advance');
     const { database, engine } = await internals(this.app).open();
-    const [row] = await run(database.operations, sql.clock_statement, [`${this.#advancedMs} milliseconds`]);
-    await database.operations.query(String(row?.['statement']));
+    await runBuilt(database.operations, sql.clock_statement, `${this.#advancedMs} milliseconds`);
     await engine.lookForDueWork();
   }
 
   async crashAt(step: string): Promise<void> {
+    const { database } = await internals(this.app).open();
     await this.#crashPoint.arm(step);
+    // Nothing of the dead app connects again; what it still holds is ended below, so nobody waits for it.
+    void database.stop().catch(() => undefined);
     await this.#database.endBackends(this.#applicationName());
     await this.startApp();
   }

@@ -5,6 +5,14 @@
 select d.datname as name from pg_database d
 where d.datname like 'factline\_test\_%' and not exists (select from pg_stat_activity a where a.datname = d.datname);
 
+-- name: create_statement
+-- Databases are made and dropped outside of a transaction, by name: the statement is built here, the name quoted. $1: name.
+select format('create database %I', $1::text) as statement;
+
+-- name: drop_statement
+-- $1: name.
+select format('drop database if exists %I with (force)', $1::text) as statement;
+
 -- name: end_backends
 -- $1: database, $2: how the application name begins.
 select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and starts_with(application_name, $2);
