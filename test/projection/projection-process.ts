@@ -35,19 +35,24 @@ export interface ProjectionProcess {
   /** The rows of one statement, bigint and all as pg gives them. */
   rows(text: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
   /** Asks the owner of a consumer for something, and waits for the answer. */
-  ask(name: string, verb: string, request?: { id?: number; actor?: string; reason?: string }): Promise<{ state: string; answer: Record<string, unknown> }>;
+  ask(
+    name: string,
+    verb: string,
+    request?: { id?: number; actor?: string; reason?: string },
+  ): Promise<{ state: string; answer: Record<string, unknown> }>;
 }
 
 export interface ProjectionProcessOptions {
   readonly url: string;
   readonly definitions: readonly ConsumerDefinition[];
   readonly schema?: string;
+  readonly applicationName?: string;
   readonly testStep?: TestStep;
 }
 
 export const createProjectionProcess = (options: ProjectionProcessOptions): ProjectionProcess => {
-  const { url, definitions, schema = 'public', testStep } = options;
-  const database = createDatabase({ url, applicationName: 'projection-test' });
+  const { url, definitions, schema = 'public', applicationName = 'projection-test', testStep } = options;
+  const database = createDatabase({ url, applicationName });
   const telemetry = createTelemetry();
   const told: TelemetryEvent[] = [];
   telemetry.listen((event) => told.push(event));
@@ -93,7 +98,10 @@ export const createProjectionProcess = (options: ProjectionProcessOptions): Proj
       return encodeToken({ epoch: await epoch(), positions });
     },
     read: async (projection, key, read) =>
-      readProjection({ database, clock: systemClock, epoch: await epoch() }, { projection, key, ...(read ? { options: read } : {}) }),
+      readProjection(
+        { database, clock: systemClock, epoch: await epoch() },
+        { projection, key, ...(read ? { options: read } : {}) },
+      ),
     ask: async (name, verb, request = {}) => {
       const [made] = await rows(
         `insert into factline.requests (consumer_id, verb, parked_id, actor, reason)

@@ -33,7 +33,9 @@ export const tallyBySql = defineSqlProjection({
   name: 'tally_sql',
   on: Counted,
   create: (sql) =>
-    sql.query(`create table ${sql.table} (thing text primary key, events int not null, amounts text not null)`),
+    sql.query(
+      `create table ${sql.table} (thing text primary key, events int not null, amounts text not null)`,
+    ),
   apply: async (tx, event) => {
     await tx.query(
       `insert into ${tx.table} as t values ($1, 1, $2)

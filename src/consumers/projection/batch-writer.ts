@@ -27,8 +27,8 @@ export interface BatchWriter<Batch extends PreparedBatch = PreparedBatch> {
   commit(batch: Batch, move: Move): Promise<void>;
   /** Handles one parked event and deletes its parked rows in the same transaction. Answers what the event threw, or null. */
   drain(event: DrainedEvent): Promise<{ readonly error: unknown } | null>;
-  /** Forgets what is in memory: the database decides. */
-  reset(): Promise<void>;
+  /** Forgets what is in memory: the database decides. `untouched`: nothing was ever written to the table. */
+  reset(untouched: boolean): void;
   /** Under which keys the event is parked. */
   keysOf(stored: StoredEvent): readonly string[];
   /** Whether a commit that failed for good shall be tried in halves, to find the event that is to blame. */

@@ -14,7 +14,8 @@ const OrderPlaced = defineEvent({
   key: 'orderId',
   schema: z.object({ orderId: z.string(), customerId: z.string(), pence: z.int() }),
 });
-const placed = (orderId: string, pence = 100) => OrderPlaced({ orderId, customerId: `c${orderId.length}`, pence });
+const placed = (orderId: string, pence = 100) =>
+  OrderPlaced({ orderId, customerId: `c${orderId.length}`, pence });
 
 const first = defineProjection({
   name: 'orders',
@@ -30,7 +31,10 @@ const second = defineProjection({
   on: [OrderPlaced],
   primaryKey: 'orderId',
   columns: { orderId: 'text', pence: 'int8', customerId: 'text' },
-  evolve: (row, event) => ({ pence: (row?.pence ?? 0) + event.data.pence, customerId: event.data.customerId }),
+  evolve: (row, event) => ({
+    pence: (row?.pence ?? 0) + event.data.pence,
+    customerId: event.data.customerId,
+  }),
 });
 /** Drops and reorders columns: the view has to be made anew. */
 const third = defineProjection({
@@ -53,8 +57,10 @@ const launch = async (options: Partial<ProjectionProcessOptions> = {}): Promise<
 };
 
 const shown = async (app: ProjectionProcess): Promise<unknown> =>
-  (await app.rows(`select t.relname from pg_rewrite r join pg_depend d on d.objid = r.oid join pg_class t on t.oid = d.refobjid
-    where r.ev_class = 'orders'::regclass and t.relnamespace = 'factline'::regnamespace limit 1`))[0]?.['relname'];
+  (
+    await app.rows(`select t.relname from pg_rewrite r join pg_depend d on d.objid = r.oid join pg_class t on t.oid = d.refobjid
+    where r.ev_class = 'orders'::regclass and t.relnamespace = 'factline'::regnamespace limit 1`)
+  )[0]?.['relname'];
 
 const until = async (condition: () => Promise<boolean>): Promise<void> => {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -71,11 +77,15 @@ afterEach(async () => {
 });
 
 const reader = async (app: ProjectionProcess): Promise<void> => {
-  await app.rows(`do $$ begin create role factline_test_reader; exception when duplicate_object then null; end $$`);
+  await app.rows(
+    `do $$ begin create role factline_test_reader; exception when duplicate_object then null; end $$`,
+  );
   await app.rows('grant select on orders to factline_test_reader');
 };
 const readerMayRead = async (app: ProjectionProcess): Promise<unknown> =>
-  (await app.rows(`select has_table_privilege('factline_test_reader', 'orders', 'select') as may`))[0]?.['may'];
+  (await app.rows(`select has_table_privilege('factline_test_reader', 'orders', 'select') as may`))[0]?.[
+    'may'
+  ];
 
 describe('builds', () => {
   test('a rebuild makes equal rows from the beginning, then moves the view and keeps its grants', async () => {
@@ -93,7 +103,10 @@ describe('builds', () => {
     const token = await app.publish(placed('A7', 1000));
     const row = await app.read(first, { orderId: 'A7' }, { token });
     expect(row?.pence).toBe(Number(before.find((each) => each['orderId'] === 'A7')?.['pence']) + 1000);
-    await until(async () => (await app.rows(`select to_regclass('factline.orders__b1') as there`))[0]?.['there'] === null);
+    await until(
+      async () =>
+        (await app.rows(`select to_regclass('factline.orders__b1') as there`))[0]?.['there'] === null,
+    );
     expect(await app.rows('select build, state from factline.consumers order by build')).toEqual([
       { build: 1, state: 'retired' },
       { build: 2, state: 'live' },
@@ -127,7 +140,9 @@ describe('builds', () => {
     // The older code goes on feeding its own table until its last process stops.
     await next.publish(placed('B2', 8));
     await old.engine.idle();
-    expect(await old.rows(`select count(*)::int from factline.orders__b1 where "orderId" = 'B2'`)).toEqual([{ count: 1 }]);
+    expect(await old.rows(`select count(*)::int from factline.orders__b1 where "orderId" = 'B2'`)).toEqual([
+      { count: 1 },
+    ]);
     expect(await shown(next)).toBe('orders__b2');
   });
 

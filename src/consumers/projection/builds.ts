@@ -55,6 +55,8 @@ export const prepareBuild = async (
 ): Promise<void> => {
   const projection = definition as FoldingProjection | SqlProjection;
   const relation = buildRelation(consumer.name, consumer.build);
+  // Left over from a database whose consumers were deleted by hand: its rows were made from another beginning.
+  await client.query(dropTable(relation));
   if (projection.form === 'fold') {
     for (const text of createTable(projection.table, relation)) await client.query(text);
   } else {

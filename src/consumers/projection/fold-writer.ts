@@ -1,5 +1,5 @@
-import { classifyDatabaseError, explain, isConnectionLost, type NamedQuery } from '../../postgres/index.ts';
 import type { StoredEvent } from '../../log/index.ts';
+import { classifyDatabaseError, explain, isConnectionLost, type NamedQuery } from '../../postgres/index.ts';
 import type { RunnerServices } from '../runner.ts';
 import type { BatchWriter, DrainedEvent } from './batch-writer.ts';
 import type { FoldingProjection } from './definition.ts';
@@ -11,8 +11,8 @@ import {
   buildStatements,
   keyParameters,
   type Parameters,
-  parseRow,
   type Proof,
+  parseRow,
   type RowWrites,
   writeParameters,
 } from './statements.ts';
@@ -55,8 +55,8 @@ export class FoldWriter implements BatchWriter<FoldedBatch> {
     });
   }
 
-  async reset(): Promise<void> {
-    this.#folding.clear();
+  reset(untouched: boolean): void {
+    this.#folding.clear(untouched);
   }
 
   prepare(events: readonly StoredEvent[]): Promise<FoldedBatch> {
@@ -97,7 +97,8 @@ export class FoldWriter implements BatchWriter<FoldedBatch> {
     } catch (error) {
       // What is in memory may not be what the table holds.
       this.#folding.clear();
-      if (isLaneLost(error) || isConnectionLost(error) || classifyDatabaseError(error) !== 'permanent') throw error;
+      if (isLaneLost(error) || isConnectionLost(error) || classifyDatabaseError(error) !== 'permanent')
+        throw error;
       return { error };
     }
   }

@@ -13,7 +13,11 @@ import type { KeyData, RowData } from './table.ts';
 const Happened = defineEvent({
   type: 'test.thing.happened.v1',
   key: 'thing',
-  schema: z.object({ thing: z.string(), rows: z.array(z.string()), what: z.enum(['add', 'delete', 'keep', 'fail']) }),
+  schema: z.object({
+    thing: z.string(),
+    rows: z.array(z.string()),
+    what: z.enum(['add', 'delete', 'keep', 'fail']),
+  }),
 });
 
 const projection = foldingProjection(
@@ -28,7 +32,10 @@ const projection = foldingProjection(
       if (data.what === 'fail' && key.row === data.rows.at(-1)) throw new Error('bad event');
       if (data.what === 'delete') return null;
       if (data.what === 'keep') return row;
-      return { history: `${row?.history ?? ''}${data.thing} `, tags: [...((row?.tags as string[]) ?? []), data.thing] };
+      return {
+        history: `${row?.history ?? ''}${data.thing} `,
+        tags: [...((row?.tags as string[]) ?? []), data.thing],
+      };
     },
   }),
 );
@@ -47,7 +54,9 @@ const storedEvent = (position: number, data: object): StoredEvent => ({
 });
 
 /** A table in memory, written by batches as the database is. */
-const foldAll = async (batches: readonly (readonly StoredEvent[])[]): Promise<{ rows: [string, RowData][]; parks: string[]; reads: number }> => {
+const foldAll = async (
+  batches: readonly (readonly StoredEvent[])[],
+): Promise<{ rows: [string, RowData][]; parks: string[]; reads: number }> => {
   const table = new Map<string, RowData>();
   let reads = 0;
   const idOf = (key: KeyData): string => String(key['row']);
@@ -58,7 +67,7 @@ const foldAll = async (batches: readonly (readonly StoredEvent[])[]): Promise<{ 
     randomness: systemRandomness,
     readRows: async (keys) => {
       reads += 1;
-      return keys.flatMap((key) => table.get(idOf(key)) ?? []);
+      return keys.map((key) => table.get(idOf(key))).filter((row) => row !== undefined);
     },
   });
   const parks: ParkedEvent[] = [];
@@ -66,7 +75,9 @@ const foldAll = async (batches: readonly (readonly StoredEvent[])[]): Promise<{ 
     const { rows, parks: parked } = await folding.foldBatch(events);
     for (const row of rows.upserts) table.set(idOf(row), row);
     for (const key of rows.deletes) table.delete(idOf(key));
-    expect(new Set([...rows.upserts, ...rows.deletes].map(idOf)).size).toBe(rows.upserts.length + rows.deletes.length);
+    expect(new Set([...rows.upserts, ...rows.deletes].map(idOf)).size).toBe(
+      rows.upserts.length + rows.deletes.length,
+    );
     parks.push(...parked);
   }
   const text = ({ stored, state, keys }: ParkedEvent) => `${stored.position} ${state} ${[...keys].sort()}`;
@@ -102,6 +113,8 @@ test('folding in batches is folding one by one: the same rows, the same events p
 });
 
 test('rows are read once while they are in memory', async () => {
-  const events = Array.from({ length: 100 }, (_, n) => storedEvent(n + 1, { thing: 'x', rows: [`r${n % 5}`], what: 'add' }));
+  const events = Array.from({ length: 100 }, (_, n) =>
+    storedEvent(n + 1, { thing: 'x', rows: [`r${n % 5}`], what: 'add' }),
+  );
   expect((await foldAll(batchesOf(events, [10, 20, 50]))).reads).toBe(1);
 });

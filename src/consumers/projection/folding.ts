@@ -49,8 +49,10 @@ export class Folding {
     this.#contracts = contractsByType(options.projection);
   }
 
-  clear(): void {
-    this.#cache.clear();
+  /** `untouched`: the table is empty, so a row that is not in memory does not exist. */
+  clear(untouched = false): void {
+    if (untouched) this.#cache.startEmpty();
+    else this.#cache.clear();
   }
 
   /** A write of this size was committed; between batches only, since rows may be forgotten. */

@@ -9,7 +9,6 @@ export {
   type RowOf,
 } from './definition.ts';
 export { contractsByType, evolveRow, openEvent, rowKeysOf } from './fold.ts';
-export { type ProjectionStep, projectionSteps } from './steps.ts';
 export { type ReadOptions, type ReadPlace, type ReadRequest, readProjection } from './read.ts';
 export { createProjectionRunner, projectionClass } from './runner.ts';
 export {
@@ -18,4 +17,5 @@ export {
   type SqlProjection,
   type SqlProjectionOptions,
 } from './sql-definition.ts';
+export { type ProjectionStep, projectionSteps } from './steps.ts';
 export { type RowData, type RowKey, rowKey, rowKeyText } from './table.ts';

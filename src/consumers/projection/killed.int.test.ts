@@ -3,7 +3,10 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test/database.ts';
-import { createProjectionProcess, type ProjectionProcess } from '../../../test/projection/projection-process.ts';
+import {
+  createProjectionProcess,
+  type ProjectionProcess,
+} from '../../../test/projection/projection-process.ts';
 import { Counted, tally, tallyBySql } from '../../../test/projection/tallies.ts';
 import { type ProjectionStep, projectionSteps } from './steps.ts';
 
@@ -42,7 +45,11 @@ afterEach(async () => {
   await database.drop();
 });
 
-test.each(projectionSteps.flatMap((step) => [1, 2].map((times) => ({ step, times }))).filter(({ step, times }) => times === 1 || step === 'projection.before-commit'))(
+test.each(
+  projectionSteps
+    .flatMap((step) => [1, 2].map((times) => ({ step, times })))
+    .filter(({ step, times }) => times === 1 || step === 'projection.before-commit'),
+)(
   'killed at $step, time $times: every event counts once, in order',
   { timeout: 60_000 },
   async ({ step, times }) => {
@@ -51,12 +58,15 @@ test.each(projectionSteps.flatMap((step) => [1, 2].map((times) => ({ step, times
     const drafts = Array.from({ length: 210 }, (_, n) =>
       Counted({ thing: `t${n % things}`, amount: n, flaky: step.includes('drain') && n % 50 === 0 }),
     );
-    for (let from = 0; from < drafts.length; from += 70) await publisher.publish(...drafts.slice(from, from + 70));
+    for (let from = 0; from < drafts.length; from += 70)
+      await publisher.publish(...drafts.slice(from, from + 70));
     if (step.includes('switch')) {
       await publisher.start();
       await publisher.engine.idle();
       await publisher.engine.stop();
-      await publisher.rows(`insert into factline.requests (consumer_id, verb, actor) select id, 'rebuild', 'test' from factline.consumers where name = 'tally'`);
+      await publisher.rows(
+        `insert into factline.requests (consumer_id, verb, actor) select id, 'rebuild', 'test' from factline.consumers where name = 'tally'`,
+      );
     }
     expect(await runUntilKilled(step, times)).toBe('SIGKILL');
     const next = make();
@@ -73,9 +83,12 @@ test.each(projectionSteps.flatMap((step) => [1, 2].map((times) => ({ step, times
     expect(await rowsOf('tally')).toEqual(expected);
     expect(await rowsOf('tally_sql')).toEqual(expected);
     if (step.includes('switch')) {
-      while ((await next.rows(`select from factline.consumers where state = 'building'`)).length > 0) await next.engine.idle();
+      while ((await next.rows(`select from factline.consumers where state = 'building'`)).length > 0)
+        await next.engine.idle();
       expect(await rowsOf('tally')).toEqual(expected);
-      expect(await next.rows(`select build from factline.consumers where name = 'tally' and state = 'live'`)).toEqual([{ build: 2 }]);
+      expect(
+        await next.rows(`select build from factline.consumers where name = 'tally' and state = 'live'`),
+      ).toEqual([{ build: 2 }]);
     }
   },
 );

@@ -17,23 +17,23 @@
  * ended       The lane was released (everything in flight has settled and the checkpoint is written), or it was lost
  *             (nothing more is written; what was in flight is refused by the fence).
  */
-import { type FactlineError, retryDelayMs, type Timer } from '../../foundation/index.ts';
-import type { EventBatch, LogCursor, StoredEvent } from '../../log/index.ts';
+import { type FactlineError, retryDelayMs } from '../../foundation/index.ts';
+import type { EventBatch, LogCursor } from '../../log/index.ts';
 import { classifyDatabaseError } from '../../postgres/index.ts';
 import type { LaneLease, LaneProgress, RunnerServices } from '../runner.ts';
 import type { BatchWriter, PreparedBatch } from './batch-writer.ts';
 import type { Projection } from './definition.ts';
 import { Drain } from './drain.ts';
+import { commitInHalves, type HalvedLane } from './halving.ts';
 import { isLaneLost, type LaneStore, type Move } from './lane-store.ts';
+import { LaneTimers } from './lane-timers.ts';
+import { measureBatch } from './measure-batch.ts';
 import type { ParkedKeys } from './parked-keys.ts';
-import { failedEvent } from './parking.ts';
 import { Pulse } from './pulse.ts';
 import type { ProjectionStep } from './steps.ts';
 
 /** The largest batch: beyond it the commit's fixed cost no longer matters, but a failed batch is folded again. */
 const batchMax = 2000;
-/** How long a checkpoint may lag behind events that do not matter to this projection. */
-const checkpointDelayMs = 1000;
 const reconnect = {
   attempts: Number.POSITIVE_INFINITY,
   baseMs: 50,
@@ -65,6 +65,7 @@ export class LaneWorker {
   readonly #cursor: LogCursor;
   readonly #drain: Drain;
   readonly #pulse = new Pulse();
+  readonly #timers: LaneTimers;
   readonly #ending = new AbortController();
   #ended: Promise<void> | null = null;
   #lost = false;
@@ -74,8 +75,6 @@ export class LaneWorker {
   /** Everything up to here is dealt with in memory; at most one commit is missing. */
   #upTo: number;
   #commit: Commit | null = null;
-  #checkpointTimer: Timer | null = null;
-  #dueTimer: Timer | null = null;
   #handled = 0;
   #waiting = 0;
   #reason: string | null = null;
@@ -87,6 +86,7 @@ export class LaneWorker {
     this.#upTo = lease.position;
     this.#cursor = options.services.tail.cursor({ types: lease.types, after: lease.position });
     this.#drain = new Drain(options);
+    this.#timers = new LaneTimers(options.services.clock);
   }
 
   get lease(): LaneLease {
@@ -265,7 +265,7 @@ export class LaneWorker {
   #committed(batch: PreparedBatch, move: Move): void {
     this.#position = move.to;
     this.#handled += batch.handled;
-    this.#measure(batch);
+    measureBatch(this.#options.services, batch, this.#position);
     this.#options.onProgress(this);
   }
 
@@ -308,7 +308,10 @@ export class LaneWorker {
         if (this.#ending.signal.aborted) return false;
       }
       await this.#load();
-      if (permanent && refused !== null && this.#options.writer.divisible) await this.#divide(refused);
+      if (permanent && refused !== null && this.#options.writer.divisible) {
+        await commitInHalves(this.#halved(), refused.batch.events, refused.move.to);
+        this.#cursor.seek(this.#position);
+      }
       return true;
     } catch (second) {
       if (isLaneLost(second)) return this.#giveUp();
@@ -317,11 +320,24 @@ export class LaneWorker {
     }
   }
 
+  #halved(): HalvedLane {
+    return {
+      ...this.#options,
+      position: () => this.#position,
+      load: () => this.#load(),
+      step: (name) => this.#step(name),
+      committed: (batch, move) => {
+        this.#upTo = move.to;
+        this.#committed(batch, move);
+      },
+    };
+  }
+
   /** Back to what the database knows. */
   async #load(): Promise<void> {
     const { store, writer, parked } = this.#options;
     const state = await store.readState();
-    await writer.reset();
+    writer.reset(state.position === this.#options.services.consumer.startPosition);
     parked.clear();
     const now = this.#now();
     for (const { key, position, state: of, delayMs } of await store.heads())
@@ -329,51 +345,6 @@ export class LaneWorker {
     this.#position = state.position;
     this.#upTo = state.position;
     this.#cursor.seek(state.position);
-  }
-
-  /** Commits a refused batch in halves, so that only the event to blame is parked. */
-  async #divide({ batch, move }: Commit): Promise<void> {
-    const rest = batch.events.filter(({ position }) => position > this.#position);
-    await this.#commitPart(rest, move.to);
-    this.#cursor.seek(this.#position);
-  }
-
-  async #commitPart(events: readonly StoredEvent[], to: number): Promise<void> {
-    const { writer } = this.#options;
-    const move = { from: this.#position, to };
-    const prepared = await writer.prepare(events);
-    try {
-      await this.#step('projection.before-commit');
-      await writer.commit(prepared, move);
-    } catch (error) {
-      if (classifyDatabaseError(error) !== 'permanent' || isLaneLost(error)) throw error;
-      await this.#load();
-      const [only] = events;
-      if (only === undefined) throw error;
-      if (events.length === 1) return this.#parkAlone(only, error, to);
-      const half = events.length >> 1;
-      const last = events[half - 1] as StoredEvent;
-      await this.#commitPart(events.slice(0, half), last.position);
-      await this.#commitPart(events.slice(half), to);
-      return;
-    }
-    this.#upTo = to;
-    this.#committed(prepared, move);
-  }
-
-  async #parkAlone(stored: StoredEvent, error: unknown, to: number): Promise<void> {
-    const { projection, store, writer, services, parked } = this.#options;
-    const keys = writer.keysOf(stored);
-    const event = failedEvent(projection, { stored, keys, error, attemptsBefore: 0 }, services.randomness);
-    await store.transaction(
-      (client) => store.park(client, [event]),
-      store.moveStatement({ from: this.#position, to }),
-    );
-    const dueAt = event.delayMs === null ? null : this.#now() + event.delayMs;
-    for (const key of keys) parked.append(key, { position: stored.position, state: event.state, dueAt });
-    this.#position = to;
-    this.#upTo = to;
-    this.#options.onProgress(this);
   }
 
   #giveUp(): false {
@@ -386,8 +357,7 @@ export class LaneWorker {
   }
 
   async #finish(): Promise<void> {
-    this.#checkpointTimer?.cancel();
-    this.#dueTimer?.cancel();
+    this.#timers.cancel();
     try {
       if (this.#lost) await this.#commit?.outcome;
       else {
@@ -409,41 +379,12 @@ export class LaneWorker {
 
   /** Nothing is written while nothing happens: a timer stands only while there is something to write or to retry. */
   #armTimers(): void {
-    const { clock } = this.#options.services;
-    this.#dueTimer?.cancel();
-    this.#dueTimer = null;
-    const dueAt = this.#options.parked.nextDueAt();
-    if (dueAt !== null && !this.#paused)
-      this.#dueTimer = clock.timer(Math.max(dueAt - this.#now(), 1), () => this.#pulse.beat(), {
-        unref: true,
-      });
-    if (this.#upTo <= this.#position || this.#checkpointTimer !== null) return;
-    this.#checkpointTimer = clock.timer(
-      checkpointDelayMs,
-      () => {
-        this.#checkpointTimer = null;
-        void this.between(() => this.#writeCheckpoint()).catch(() => undefined);
-      },
-      { unref: true },
+    const dueAt = this.#paused ? null : this.#options.parked.nextDueAt();
+    this.#timers.retryAt(dueAt, () => this.#pulse.beat());
+    if (this.#upTo <= this.#position) return;
+    this.#timers.checkpointSoon(
+      () => void this.between(() => this.#writeCheckpoint()).catch(() => undefined),
     );
-  }
-
-  #measure(batch: PreparedBatch): void {
-    const { telemetry, consumer, clock } = this.#options.services;
-    const labels = { consumer: consumer.name };
-    telemetry.metrics.count('factline_events_handled_total', labels, batch.handled);
-    telemetry.metrics.set('factline_checkpoint_position', labels, this.#position);
-    const now = clock.wall().getTime();
-    const { events } = batch;
-    const stride = Math.ceil(events.length / measuredPerBatch);
-    for (let index = events.length - 1; index >= 0; index -= stride) {
-      const recordedAt = Date.parse(events[index]?.recordedAt ?? '');
-      telemetry.metrics.observe(
-        'factline_handle_latency_seconds',
-        labels,
-        Math.max(now - recordedAt, 0) / 1000,
-      );
-    }
   }
 
   async #step(name: ProjectionStep): Promise<void> {
@@ -451,6 +392,3 @@ export class LaneWorker {
     if (testStep !== undefined) await testStep(name);
   }
 }
-
-/** Latencies taken of one batch: of a large one a sample is enough. */
-const measuredPerBatch = 100;

@@ -25,7 +25,8 @@ const accounts = defineProjection({
   on: [Moved],
   primaryKey: 'account',
   columns: { account: 'text', pence: 'int8', seen: 'text' },
-  rows: ({ data }) => (data.from === data.to ? { account: data.from } : [{ account: data.from }, { account: data.to }]),
+  rows: ({ data }) =>
+    data.from === data.to ? { account: data.from } : [{ account: data.from }, { account: data.to }],
   evolve: (row, { data }, { account }) => {
     behaviour.get(data.transferId)?.();
     const change = data.from === data.to ? 0 : account === data.from ? -data.pence : data.pence;
@@ -114,7 +115,14 @@ describe('parked row keys', () => {
   test('an event of two rows parks both; later events of either wait, and drain in order after a retry', async () => {
     behaviour.set('t2', fail('account closed'));
     const app = await launch();
-    await app.publish(moved('t1', 'A', 'B'), moved('t2', 'A', 'B'), moved('t3', 'B', 'C'), moved('t4', 'C'), moved('t5', 'D'), moved('t6', 'A'));
+    await app.publish(
+      moved('t1', 'A', 'B'),
+      moved('t2', 'A', 'B'),
+      moved('t3', 'B', 'C'),
+      moved('t4', 'C'),
+      moved('t5', 'D'),
+      moved('t6', 'A'),
+    );
     await app.engine.idle();
     expect(await seen(app)).toEqual({ A: 't1', B: 't1', D: 't5' });
     expect(await parked(app)).toEqual([
@@ -140,7 +148,12 @@ describe('parked row keys', () => {
     await app.engine.idle();
     await app.ask('accounts', 'retry', { id: await idOf(app) });
     await app.engine.idle();
-    expect(await app.rows('select attempts, failure_class, error_message, error_stack <> $1 as stack, jsonb_array_length(history) as history, event_type, contract_version, code_version from factline.parked_events', [''])).toEqual([
+    expect(
+      await app.rows(
+        'select attempts, failure_class, error_message, error_stack <> $1 as stack, jsonb_array_length(history) as history, event_type, contract_version, code_version from factline.parked_events',
+        [''],
+      ),
+    ).toEqual([
       {
         attempts: 1,
         failure_class: 'permanent',
@@ -175,13 +188,15 @@ describe('parked row keys', () => {
     await app.engine.idle();
     const id = await idOf(app);
     expect(await app.ask('accounts', 'discard', { id, actor: 'ada' })).toMatchObject({ state: 'refused' });
-    expect(await app.ask('accounts', 'discard', { id, actor: 'ada', reason: 'test order' })).toMatchObject({ state: 'done' });
+    expect(await app.ask('accounts', 'discard', { id, actor: 'ada', reason: 'test order' })).toMatchObject({
+      state: 'done',
+    });
     await app.engine.idle();
     expect(await seen(app)).toEqual({ A: 't2', B: 't3' });
     expect(await app.rows('select position::int from factline.inbox')).toEqual([{ position: 1 }]);
-    expect(await app.rows(`select actor, reason, answer->>'by' as by from factline.requests where state = 'done'`)).toEqual([
-      { actor: 'ada', reason: 'test order', by: 'ada' },
-    ]);
+    expect(
+      await app.rows(`select actor, reason, answer->>'by' as by from factline.requests where state = 'done'`),
+    ).toEqual([{ actor: 'ada', reason: 'test order', by: 'ada' }]);
   });
 
   test('a payload that this code does not understand is parked under its key as a schema failure', async () => {
@@ -208,10 +223,20 @@ describe('parked row keys', () => {
   test('what the table refuses is found by halving, and costs its row only', async () => {
     const app = await launch();
     await app.rows(`alter table factline.accounts__b1 add constraint no_x check (account <> 'x')`);
-    await app.publish(...Array.from({ length: 400 }, (_, n) => moved(`t${n}`, n === 137 || n === 300 ? 'x' : `a${n % 10}`)));
+    await app.publish(
+      ...Array.from({ length: 400 }, (_, n) => moved(`t${n}`, n === 137 || n === 300 ? 'x' : `a${n % 10}`)),
+    );
     await app.engine.idle();
-    expect(Object.values(await seen(app)).join(' ').split(' ')).toHaveLength(398);
-    expect(await app.rows('select p.key, p.state, e.error_code from factline.parked p left join factline.parked_events e using (consumer_id, position) order by p.position')).toEqual([
+    expect(
+      Object.values(await seen(app))
+        .join(' ')
+        .split(' '),
+    ).toHaveLength(398);
+    expect(
+      await app.rows(
+        'select p.key, p.state, e.error_code from factline.parked p left join factline.parked_events e using (consumer_id, position) order by p.position',
+      ),
+    ).toEqual([
       { key: 'account=x', state: 'quarantined', error_code: '23514' },
       { key: 'account=x', state: 'waiting', error_code: null },
     ]);
@@ -242,7 +267,9 @@ describe('parked row keys', () => {
     behaviour.set('t1', fail('broken'));
     const app = await launch();
     const token = await app.publish(moved('t1', 'A'), moved('t2', 'B'));
-    await expect(app.read(accounts, { account: 'A' }, { token })).rejects.toMatchObject({ code: 'READ_PARKED' });
+    await expect(app.read(accounts, { account: 'A' }, { token })).rejects.toMatchObject({
+      code: 'READ_PARKED',
+    });
     expect(await app.read(accounts, { account: 'B' }, { token })).toMatchObject({ seen: 't2 ' });
     expect(await app.read(accounts, { account: 'A' })).toBeNull();
   });

@@ -42,7 +42,8 @@ const orders = defineProjection({
 const revenue = defineSqlProjection({
   name: 'revenue',
   on: [OrderPlaced],
-  create: (sql) => sql.query(`create table ${sql.table} (customer text primary key, pounds numeric not null)`),
+  create: (sql) =>
+    sql.query(`create table ${sql.table} (customer text primary key, pounds numeric not null)`),
   apply: (tx, event) =>
     tx.query(
       `insert into ${tx.table} as r values ($1, $2::numeric / 100)
@@ -52,7 +53,8 @@ const revenue = defineSqlProjection({
   rows: (event) => event.data.customerId,
 });
 
-const placed = (orderId: string, pence = 100, customerId = 'c1') => OrderPlaced({ orderId, customerId, pence });
+const placed = (orderId: string, pence = 100, customerId = 'c1') =>
+  OrderPlaced({ orderId, customerId, pence });
 
 let database: TestDatabase;
 let processes: ProjectionProcess[] = [];
@@ -77,7 +79,12 @@ afterEach(async () => {
 describe('a projection', () => {
   test('folds what is published into the table behind its view', async () => {
     const app = await launch({ definitions: [orders] });
-    await app.publish(placed('A1', 4200), placed('A2'), OrderPaid({ orderId: 'A1' }), OrderWithdrawn({ orderId: 'A2' }));
+    await app.publish(
+      placed('A1', 4200),
+      placed('A2'),
+      OrderPaid({ orderId: 'A1' }),
+      OrderWithdrawn({ orderId: 'A2' }),
+    );
     await app.engine.idle();
     expect(await app.rows('select "orderId", pence::int, status from orders')).toEqual([
       { orderId: 'A1', pence: 4200, status: 'paid' },
@@ -95,7 +102,9 @@ describe('a projection', () => {
       expect(await app.read(revenue, { customer: 'c1' }, { token: other })).not.toBeNull();
     }
     expect(await app.read(orders, { orderId: 'nobody' })).toBeNull();
-    expect(await app.read(revenue, { customer: 'c1' })).toMatchObject({ pounds: expect.stringMatching(/^21\.90*$/) });
+    expect(await app.read(revenue, { customer: 'c1' })).toMatchObject({
+      pounds: expect.stringMatching(/^21\.90*$/),
+    });
   });
 
   test('goes on where it stopped, and folds a backlog in batches', async () => {
@@ -103,11 +112,16 @@ describe('a projection', () => {
     await first.publish(placed('A1'));
     await first.engine.idle();
     await first.engine.stop();
-    await first.publish(OrderPaid({ orderId: 'A1' }), ...Array.from({ length: 5000 }, (_, n) => placed(`B${n}`)));
+    await first.publish(
+      OrderPaid({ orderId: 'A1' }),
+      ...Array.from({ length: 5000 }, (_, n) => placed(`B${n}`)),
+    );
     await first.engine.start();
     await first.engine.idle();
-    expect(await first.rows('select count(*)::int, count(*) filter (where status = $1)::int as paid from orders', ['paid'])).toEqual([
-      { count: 5001, paid: 1 },
-    ]);
+    expect(
+      await first.rows('select count(*)::int, count(*) filter (where status = $1)::int as paid from orders', [
+        'paid',
+      ]),
+    ).toEqual([{ count: 5001, paid: 1 }]);
   });
 });

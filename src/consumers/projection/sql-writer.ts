@@ -67,7 +67,8 @@ export class SqlWriter implements BatchWriter<OpenedBatch> {
     this.#tx = new OpenProjectionTx(this.#table);
   }
 
-  async reset(): Promise<void> {}
+  /** It keeps nothing in memory. */
+  reset(): void {}
 
   async prepare(events: readonly StoredEvent[]): Promise<OpenedBatch> {
     const opened = events.map((stored) => this.#open(stored));

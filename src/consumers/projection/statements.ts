@@ -20,7 +20,7 @@ const columnList = (columns: readonly TableColumn[]): string =>
 /** Room on each page, so that an update of unindexed columns stays on it (HOT) and touches no index. */
 const fillFactor = 80;
 
-/** Everything that makes the table of a build; each may run again. */
+/** Everything that makes the table of a build. */
 export const createTable = (table: ProjectionTable, relation: string): string[] => {
   const target = qualifiedTable(relation);
   const columns = table.columns.map(
@@ -28,10 +28,10 @@ export const createTable = (table: ProjectionTable, relation: string): string[] 
   );
   const key = `primary key (${columnList(table.keyColumns)})`;
   return [
-    `create table if not exists ${target} (${[...columns, key].join(', ')}) with (fillfactor = ${fillFactor})`,
+    `create table ${target} (${[...columns, key].join(', ')}) with (fillfactor = ${fillFactor})`,
     ...table.indexes.map((names, index) => {
       const name = quoteIdentifier(`${relation}_i${index + 1}`);
-      return `create index if not exists ${name} on ${target} (${names.map(quoteIdentifier).join(', ')})`;
+      return `create index ${name} on ${target} (${names.map(quoteIdentifier).join(', ')})`;
     }),
   ];
 };
