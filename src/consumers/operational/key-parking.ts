@@ -94,6 +94,8 @@ export class KeyParking {
       queue.spilling = null;
       if (ids === null) return;
       running.parked = true;
+      // A commit under way may have deleted a row that stood there already, and this write has put it back.
+      running.deletesRow = false;
       this.#options.workload.pass(queue.lane, running);
       queue.arrivals.splice(0, followers.length);
       this.#options.workload.release(queue.lane, followers);
