@@ -28,13 +28,9 @@ async function main(): Promise<number> {
 
 async function run(options: Options): Promise<number> {
   const screen = openScreen(process.stdout);
-  screen.say(`1/4 Node ${process.versions.node} ✓  2/4 packages ✓`);
-  const interrupts = listenForInterrupts({
-    first: () => screen.say('draining… (Ctrl-C again stops at once)'),
-    second: () => {
-      screen.say('Stopped at once. Nothing is lost: npm start -- --keep goes on from here.');
-      process.exit(EXIT_INTERRUPTED);
-    },
+  const interrupts = listenForInterrupts(() => {
+    screen.say('Stopped at once. Nothing is lost: npm start -- --keep goes on from here.');
+    process.exit(EXIT_INTERRUPTED);
   });
   const { ok } = await runPipeline(options, {
     screen,
@@ -59,8 +55,10 @@ function explain(error: unknown): { text: string; code: number } {
     return { text: error.message, code: EXIT_FAILED };
   }
   if (FactlineError.is(error)) return { text: `${error.message}\n${error.remedy}`, code: EXIT_FAILED };
+  // The system's and PostgreSQL's own errors have a code and speak for themselves; a refused connection has no message.
   const known = error instanceof Error && 'code' in error;
-  return { text: known ? error.message : String((error as Error)?.stack ?? error), code: EXIT_FAILED };
+  const text = known ? error.message || String(error.code) : String((error as Error)?.stack ?? error);
+  return { text, code: EXIT_FAILED };
 }
 
 try {

@@ -36,7 +36,6 @@ function run(args: string): Promise<Report> {
   const interrupts = {
     signal: new AbortController().signal,
     first: new Promise<void>(() => {}),
-    stop: () => {},
   };
   return runPipeline(
     { ...options, database: inject('databaseUrl') },

@@ -4,27 +4,21 @@ export interface Interrupts {
   readonly signal: AbortSignal;
   /** Resolves at the first Ctrl-C. */
   readonly first: Promise<void>;
-  stop(): void;
 }
 
-export function listenForInterrupts(on: { first(): void; second(): never }): Interrupts {
+export function listenForInterrupts(second: () => never): Interrupts {
   const controller = new AbortController();
   const first = new Promise<void>((resolve) => {
     controller.signal.addEventListener('abort', () => resolve(), { once: true });
   });
   const handle = (): void => {
-    if (controller.signal.aborted) on.second();
+    if (controller.signal.aborted) second();
     controller.abort();
-    on.first();
   };
   process.on('SIGINT', handle);
   process.on('SIGTERM', handle);
   return {
     signal: controller.signal,
     first,
-    stop: () => {
-      process.off('SIGINT', handle);
-      process.off('SIGTERM', handle);
-    },
   };
 }

@@ -33,9 +33,17 @@ export class Monitor {
   readonly #startedAt = performance.now();
   readonly #history: number[] = [];
   #accepted = 0;
+  /** Seconds that have left the history. */
+  #dropped = 0;
+  #inFlight = 0;
 
   constructor(options: MonitorOptions) {
     this.#options = options;
+  }
+
+  /** Events that were neither handled nor quarantined at the last look. */
+  get inFlight(): number {
+    return this.#inFlight;
   }
 
   get elapsedMs(): number {
@@ -49,6 +57,7 @@ export class Monitor {
     workers?.observeOwners(ownersOf(verdicts));
     this.#countOrders();
     const unhandled = sumOrNull(verdicts.map((verdict) => verdict.unhandled));
+    this.#inFlight = unhandled ?? this.#inFlight;
     const sentences = (await latestEvents(pool, analyticsDirectory, 3)).map(sentenceOf);
     const picture: Picture = {
       elapsedSeconds: this.elapsedMs / 1000,
@@ -81,8 +90,6 @@ export class Monitor {
     this.#history.splice(0, excess);
     this.#dropped += excess;
   }
-
-  #dropped = 0;
 }
 
 function ownersOf(verdicts: readonly Verdict[]): { pids: ReadonlySet<number>; unowned: boolean } {

@@ -1,0 +1,45 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Screen } from '../screen/screen.ts';
+import type { Monitor, Sight } from './monitor.ts';
+
+const LOOK_MS = 500;
+const LOOK_FAST_MS = 250;
+/** Without any progress for this long the run gives up and says what is left. */
+const STUCK_MS = 5 * 60_000;
+
+export interface Outcome {
+  readonly sight: Sight;
+  readonly drained: boolean;
+}
+
+/**
+ * Looks until everything is fed and handled. Two looks must agree: handling one event may publish another one.
+ *
+ * @param fed rejects when the feed cannot go on
+ */
+export async function watch(
+  monitor: Monitor,
+  { fed, screen, fast }: { fed: Promise<void>; screen: Screen; fast: boolean },
+): Promise<Outcome> {
+  let failure: { error: unknown } | null = null;
+  fed.catch((error: unknown) => {
+    failure = { error };
+  });
+  let before: Sight | null = null;
+  let movedAt = performance.now();
+  for (;;) {
+    const sight = await monitor.look();
+    screen.show(sight.picture);
+    const still = before?.unhandled === sight.unhandled && before.head === sight.head;
+    if (still && sight.unhandled === 0 && sight.picture.feed.finished) return { sight, drained: true };
+    if (!still) movedAt = performance.now();
+    if (performance.now() - movedAt > STUCK_MS) return { sight, drained: false };
+    before = sight;
+    await sleep(fast || sight.picture.feed.finished ? LOOK_FAST_MS : LOOK_MS);
+    rethrow(failure);
+  }
+}
+
+function rethrow(failure: { error: unknown } | null): void {
+  if (failure !== null) throw failure.error;
+}
