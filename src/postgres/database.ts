@@ -46,6 +46,10 @@ export interface Database {
  */
 const engineSettings = '-c row_security=off -c enable_seqscan=off -c jit=off';
 
+/** PostgreSQL cuts after 63 bytes; the purpose at the end must stay, hints find other tails by it. */
+const sessionName = (applicationName: string, purpose: string): string =>
+  `${Buffer.from(applicationName).subarray(0, 45).toString()} ${purpose}`;
+
 const connectTimeoutMs = 10_000;
 /** An idle connection is given back after this long, so that a quiet process holds few. */
 const idleTimeoutMs = 10_000;
@@ -62,7 +66,7 @@ export const createDatabase = (options: DatabaseOptions): Database => {
   const pool = (purpose: string, max: number, settings: string): pg.Pool => {
     const made = new pg.Pool({
       connectionString: url,
-      application_name: `${applicationName} ${purpose}`,
+      application_name: sessionName(applicationName, purpose),
       max,
       idleTimeoutMillis: idleTimeoutMs,
       connectionTimeoutMillis: connectTimeoutMs,
@@ -82,7 +86,7 @@ export const createDatabase = (options: DatabaseOptions): Database => {
     transactions,
     readers,
     operations,
-    openSession: (purpose) => openSession(url, `${applicationName} ${purpose}`),
+    openSession: (purpose) => openSession(url, sessionName(applicationName, purpose)),
     stop: async () => {
       await Promise.all(
         [transactions, readers, operations].filter((each) => !each.ended).map((each) => each.end()),
