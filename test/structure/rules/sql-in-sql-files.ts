@@ -67,7 +67,7 @@ export const sqlInSqlFiles: Rule = eachFile(
   },
 );
 
-export const sqlStaysInItsRoom: Rule = eachFile('a room loads only its own .sql files', isShipped, (file) => {
+export const sqlStaysInItsRoom: Rule = eachFile('a room loads only its own files', isShipped, (file) => {
   const found: Array<{ line: number; message: string }> = [];
   walk(file.program, (node) => {
     if (node.type !== 'NewExpression') return;
@@ -75,7 +75,7 @@ export const sqlStaysInItsRoom: Rule = eachFile('a room loads only its own .sql 
     const text = literalText(first);
     if (text === undefined || !text.startsWith('.') || !isImportMetaUrl(second)) return;
     const target = path.join(path.dirname(file.path), text);
-    if (roomOf(target) === roomOf(file.path)) return;
+    if (!target.startsWith('src/') || roomOf(target) === roomOf(file.path)) return;
     found.push({
       line: file.lineAt(node.start),
       message: `${target} belongs to another room: use what that room exports`,
