@@ -26,6 +26,7 @@ export interface HandlerProcess {
   readonly telemetry: Telemetry;
   /** Everything that telemetry told. */
   readonly told: TelemetryEvent[];
+  readonly dead: boolean;
   start(): Promise<void>;
   stop(): Promise<void>;
   /** As kill -9: no step is ever passed again, and the server ends all connections. The promises of the dead stay pending. */
@@ -54,19 +55,43 @@ export interface HandlerProcessOptions {
   readonly sizes?: PoolSizes;
 }
 
+const neverAnswers = (): Promise<never> => new Promise(() => {});
+
+/** A database whose pools answer nothing any more once its process is dead. */
+const mortal = (database: Database, isDead: () => boolean): Database => {
+  const wrap = <T extends object>(target: T, methods: readonly string[]): T =>
+    // Over an empty object: a proxy may not change what its target declares unchangeable.
+    new Proxy({} as T, {
+      get: (_, name) => {
+        if (typeof name === 'string' && methods.includes(name) && isDead()) return neverAnswers;
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  const pools = {
+    transactions: wrap(database.transactions, ['connect', 'query']),
+    readers: wrap(database.readers, ['connect', 'query']),
+    operations: wrap(database.operations, ['connect', 'query']),
+  };
+  return wrap({ ...database, ...pools }, ['openSession']);
+};
+
 let made = 0;
-let advanced = 0;
 
 export const createHandlerProcess = (options: HandlerProcessOptions): HandlerProcess => {
   const { url, definitions, testStep, codeVersion = '1' } = options;
   made += 1;
   const applicationName = `handler-test-${process.pid}-${made}`;
-  const database = createDatabase({ url, applicationName, ...(options.sizes ? { sizes: options.sizes } : {}) });
+  let dead = false;
+  const database = mortal(
+    createDatabase({ url, applicationName, ...(options.sizes ? { sizes: options.sizes } : {}) }),
+    () => dead,
+  );
   const telemetry = createTelemetry();
   const told: TelemetryEvent[] = [];
   telemetry.listen((event) => told.push(event));
   const tail = createTail({ database, clock: systemClock, telemetry });
-  let dead = false;
+  let advanced = 0;
   const engine = createConsumerEngine({
     database,
     tail,
@@ -93,6 +118,9 @@ export const createHandlerProcess = (options: HandlerProcessOptions): HandlerPro
     told,
     rows,
     settled,
+    get dead() {
+      return dead;
+    },
     start: async () => {
       await engine.register();
       await tail.start();
@@ -107,16 +135,11 @@ export const createHandlerProcess = (options: HandlerProcessOptions): HandlerPro
     kill: async () => {
       dead = true;
       const other = createDatabase({ url, applicationName: 'killer' });
-      await other.operations.query('select pg_terminate_backend(pid) from pg_stat_activity where starts_with(application_name, $1)', [
-        applicationName,
-      ]);
+      await other.operations.query(
+        'select pg_terminate_backend(pid) from pg_stat_activity where starts_with(application_name, $1)',
+        [applicationName],
+      );
       await other.stop();
-      // Nothing may connect again.
-      for (const pool of [database.transactions, database.readers, database.operations]) {
-        Object.defineProperty(pool, 'connect', { value: () => new Promise(() => {}) });
-        Object.defineProperty(pool, 'query', { value: () => new Promise(() => {}) });
-      }
-      Object.defineProperty(database, 'openSession', { value: () => new Promise(() => {}) });
     },
     publish: async (...drafts) => {
       const { positions } = await publishingTransaction(
@@ -137,11 +160,20 @@ export const createHandlerProcess = (options: HandlerProcessOptions): HandlerPro
       const [row] = await rows(
         `insert into factline.requests (consumer_id, verb, parked_id, actor, reason, arguments)
          select id, $2, $3, $4, $5, $6 from factline.consumers where name = $1 and state = 'live' returning id, consumer_id`,
-        [name, verb, request.id ?? null, request.actor ?? 'tester', request.reason ?? null, JSON.stringify(request.arguments ?? {})],
+        [
+          name,
+          verb,
+          request.id ?? null,
+          request.actor ?? 'tester',
+          request.reason ?? null,
+          JSON.stringify(request.arguments ?? {}),
+        ],
       );
       await rows(`select pg_notify('factline_requests', $1)`, [String(row?.['consumer_id'])]);
       for (;;) {
-        const [answered] = await rows('select state, answer from factline.requests where id = $1', [row?.['id']]);
+        const [answered] = await rows('select state, answer from factline.requests where id = $1', [
+          row?.['id'],
+        ]);
         if (answered?.['state'] !== 'open') return answered as never;
         await new Promise((resolve) => setTimeout(resolve, 10));
       }

@@ -140,12 +140,23 @@ export class Attempt {
       eventId: this.#entry.event.id,
       limit,
     });
-    if (this.#phase === 'open') return this.#close({ kind: 'failed', error }, error);
-    if (this.#phase === 'committed') return this.#close({ kind: 'committed', lateError: error }, error);
-    // COMMIT is on its way: look again when it has answered.
-    if (this.#phase === 'committing') services.clock.timer(commitGraceMs, () => this.#expire());
-    else if (this.#phase === 'failed')
-      this.#close({ kind: 'failed', error: this.#decided?.error ?? error }, error);
+    switch (this.#phase) {
+      case 'open':
+        this.#close({ kind: 'failed', error }, error);
+        break;
+      case 'committed':
+        this.#close({ kind: 'committed', lateError: error }, error);
+        break;
+      case 'committing':
+        // COMMIT is on its way: look again when it has answered.
+        services.clock.timer(commitGraceMs, () => this.#expire());
+        break;
+      case 'failed':
+        this.#close({ kind: 'failed', error: this.#decided?.error ?? error }, error);
+        break;
+      case 'closed':
+        break;
+    }
   }
 
   #close(outcome: Outcome, reason: FactlineError): void {
@@ -165,6 +176,7 @@ export class Attempt {
 
   #context(cause: Cause): HandlerContext {
     const { services, handler } = this.#tools;
+    const eventId = this.#entry.event.id;
     const query: Tx['query'] = async (text, values) => {
       this.#assertOpen('db.query()');
       return services.database.readers.query(text, values === undefined ? [] : [...values]);
@@ -173,7 +185,10 @@ export class Attempt {
       attempt: this.#entry.attempts + 1,
       signal: this.#abort.signal,
       replay: null,
-      idempotencyKey: uuidv8([`handler:${services.consumer.id}`, this.#entry.event.id, 0]),
+      // Made only when it is asked for: a hash for every event would be felt.
+      get idempotencyKey() {
+        return uuidv8([`handler:${services.consumer.id}`, eventId, 0]);
+      },
       db: { query },
       effect: (name, run, options) =>
         this.#track(this.#effect(name, run, options ?? { onUnknown: handler.onUnknown })),

@@ -82,7 +82,9 @@ export class CheckpointWriter {
     const laneCount = lanes[0]?.lease.laneCount;
     if (laneCount === undefined) return false;
     const bounds = lanes.map((lane) => ({ lane: lane.lane, token: lane.lease.token, position: lane.stored }));
-    const values = [services.consumer.id, JSON.stringify(bounds), laneCount, pruneMax];
+    const byLane = new Array<number>(laneCount).fill(-1);
+    for (const { lane, position } of bounds) byLane[lane] = position;
+    const values = [services.consumer.id, JSON.stringify(bounds), laneCount, pruneMax, byLane];
     const [row] = await run(services.database.operations, sql.prune_inbox, values);
     return row?.['pruned'] === pruneMax;
   }

@@ -18,26 +18,25 @@ with wanted as materialized (
 select coalesce((select json_agg(lane) from fence), '[]'::json) as lanes, (select count(*) from moved) as moved
 
 -- name: prune_inbox
--- $2 [{lane, token, position}], $3 the number of lanes, $4 rows at most: inbox rows below the checkpoints of our lanes, but none
--- whose event is still parked. Served by inbox_pkey.
+-- $2 [{lane, token, position}], $3 the number of lanes, $4 rows at most, $5 by lane number: its checkpoint, -1 where it is not
+-- ours. Deletes inbox rows below the checkpoints, but none whose event is still parked. Served by inbox_pkey and parked_position.
 with wanted as materialized (
   select * from json_to_recordset($2::text::json) as f (lane integer, token bigint, position bigint)
 ), fence as materialized (
-  select l.lane, w.position from factline.lanes l join wanted w on w.lane = l.lane and w.token = l.token
+  select l.lane from factline.lanes l join wanted w on w.lane = l.lane and w.token = l.token
   where l.consumer_id = $1::integer
   for share of l
-), bounds as materialized (
-  select max(position) as highest from fence
 ), gone as materialized (
   select i.position from factline.inbox i
-  where i.consumer_id = $1::integer and i.replay_id = 0 and i.position <= (select highest from bounds)
-    and exists (select from fence f where f.lane = (i.key_hash::bigint & 4294967295) % $3::integer and i.position <= f.position)
+  where i.consumer_id = $1::integer and i.replay_id = 0 and i.position <= (select max(position) from wanted)
+    and i.position <= ($5::bigint[])[(i.key_hash::bigint & 4294967295) % $3::integer + 1]
     and not exists (select from factline.parked p
-      where p.consumer_id = $1::integer and p.replay_id = 0 and p.position = i.position and p.key_hash = i.key_hash)
+      where p.consumer_id = $1::integer and p.replay_id = 0 and p.position = i.position)
+    and (select count(*) from fence) = (select count(*) from wanted)
   order by i.position limit $4::integer
 ), pruned as (
-  delete from factline.inbox i using gone g
-  where i.consumer_id = $1::integer and i.replay_id = 0 and i.position = g.position
+  delete from factline.inbox i
+  where i.consumer_id = $1::integer and i.replay_id = 0 and i.position = any (array(select position from gone))
   returning 1
 )
 select (select count(*) from pruned) as pruned

@@ -3,22 +3,22 @@
 
 -- name: finish
 -- Sent with COMMIT after the handler's own statements when it published nothing and the event was never parked: two rows.
--- $1 consumer, $2 lane, $3 token, $4 key hash, $5 position. Served by lanes_pkey and inbox_pkey.
-with fence as materialized (
-  select 1 from factline.lanes l
-  where l.consumer_id = $1::integer and l.lane = $2::integer and l.token = $3::bigint and l.stop_at >= $5::bigint
-  for share
-), held as materialized (
-  select count(*) as lanes from fence
-), handled as (
+-- $1 consumer, $2 lane, $3 token, $4 key hash, $5 position. Served by lanes_pkey and inbox_pkey. Why nothing was inserted is
+-- decided by the inbox alone: this statement's snapshot may still show a token that a takeover has replaced meanwhile,
+-- and an event must never be taken for handled because of that.
+with handled as (
   insert into factline.inbox (consumer_id, key_hash, position)
-  select $1::integer, $4::integer, $5::bigint from held where held.lanes = 1
+  select $1::integer, $4::integer, $5::bigint from factline.lanes l
+  where l.consumer_id = $1::integer and l.lane = $2::integer and l.token = $3::bigint and l.stop_at >= $5::bigint
+  for share of l
   on conflict do nothing
   returning 1
 )
 select pg_current_xact_id()::text as transaction_id, '' as positions,
-  case when (select lanes from held) = 0 then factline.refuse('FL001', 'the lane belongs to another process')
-       when (select count(*) from handled) = 0 then factline.refuse('FL002', 'the event was already handled') end as refused
+  case when exists (select from handled) then null
+       when exists (select from factline.inbox i where i.consumer_id = $1::integer and i.replay_id = 0 and i.position = $5::bigint)
+         then factline.refuse('FL002', 'the event was already handled')
+       else factline.refuse('FL001', 'the lane belongs to another process') end as refused
 
 -- name: finish_all
 -- As finish, with the events that the handler published ($6, the parameter of `publish`) and, when $7 is not null, the parked

@@ -1,43 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { z } from 'zod';
-import { createTestDatabase, type TestDatabase } from '../../../test/database.ts';
-import {
-  createHandlerProcess,
-  type HandlerProcess,
-  type HandlerProcessOptions,
-} from '../../../test/operational/handler-process.ts';
-import { defineEvent } from '../../contracts/index.ts';
+import { describe, expect, test } from 'vitest';
+import { OrderPaid, OrderPlaced, placed, useTestBench } from '../../../test/operational/fixtures.ts';
 import { PermanentError, TransientError } from '../../foundation/index.ts';
 import { defineHandler } from './define-handler.ts';
 
-const OrderPlaced = defineEvent({
-  type: 'shop.order.placed.v1',
-  key: 'orderId',
-  schema: z.object({ orderId: z.string(), n: z.int() }),
-});
-const OrderPaid = defineEvent({ type: 'shop.order.paid.v1', key: 'orderId', schema: z.object({ orderId: z.string(), n: z.int() }) });
-
-const placed = (orderId: string, n = 0) => OrderPlaced({ orderId, n });
-
-let database: TestDatabase;
-let processes: HandlerProcess[] = [];
-
-const launch = async (options: Omit<HandlerProcessOptions, 'url'>): Promise<HandlerProcess> => {
-  const process = createHandlerProcess({ url: database.url, ...options });
-  processes.push(process);
-  await process.start();
-  return process;
-};
-
-beforeEach(async () => {
-  database = await createTestDatabase({ migrated: true });
-});
-
-afterEach(async () => {
-  await Promise.all(processes.map((each) => each.stop()));
-  processes = [];
-  await database.drop({ leaks: 'ignore' });
-});
+const { launch } = useTestBench();
 
 describe('an operational handler', () => {
   test('handles each event once, each key in order', async () => {
@@ -55,7 +21,9 @@ describe('an operational handler', () => {
     await process.settled();
     expect(seen).toHaveLength(300);
     for (let key = 0; key < 7; key += 1) {
-      const own = seen.filter((each) => each.startsWith(`A${key}:`)).map((each) => Number(each.split(':')[1]));
+      const own = seen
+        .filter((each) => each.startsWith(`A${key}:`))
+        .map((each) => Number(each.split(':')[1]));
       expect(own).toEqual([...own].sort((a, b) => a - b));
     }
     expect(process.told.filter(({ name }) => name === 'engine.error')).toEqual([]);
@@ -77,7 +45,8 @@ describe('an operational handler', () => {
     await process.publish(...Array.from({ length: 50 }, (_, n) => placed(`A${n}`)));
     await process.settled();
     expect(await process.rows('select count(*)::int from paid')).toEqual([{ count: 50 }]);
-    const published = await process.rows(`select e.id, e.meta->>'causationId' as cause, p.id as parent, e.meta->>'correlationId' as root
+    const published =
+      await process.rows(`select e.id, e.meta->>'causationId' as cause, p.id as parent, e.meta->>'correlationId' as root
       from factline.events e join factline.events p on p.key = e.key and p.type = 'shop.order.placed.v1' where e.type = 'shop.order.paid.v1'`);
     expect(published).toHaveLength(50);
     for (const row of published) expect(row).toMatchObject({ cause: row['parent'], root: row['parent'] });
@@ -100,7 +69,9 @@ describe('an operational handler', () => {
     const process = await launch({ definitions: [handler] });
     await process.publish(placed('A1'));
     await process.settled();
-    expect(await process.parked()).toMatchObject([{ key: 'orderId=A1', state: 'retrying', attempts: 1, failure_class: 'transient' }]);
+    expect(await process.parked()).toMatchObject([
+      { key: 'orderId=A1', state: 'retrying', attempts: 1, failure_class: 'transient' },
+    ]);
     await process.advance(60);
     await process.settled();
     await process.advance(60);
@@ -116,7 +87,8 @@ describe('an operational handler', () => {
       name: 'strict',
       on: [OrderPlaced],
       handle: async (event) => {
-        if (broken && event.data.orderId === 'bad' && event.data.n === 1) throw new PermanentError('the amount is zero');
+        if (broken && event.data.orderId === 'bad' && event.data.n === 1)
+          throw new PermanentError('the amount is zero');
         seen.push(`${event.data.orderId}:${event.data.n}`);
       },
     });

@@ -74,6 +74,10 @@ export class OwnerRequests {
       queue = KeyQueue.parked(lane, record);
       workload.addQueue(queue);
     }
+    // A write about the key is on its way: what it stores must not overtake what is decided here.
+    for (let look = 0; look < looksMax && !lane.dropped && isBeingStored(queue); look += 1) {
+      await services.clock.sleep(lookEveryMs);
+    }
     return { request, record, lane, queue };
   }
 
@@ -166,6 +170,11 @@ export class OwnerRequests {
     return refused(record, 'it is being handled, or was handled meanwhile');
   }
 }
+
+const lookEveryMs = 20;
+const looksMax = 250;
+
+const isBeingStored = (queue: KeyQueue): boolean => queue.phase === 'parking' || queue.phase === 'loading';
 
 const factsOf = (record: ParkedRecord): Readonly<Record<string, unknown>> => ({
   id: record.id,

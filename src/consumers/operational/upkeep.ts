@@ -48,7 +48,6 @@ export class Upkeep {
     });
   }
 
-
   #tick(): void {
     const { workload, spilling, breaker, checkpoints, telemetry, consumer, inFlight, clock, handled } =
       this.#options;
