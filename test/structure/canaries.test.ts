@@ -186,6 +186,7 @@ const canaries = new Map<Rule, Canaries>([
           'src/consumers/projection/statements.ts': 'run(`select ${a} from b`);',
         },
         'a transaction opened by postgres': { 'src/postgres/a.ts': "client.query('BEGIN');" },
+        'a word': { 'src/log/a.ts': "assertOpen('COMMIT'); check('vacuum');" },
         'a savepoint': { 'src/log/a.ts': "client.query('ROLLBACK TO SAVEPOINT one');" },
       },
     },

@@ -1,7 +1,7 @@
 import path from 'node:path/posix';
 import { isShipped, roomOf } from '../rooms.ts';
 import { eachFile, type Rule } from '../rule.ts';
-import { literalText, memberName, walk } from '../syntax.ts';
+import { literalText, memberName, nameOf, type SyntaxNode, walk } from '../syntax.ts';
 
 /** The file that builds a projection's statements from its columns; identifiers are quoted there. */
 const exceptions: ReadonlySet<string> = new Set(['src/consumers/projection/statements.ts']);
@@ -23,7 +23,7 @@ const statement = new RegExp(
     'notify\\s+[\\w"]+',
     'copy\\s+\\S+\\s+(from|to)\\b',
     '(grant|revoke)\\s+[\\s\\S]*\\bon\\b',
-    'vacuum\\b|analyze\\s+\\w',
+    '(vacuum|analyze)\\s+\\w',
   ]
     .map((pattern) => `(?:${pattern})`)
     .join('|'),
@@ -58,9 +58,9 @@ export const sqlInSqlFiles: Rule = eachFile(
   (file) => isShipped(file) && !exceptions.has(file),
   (file) => {
     const found: Array<{ line: number; message: string }> = [];
-    walk(file.program, (node) => {
+    walk(file.program, (node, ancestors) => {
       const text = literalText(node);
-      const problem = text === undefined ? undefined : problemOf(text, roomOf(file.path));
+      const problem = text === undefined ? undefined : problemOf(text, ancestors.at(-1), roomOf(file.path));
       if (problem) found.push({ line: file.lineAt(node.start), message: problem });
     });
     return found;
