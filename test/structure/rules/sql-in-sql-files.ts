@@ -40,14 +40,18 @@ const startsLikeSql = (text: string): boolean => {
 const transactionControl =
   /^(BEGIN|COMMIT|ROLLBACK(?! TO)|ABORT|START TRANSACTION|PREPARE TRANSACTION)\b[ \w']*$/;
 
-const problemOf = (text: string, room: string | undefined): string | undefined => {
+/** Sent as a statement: `client.query('BEGIN')`, `{ text: 'BEGIN' }`; elsewhere such a word is only a word. */
+const isSent = (parent: SyntaxNode | undefined): boolean =>
+  (parent?.type === 'CallExpression' && nameOf((parent['callee'] as SyntaxNode)['property']) === 'query') ||
+  (parent?.type === 'Property' && nameOf(parent['key']) === 'text');
+
+const problemOf = (
+  text: string,
+  parent: SyntaxNode | undefined,
+  room: string | undefined,
+): string | undefined => {
   if (startsLikeSql(text)) return 'SQL belongs into a .sql file, as a named query that loadQueries reads';
-  if (
-    room !== 'postgres' &&
-    transactionControl.test(text) &&
-    /^\s*[A-Z]/.test(text) &&
-    text === text.toUpperCase()
-  ) {
+  if (room !== 'postgres' && isSent(parent) && transactionControl.test(text.trim())) {
     return 'transactions are opened and ended by the room postgres only';
   }
   return undefined;
