@@ -21,7 +21,7 @@ export const eventLine = (event: LoggedEvent, { width, style }: View): string =>
   return data === '' ? painted : `${painted}  ${style.dim(data)}`;
 };
 
-const labelWidth = 12;
+const labelWidth = 14;
 
 export const eventDetailLines = (event: LoggedEvent, { width: available, style }: View): string[] => {
   const width = Math.min(available, 120);
@@ -60,7 +60,7 @@ export const deliveryLines = (deliveries: readonly Delivery[], { width, style }:
     [
       {
         title: 'CONSUMER',
-        value: ({ consumer, build }) => (build > 1 ? `${consumer} (build ${build})` : consumer),
+        value: ({ consumer, build, read }) => (read ? consumer : `${consumer} (build ${build})`),
         widthMin: 10,
       },
       { title: 'CLASS', value: ({ class: name }) => name, dropOrder: 1 },

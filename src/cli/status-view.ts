@@ -1,5 +1,5 @@
 import { countText, durationText, type Verdict, type VerdictName } from '../operations/index.ts';
-import { type Paint, printable, type Style, textWidth, wrap } from './style.ts';
+import { type Paint, printable, type Style, textWidth, truncate, wrap } from './style.ts';
 import { type Column, renderTable } from './table.ts';
 
 export interface ViewOptions {
@@ -33,12 +33,13 @@ const nameText = ({ consumer, state, build }: Verdict): string =>
 
 const columns: readonly Column<Verdict>[] = [
   { title: 'CONSUMER', value: nameText, widthMin: 12, paint: (_row, style) => style.bold },
-  { title: 'CLASS', value: (row) => row.class, dropOrder: 4 },
+  { title: 'CLASS', value: (row) => row.class, dropOrder: 5 },
   { title: 'VERDICT', value: (row) => row.verdict, paint: (row, style) => verdictPaint(row.verdict, style) },
   { title: 'LAG', value: lagText, align: 'right' },
-  { title: 'UNHANDLED', value: unhandledText, align: 'right', dropOrder: 1 },
+  { title: 'UNHANDLED', value: unhandledText, align: 'right', dropOrder: 2 },
   {
     title: 'QUARANTINE',
+    dropOrder: 1,
     value: quarantineText,
     align: 'right',
     paint: (row, style) => ((row.quarantined?.events ?? 0) > 0 ? style.yellow : (text) => text),
@@ -52,13 +53,13 @@ const columns: readonly Column<Verdict>[] = [
           ? '0'
           : durationText(timeToDrainSeconds * 1_000),
     align: 'right',
-    dropOrder: 3,
+    dropOrder: 4,
   },
   {
     title: 'LANES',
     value: ({ lanes }) => (lanes.total === 0 ? unknown : `${lanes.owned}/${lanes.total}`),
     align: 'right',
-    dropOrder: 2,
+    dropOrder: 3,
   },
 ];
 
@@ -74,19 +75,24 @@ export const statusLines = (verdicts: readonly Verdict[], options: ViewOptions):
   return [...renderTable(verdicts, columns, options), ...(reasons.length === 0 ? [] : ['', ...reasons])];
 };
 
-const reasonLines = (verdicts: readonly Verdict[], { width, style }: ViewOptions): string[] =>
-  verdicts.flatMap((verdict) => {
-    const label = `${nameText(verdict)}: `;
-    const indent = Math.min(textWidth(label), 24);
-    return verdict.reasons.flatMap(({ text }, index) => {
-      const lines = wrap(printable(text), Math.max(20, Math.min(width, 120) - indent));
-      return lines.map((line, number) =>
-        index === 0 && number === 0
-          ? `${verdictPaint(verdict.verdict, style)(label)}${' '.repeat(Math.max(0, indent - textWidth(label)))}${line}`
-          : `${' '.repeat(indent)}${line}`,
-      );
+const labelWidthMax = 30;
+
+const reasonLines = (verdicts: readonly Verdict[], { width, style }: ViewOptions): string[] => {
+  const explained = verdicts.filter(({ reasons }) => reasons.length > 0);
+  const labelWidth = Math.min(
+    labelWidthMax,
+    Math.max(0, ...explained.map((verdict) => textWidth(nameText(verdict)))),
+  );
+  const room = Math.max(20, Math.min(width, 120) - labelWidth - 2);
+  return explained.flatMap((verdict) => {
+    const label = truncate(nameText(verdict), labelWidth);
+    const lines = verdict.reasons.flatMap(({ text }) => wrap(printable(text), room));
+    return lines.map((line, index) => {
+      const shown = index === 0 ? label : '';
+      return `${verdictPaint(verdict.verdict, style)(shown)}${' '.repeat(labelWidth - textWidth(shown))}  ${line}`;
     });
   });
+};
 
 /** One sentence over all: what needs a person. */
 export const summaryLine = (verdicts: readonly Verdict[], style: Style): string => {

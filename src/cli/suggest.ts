@@ -1,12 +1,19 @@
-/** How many single changes (insert, remove, replace) lead from one word to the other. */
+/** How many single changes (insert, remove, replace, swap two neighbours) lead from one word to the other. */
 const distance = (from: string, to: string): number => {
+  let beforePrevious: number[] = [];
   let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let row = 1; row <= from.length; row += 1) {
     const current = [row];
     for (let column = 1; column <= to.length; column += 1) {
-      const replaced = (previous[column - 1] ?? 0) + (from[row - 1] === to[column - 1] ? 0 : 1);
-      current.push(Math.min(replaced, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
+      const same = from[row - 1] === to[column - 1];
+      const replaced = (previous[column - 1] ?? 0) + (same ? 0 : 1);
+      const inserted = Math.min(previous[column] ?? 0, current[column - 1] ?? 0) + 1;
+      const crossed =
+        row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
+      const swapped = crossed ? (beforePrevious[column - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY;
+      current.push(Math.min(replaced, inserted, swapped));
     }
+    beforePrevious = previous;
     previous = current;
   }
   return previous[to.length] ?? 0;

@@ -143,7 +143,8 @@ const logFindings: Check = async ({ database }) => {
 };
 
 const settings: Check = async ({ database, app }) => {
-  const [row = {}] = await run(database.operations, sql.server);
+  // The pool of users' transactions: that of operations sets limits of its own.
+  const [row = {}] = await run(database.transactions, sql.server);
   return [...durability(row), idleInTransaction(row), connections(row, app?.pools ?? {})];
 };
 
@@ -275,26 +276,34 @@ const unknownConsumers: Check = async ({ database, app }) => {
 const progress: Check = async ({ database, app }) => {
   const verdicts = await measure({ database, ...(app === undefined ? {} : { app: app.name }) });
   const stalled = verdicts.filter(({ verdict }) => verdict === 'STALLED');
+  const running = await run(database.operations, sql.running_processes);
+  if (running.length === 0 && stalled.length > 0) {
+    const text = `no process is running; ${countText(verdicts.length, 'consumer waits', 'consumers wait')} for one`;
+    return [warn('progress', text, 'Start the app: npx factline start')];
+  }
+  if (stalled.length === 0)
+    return [ok('progress', `${countText(verdicts.length, 'consumer')}, none stalled`)];
+  return stalled.map(({ consumer, reasons }) =>
+    fail(
+      'progress',
+      `${consumer} is STALLED: ${reasons[0]?.text ?? 'no progress'}`,
+      'Look at the logs of the app. See: npx factline status',
+    ),
+  );
+};
+
+const deadOwners: Check = async ({ database }) => {
   const dead = await run(database.operations, sql.dead_processes, [sessionLockSpace]);
-  return [
-    ...(stalled.length > 0
-      ? []
-      : [ok('progress', `${countText(verdicts.length, 'consumer')}, none stalled`)]),
-    ...stalled.map(({ consumer, reasons }) =>
-      fail(
-        'progress',
-        `${consumer} is STALLED: ${reasons[0]?.text ?? 'no progress'}`,
-        'Start the app, or look at its logs. See: npx factline status',
-      ),
-    ),
-    ...dead.map((row) =>
-      warn(
-        'lanes',
-        `the process ${row['pid']} on ${row['host']} is gone (silent for ${durationText(Number(row['silent_ms']))}) and still owns ${countText(Number(row['lanes']), 'lane')}`,
-        'Start the app: a living process takes them over within seconds.',
-      ),
-    ),
-  ];
+  if (dead.length === 0) return [ok('lanes', 'no lane belongs to a dead process')];
+  return dead.map((row) => {
+    const silent = durationText(Number(row['silent_ms']));
+    const lanes = countText(Number(row['lanes']), 'lane');
+    return warn(
+      'lanes',
+      `the process ${row['pid']} on ${row['host']} is gone (silent for ${silent}) and still owns ${lanes}`,
+      'Start the app: a living process takes them over within seconds.',
+    );
+  });
 };
 
 const tailHeldMs = 10_000;
@@ -370,6 +379,7 @@ const checks: readonly (readonly [string, Check])[] = [
   ['consumers', unknownConsumers],
   ['processes', processes],
   ['progress', progress],
+  ['lanes', deadOwners],
   ['tail', openTransactions],
   ['requests', requests],
   ['vacuum', bloat],

@@ -26,7 +26,7 @@ select e.position, e.id, e.type, e.source, e.key, e.key_hash, e.data, e.meta, e.
 
 -- name: deliveries
 -- $1 position, $2 type. What every consumer of the type has done with the event; served by the primary keys.
-select c.name as consumer, c.class, c.build, c.ordering, c.start_position,
+select c.name as consumer, c.class, c.build, c.state, c.ordering, c.start_position,
        (select json_agg(k.position order by k.lane) from factline.checkpoints k where k.consumer_id = c.id) as checkpoints,
        i.handled_at, p.id as parked_id, p.state as parked_state
   from factline.consumers c

@@ -24,6 +24,8 @@ export interface Delivery {
   readonly consumer: string;
   readonly class: string;
   readonly build: number;
+  /** False for a build of a projection that is still being filled. */
+  readonly read: boolean;
   readonly state:
     | 'handled'
     | 'pending'
@@ -111,6 +113,7 @@ const delivery = (row: Row, event: LoggedEvent, hash: number): Delivery => ({
   consumer: String(row['consumer']),
   class: String(row['class']),
   build: Number(row['build']),
+  read: row['state'] === 'live',
   state: deliveryState(row, event, hash),
   parkedId: row['parked_id'] === null ? null : Number(row['parked_id']),
 });

@@ -35,8 +35,10 @@ export {
 export {
   type AnswerWait,
   awaitAnswer,
+  awaitRetry,
   type PersonsRequest,
   type RequestAnswer,
+  type RetryOutcome,
   sendRequest,
 } from './requesting.ts';
 export { beginEpoch, type NewEpoch, type RestoredState, readRestoredState } from './restoring.ts';

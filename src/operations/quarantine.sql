@@ -65,3 +65,12 @@ select m.id, pg_notify('factline_requests', m.consumer_id::text) from made m
 
 -- name: read_request
 select r.state, r.answer from factline.requests r where r.id = $1
+
+-- name: retry_outcome
+-- $1 the request: what has become of the event since. No parked row any more: it was handled.
+select p.state, f.attempts, f.error_message, extract(epoch from p.next_at - factline.clock()) * 1000 as next_ms,
+       coalesce(f.last_failed_at > r.requested_at, false) as failed_since
+  from factline.requests r
+  left join factline.parked p on p.id = r.parked_id and p.consumer_id = r.consumer_id
+  left join factline.parked_events f on f.consumer_id = p.consumer_id and f.replay_id = p.replay_id and f.position = p.position
+ where r.id = $1

@@ -2,7 +2,9 @@ import { type Clock, FactlineError } from '../foundation/index.ts';
 import { loadQueries, type Queryable, run } from '../postgres/index.ts';
 import { durationText } from './duration-text.ts';
 
-const sql = loadQueries<'request' | 'read_request'>(new URL('./quarantine.sql', import.meta.url));
+const sql = loadQueries<'request' | 'read_request' | 'retry_outcome'>(
+  new URL('./quarantine.sql', import.meta.url),
+);
 
 /** A person's wish, carried out by the process that works the lane. */
 export interface PersonsRequest {
@@ -67,6 +69,34 @@ export const awaitAnswer = async (on: Queryable, wait: AnswerWait): Promise<Requ
     const leftMs = until - clock.monotonic();
     if (leftMs <= 0)
       throw new FactlineError('REQUEST_UNANSWERED', { ...details, within: durationText(withinMs) });
+    await clock.sleep(Math.min(pauseMs, leftMs), signal);
+  }
+};
+
+/** What became of a parked event that was to be tried again. `pending`: nothing yet, within the time that was waited. */
+export type RetryOutcome =
+  | { readonly outcome: 'handled' }
+  | { readonly outcome: 'failed'; readonly message: string; readonly nextTryMs: number | null }
+  | { readonly outcome: 'pending' };
+
+/** A request to retry is answered when the event may run, not when it has run: this waits for that. */
+export const awaitRetry = async (on: Queryable, wait: Omit<AnswerWait, 'request'>): Promise<RetryOutcome> => {
+  const { id, withinMs, clock, signal } = wait;
+  const until = clock.monotonic() + withinMs;
+  for (let pauseMs = firstLookMs; ; pauseMs = Math.min(pauseMs * 2, lookMsMax)) {
+    const [row] = await run(on, sql.retry_outcome, [id]);
+    const state = row?.['state'] ?? null;
+    if (state === null) return { outcome: 'handled' };
+    if (row?.['failed_since'] === true && (state === 'quarantined' || state === 'retrying')) {
+      const nextMs = row['next_ms'] ?? null;
+      return {
+        outcome: 'failed',
+        message: String(row['error_message']),
+        nextTryMs: nextMs === null ? null : Number(nextMs),
+      };
+    }
+    const leftMs = until - clock.monotonic();
+    if (leftMs <= 0 || signal?.aborted) return { outcome: 'pending' };
     await clock.sleep(Math.min(pauseMs, leftMs), signal);
   }
 };

@@ -2,7 +2,7 @@ import { FactlineError } from '../../foundation/index.ts';
 import { findConsumer } from '../../operations/index.ts';
 import type { Command, CommandContext, CommandOption } from '../command.ts';
 import { databaseOptions, withDatabase } from '../connection.ts';
-import { answerFields, carryOut, personOf, waitOptions } from './quarantine.ts';
+import { answerFields, carryOut, personOf, waitOptions } from '../requests.ts';
 
 const personOptions: readonly CommandOption[] = [
   { name: 'reason', value: 'TEXT', help: 'Why; stays on record.' },
@@ -57,9 +57,8 @@ export const consumersResume: Command = {
   run: (context) => ask(context, 'resume'),
 };
 
-const ask = (context: CommandContext, verb: string): Promise<undefined> =>
+const ask = (context: CommandContext, verb: string): Promise<number> =>
   withDatabase(context, async ({ database }) => {
     const consumer = await findConsumer(database.operations, context.given.arguments[0] ?? '');
-    await carryOut(context, database.operations, [{ consumer, verb, ...personOf(context) }]);
-    return undefined;
+    return carryOut(context, database.operations, [{ consumer, verb, ...personOf(context) }]);
   });

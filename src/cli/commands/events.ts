@@ -118,7 +118,7 @@ export const eventsShow: Command = {
   ],
   json: [
     { name: 'event', help: 'As in `events tail`.' },
-    { name: 'deliveries[]', help: '{ consumer, class, build, state, parkedId }' },
+    { name: 'deliveries[]', help: '{ consumer, class, build, read, state, parkedId }' },
     {
       name: 'deliveries[].state',
       help: 'handled, pending, before its start, running, retrying, waiting or quarantined.',

@@ -2,9 +2,9 @@ import { FactlineError } from '../../foundation/index.ts';
 import { durationText, findConsumer, measure, type Verdict } from '../../operations/index.ts';
 import type { Command } from '../command.ts';
 import { databaseOptions, withDatabase } from '../connection.ts';
+import { answerFields, carryOut, personOf, waitOptions } from '../requests.ts';
 import { verdictPaint } from '../status-view.ts';
 import { type Column, renderTable } from '../table.ts';
-import { answerFields, carryOut, personOf, waitOptions } from './quarantine.ts';
 
 const columns: readonly Column<Verdict>[] = [
   {
@@ -87,7 +87,6 @@ export const projectionRebuild: Command = {
           actual: `${consumer.name}, which is ${consumer.class}`,
         });
       }
-      await carryOut(context, database.operations, [{ consumer, verb: 'rebuild', ...personOf(context) }]);
-      return undefined;
+      return carryOut(context, database.operations, [{ consumer, verb: 'rebuild', ...personOf(context) }]);
     }),
 };

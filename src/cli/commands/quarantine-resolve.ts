@@ -2,7 +2,8 @@ import { FactlineError } from '../../foundation/index.ts';
 import { showParked } from '../../operations/index.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { databaseOptions, withDatabase } from '../connection.ts';
-import { answerFields, carryOut, parkedNumber, personOf, waitOptions } from './quarantine.ts';
+import { answerFields, carryOut, personOf, waitOptions } from '../requests.ts';
+import { parkedNumber } from './quarantine.ts';
 
 export const quarantineResolve: Command = {
   path: ['quarantine', 'resolve'],
@@ -43,8 +44,7 @@ export const quarantineResolve: Command = {
         arguments: args,
         ...personOf(context),
       };
-      await carryOut(context, database.operations, [request]);
-      return undefined;
+      return carryOut(context, database.operations, [request]);
     });
   },
 };

@@ -1,20 +1,17 @@
-import os from 'node:os';
 import { FactlineError } from '../../foundation/index.ts';
 import {
-  awaitAnswer,
   listParked,
   type ParkedDetail,
   type ParkedStateName,
   type PersonsRequest,
-  type RequestAnswer,
-  sendRequest,
   showParked,
 } from '../../operations/index.ts';
 import type { Queryable } from '../../postgres/index.ts';
-import type { Command, CommandContext, CommandOption, JsonField } from '../command.ts';
+import type { Command, CommandContext } from '../command.ts';
 import { databaseOptions, withDatabase } from '../connection.ts';
-import { duration, wholeNumber } from '../parse.ts';
+import { wholeNumber } from '../parse.ts';
 import { parkedDetailLines, parkedListLines } from '../quarantine-view.ts';
+import { answerFields, carryOut, personOf, waitOptions } from '../requests.ts';
 
 const states: readonly ParkedStateName[] = ['running', 'retrying', 'waiting', 'quarantined'];
 
@@ -37,11 +34,14 @@ export const quarantineList: Command = {
   ],
   json: [
     { name: 'events[].id', help: 'The number that the other quarantine commands take.' },
-    { name: 'events[].consumer, .class, .build, .key, .position, .type, .eventId', help: 'What is parked.' },
+    { name: 'events[].consumer, .class, .build', help: 'Whose event it is.' },
+    { name: 'events[].key, .position, .type, .eventId', help: 'Which event it is.' },
     { name: 'events[].state', help: 'running, retrying, waiting or quarantined.' },
+    { name: 'events[].reason, .attempts', help: 'Why it is parked, and after how many tries.' },
+    { name: 'events[].failureClass, .errorCode', help: 'What kind of error.' },
     {
-      name: 'events[].reason, .attempts, .failureClass, .errorCode, .errorMessage, .fingerprint',
-      help: 'Why.',
+      name: 'events[].errorMessage, .fingerprint',
+      help: 'Equal fingerprints: the same error at the same place.',
     },
     { name: 'events[].waiting', help: 'Later events of its key behind it (counted up to 1,000).' },
     { name: 'events[].parkedAt, .recordedAt, .nextAt', help: 'ISO 8601.' },
@@ -115,22 +115,11 @@ export const parkedNumber = (text: string | undefined): number => {
   });
 };
 
-export const waitOptions: readonly CommandOption[] = [
-  { name: 'wait', negated: true, help: 'Do not wait for the answer of the process that carries it out.' },
-  { name: 'within', value: 'TIME', help: 'How long to wait for the answer. Default: 30s.' },
-];
-
-export const answerFields: readonly JsonField[] = [
-  { name: 'requests[]', help: '{ request, id, consumer, state, answer }' },
-  { name: 'requests[].state', help: 'done, or open with --no-wait.' },
-  { name: 'requests[].answer', help: 'What the owner of the lane answered; null while open.' },
-];
-
 export const quarantineRetry: Command = {
   path: ['quarantine', 'retry'],
   summary: 'Try parked events again, with what waits behind them.',
   description:
-    'Asks the process that works the lane to try the event again, with all its attempts before it. When it succeeds, what waits behind it follows in order.',
+    'Asks the process that works the lane to try the event again, with all its attempts before it, and waits for the outcome. When it succeeds, what waits behind it follows in order.',
   arguments: [{ name: 'ID', help: 'Numbers from `quarantine list`.', required: true, many: true }],
   options: [
     { name: 'by', value: 'NAME', help: 'Who decides; stays on record. Default: the user of this machine.' },
@@ -173,7 +162,7 @@ export const quarantineDiscard: Command = {
   },
 };
 
-const ask = (context: CommandContext, verb: string, ids: readonly string[]): Promise<undefined> =>
+const ask = (context: CommandContext, verb: string, ids: readonly string[]): Promise<number> =>
   withDatabase(context, async ({ database }) => {
     const details: ParkedDetail[] = [];
     // All are looked up before the first is asked for: a wrong number changes nothing.
@@ -186,63 +175,5 @@ const ask = (context: CommandContext, verb: string, ids: readonly string[]): Pro
         ...personOf(context),
       }),
     );
-    await carryOut(context, database.operations, requests);
-    return undefined;
+    return carryOut(context, database.operations, requests);
   });
-
-/** Who asks, and why: as given, else the user of this machine. */
-export const personOf = ({ given }: CommandContext): { readonly actor: string; readonly reason?: string } => {
-  const reason = given.text('reason')?.trim();
-  const actor = given.text('by')?.trim() || userName();
-  return reason ? { actor, reason } : { actor };
-};
-
-const userName = (): string => {
-  try {
-    return os.userInfo().username;
-  } catch {
-    // A user id without an entry in the user database, usual in containers.
-    return `uid ${process.getuid?.() ?? 'unknown'}`;
-  }
-};
-
-/** Sends the requests in order and, unless --no-wait was given, waits for each answer before the next. */
-export const carryOut = async (
-  context: CommandContext,
-  on: Queryable,
-  requests: readonly PersonsRequest[],
-): Promise<void> => {
-  const { given, clock, signal, terminal, style, json } = context;
-  const withinMs = duration(given, 'within', '30s');
-  const wait = !given.has('no-wait');
-  const results: object[] = [];
-  for (const request of requests) {
-    const id = await sendRequest(on, request);
-    const answered: RequestAnswer | null = wait
-      ? await awaitAnswer(on, { id, request, withinMs, clock, signal })
-      : null;
-    const subject = request.parkedId ?? request.consumer.name;
-    const state = answered === null ? 'open' : 'done';
-    results.push({
-      request: id,
-      id: request.parkedId ?? null,
-      consumer: request.consumer.name,
-      state,
-      answer: answered?.answer ?? null,
-    });
-    if (json) continue;
-    if (answered === null)
-      terminal.out(
-        `${request.verb} ${subject}: asked for as request ${id}; the owner of the lane carries it out`,
-      );
-    else terminal.out(`${style.green('✓')} ${request.verb} ${subject}${answerText(answered.answer)}`);
-  }
-  if (json) terminal.out(JSON.stringify({ requests: results }));
-};
-
-const answerText = (answer: Readonly<Record<string, unknown>>): string => {
-  const parts = Object.entries(answer).map(
-    ([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
-  );
-  return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
-};

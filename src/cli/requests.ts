@@ -1,0 +1,131 @@
+import os from 'node:os';
+import {
+  awaitAnswer,
+  awaitRetry,
+  durationText,
+  type PersonsRequest,
+  type RetryOutcome,
+  sendRequest,
+} from '../operations/index.ts';
+import type { Queryable } from '../postgres/index.ts';
+import type { CommandContext, CommandOption, JsonField } from './command.ts';
+import { duration } from './parse.ts';
+import { printable } from './style.ts';
+
+/** Options of every command that asks a running process for something. */
+export const waitOptions: readonly CommandOption[] = [
+  { name: 'wait', negated: true, help: 'Do not wait for the process that carries it out.' },
+  { name: 'within', value: 'TIME', help: 'How long to wait. Default: 30s.' },
+];
+
+export const answerFields: readonly JsonField[] = [
+  { name: 'requests[]', help: '{ request, id, consumer, verb, state, outcome, answer }' },
+  { name: 'requests[].state', help: 'done, or open with --no-wait.' },
+  {
+    name: 'requests[].outcome',
+    help: 'Of a retry: handled, failed (again), or pending; otherwise null.',
+  },
+  { name: 'requests[].answer', help: 'What the owner of the lane answered; null while open.' },
+];
+
+/** Who asks, and why: as given, else the user of this machine. */
+export const personOf = ({ given }: CommandContext): { readonly actor: string; readonly reason?: string } => {
+  const reason = given.text('reason')?.trim();
+  const actor = given.text('by')?.trim() || userName();
+  return reason ? { actor, reason } : { actor };
+};
+
+const userName = (): string => {
+  try {
+    return os.userInfo().username;
+  } catch {
+    // A user id without an entry in the user database, usual in containers.
+    return `uid ${process.getuid?.() ?? 'unknown'}`;
+  }
+};
+
+interface Carried {
+  readonly request: number;
+  readonly id: number | null;
+  readonly consumer: string;
+  readonly verb: string;
+  readonly state: 'open' | 'done';
+  readonly outcome: RetryOutcome['outcome'] | null;
+  readonly answer: Readonly<Record<string, unknown>> | null;
+}
+
+/**
+ * Sends the requests in order and, unless --no-wait was given, waits until each is carried out before the next.
+ * The exit code is 1 when an event failed again.
+ */
+export const carryOut = async (
+  context: CommandContext,
+  on: Queryable,
+  requests: readonly PersonsRequest[],
+): Promise<number> => {
+  const carried: Carried[] = [];
+  for (const request of requests) carried.push(await carryOutOne(context, on, request));
+  if (context.json) context.terminal.out(JSON.stringify({ requests: carried }));
+  return carried.some(({ outcome }) => outcome === 'failed') ? 1 : 0;
+};
+
+const carryOutOne = async (
+  context: CommandContext,
+  on: Queryable,
+  request: PersonsRequest,
+): Promise<Carried> => {
+  const { given, clock, signal, terminal, json } = context;
+  const withinMs = duration(given, 'within', '30s');
+  const id = await sendRequest(on, request);
+  const known = {
+    request: id,
+    id: request.parkedId ?? null,
+    consumer: request.consumer.name,
+    verb: request.verb,
+  };
+  if (given.has('no-wait')) {
+    if (!json) terminal.out(`asked for as request ${id}; the process that works the lane carries it out`);
+    return { ...known, state: 'open', outcome: null, answer: null };
+  }
+  const { answer } = await awaitAnswer(on, { id, request, withinMs, clock, signal });
+  const retried = request.verb === 'retry' ? await awaitRetry(on, { id, withinMs, clock, signal }) : null;
+  if (!json) terminal.out(carriedLine(context, { request, answer, retried }));
+  return { ...known, state: 'done', outcome: retried?.outcome ?? null, answer };
+};
+
+interface CarriedFacts {
+  readonly request: PersonsRequest;
+  readonly answer: Readonly<Record<string, unknown>>;
+  readonly retried: RetryOutcome | null;
+}
+
+const carriedLine = (
+  { style, given }: CommandContext,
+  { request, answer, retried }: CarriedFacts,
+): string => {
+  const subject = request.parkedId === undefined ? request.consumer.name : `#${request.parkedId}`;
+  const done = style.green('✓');
+  if (retried?.outcome === 'failed') {
+    const next = retried.nextTryMs === null ? '' : ` (next try in ${durationText(retried.nextTryMs)})`;
+    return `${style.red('✗')} ${subject} failed again: ${printable(retried.message)}${next}`;
+  }
+  if (retried?.outcome === 'pending') {
+    return `${style.yellow('…')} ${subject} waits for its turn (looked for ${given.text('within') ?? '30s'})`;
+  }
+  switch (request.verb) {
+    case 'retry':
+      return `${done} ${subject} handled`;
+    case 'discard':
+      return `${done} ${subject} discarded; what waits behind it goes on`;
+    case 'pause':
+      return `${done} ${subject} paused`;
+    case 'resume':
+      return `${done} ${subject} goes on`;
+    case 'rebuild':
+      return `${done} build ${answer['build']} of ${subject} is being filled; see: factline projection list`;
+    case 'accept':
+      return `${done} ${subject} no longer handles ${[answer['dropped']].flat().join(', ')}`;
+    default:
+      return `${done} ${subject}: ${request.verb} on record`;
+  }
+};
