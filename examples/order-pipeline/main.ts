@@ -1,3 +1,4 @@
+import { access, constants } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { FactlineError } from 'factline';
 import { PortTaken } from './api/serve-api.ts';
@@ -27,6 +28,7 @@ async function main(): Promise<number> {
 }
 
 async function run(options: Options): Promise<number> {
+  if (options.input !== null) await checkInput(options.input);
   const screen = openScreen(process.stdout);
   const interrupts = listenForInterrupts(() => {
     screen.say('Stopped at once. Nothing is lost: npm start -- --keep goes on from here.');
@@ -40,6 +42,13 @@ async function run(options: Options): Promise<number> {
     stayUp: process.stdout.isTTY === true && !options.untilDrained,
   });
   return ok ? 0 : EXIT_FAILED;
+}
+
+/** Said before anything is started. */
+async function checkInput(path: string): Promise<void> {
+  await access(path, constants.R_OK).catch((cause: unknown) => {
+    throw new UsageError(`--input: cannot read ${path}`, { cause });
+  });
 }
 
 /** One cause, and one thing to do about it. */

@@ -55,7 +55,7 @@ export function createPipeline(surroundings: Surroundings): Pipeline {
     stop: async () => {
       await app.stop();
       mailer.stop();
-      await writer.close();
+      writer.close();
     },
   };
 }

@@ -26,7 +26,9 @@ beforeEach(async () => {
 });
 
 const opened: SegmentWriter[] = [];
-afterEach(() => Promise.all(opened.splice(0).map((writer) => writer.close())));
+afterEach(() => {
+  for (const writer of opened.splice(0)) writer.close();
+});
 
 function newWriter(eventsMax?: number): SegmentWriter {
   const writer = new SegmentWriter(directory, eventsMax);

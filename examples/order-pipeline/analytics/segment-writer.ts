@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 interface Queryable {
@@ -13,7 +13,7 @@ export interface WrittenLine {
 }
 
 interface Segment {
-  readonly file: FileHandle;
+  readonly file: number;
   readonly path: string;
   bytes: number;
   events: number;
@@ -40,31 +40,32 @@ export class SegmentWriter {
 
   /** Runs one line through file and transaction; only one at a time (the export is ordered globally). */
   async append(line: string, handle: (written: WrittenLine) => Promise<void>): Promise<void> {
-    const segment = this.#segment ?? (await this.#open());
+    const segment = this.#segment ?? this.#open();
     const bytes = Buffer.from(`${line}\n`, 'utf8');
     try {
-      await segment.file.write(bytes, 0, bytes.length, segment.bytes);
+      // A write to the page cache is done sooner than a thread could be asked to do it.
+      writeSync(segment.file, bytes, 0, bytes.length, segment.bytes);
       const { path, bytes: from } = segment;
       await handle({ commit: (tx) => raiseLength(tx, { path, from, to: from + bytes.length }) });
     } catch (error) {
-      await this.close();
+      this.close();
       throw error;
     }
     segment.bytes += bytes.length;
     segment.events += 1;
-    if (segment.events >= this.#eventsMax) await this.close();
+    if (segment.events >= this.#eventsMax) this.close();
   }
 
-  async close(): Promise<void> {
+  close(): void {
     const segment = this.#segment;
     this.#segment = null;
-    await segment?.file.close();
+    if (segment !== null) closeSync(segment.file);
   }
 
-  async #open(): Promise<Segment> {
-    await mkdir(this.#directory, { recursive: true });
+  #open(): Segment {
+    mkdirSync(this.#directory, { recursive: true });
     const path = `${new Date().toISOString().replace(/[:.]/g, '-')}-${randomUUID().slice(0, 8)}.ndjson`;
-    const file = await open(join(this.#directory, path), 'wx');
+    const file = openSync(join(this.#directory, path), 'wx');
     const segment = { file, path, bytes: 0, events: 0 };
     this.#segment = segment;
     return segment;

@@ -3,7 +3,9 @@ import type { Screen } from '../screen/screen.ts';
 import type { Monitor, Sight } from './monitor.ts';
 
 const LOOK_MS = 500;
-const LOOK_FAST_MS = 250;
+const LOOK_FAST_MS = 200;
+/** Looking costs something: a run that is not over by then is looked at less often. */
+const FAST_FOR_MS = 15_000;
 /** Without any progress for this long the run gives up and says what is left. */
 const STUCK_MS = 5 * 60_000;
 
@@ -35,7 +37,7 @@ export async function watch(
     if (!still) movedAt = performance.now();
     if (performance.now() - movedAt > STUCK_MS) return { sight, drained: false };
     before = sight;
-    await sleep(fast || sight.picture.feed.finished ? LOOK_FAST_MS : LOOK_MS);
+    await sleep(fast && monitor.elapsedMs < FAST_FOR_MS ? LOOK_FAST_MS : LOOK_MS);
     rethrow(failure);
   }
 }
