@@ -247,7 +247,7 @@ class App extends Lifecycle implements Factline {
   }
 
   #known(parts: Parts): number {
-    this.#knownPosition = Math.max(this.#knownPosition, parts.tail.settled);
+    this.#knownPosition = Math.max(this.#knownPosition, parts.tail.settled, parts.log.head);
     return this.#knownPosition;
   }
 

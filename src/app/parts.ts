@@ -102,7 +102,7 @@ export const openParts = async (settings: Settings, seams: Seams, telemetry: Tel
 /** A pool that is exhausted shows as waiting connections. */
 const measurePools = (database: Database, telemetry: Telemetry): (() => void) =>
   telemetry.metrics.onRender(() => {
-    for (const pool of ['transactions', 'readers', 'operations'] as const) {
+    for (const pool of ['transactions', 'handlers', 'readers', 'operations'] as const) {
       const { totalCount, idleCount, waitingCount } = database[pool];
       const states = { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount };
       for (const [state, count] of Object.entries(states)) {
