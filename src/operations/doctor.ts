@@ -182,7 +182,8 @@ const sessionsBeside = 1;
 
 const connections = (row: Row, pools: PoolSizes): Finding => {
   const sizes = { ...defaultPools, ...pools };
-  const needed = sizes.transactions + sizes.readers + sizes.operations + sessionsBeside;
+  const handlers = sizes.handlers ?? sizes.transactions;
+  const needed = sizes.transactions + handlers + sizes.readers + sizes.operations + sessionsBeside;
   const limits = [
     Number(row['max_connections']) - Number(row['reserved_connections']),
     Number(row['role_limit']),

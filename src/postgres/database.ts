@@ -3,8 +3,10 @@ import { FactlineError } from '../foundation/index.ts';
 import { explainConnectionError } from './connection-errors.ts';
 
 export interface PoolSizes {
-  /** User transactions and the fenced commits of handlers. Default 20. */
+  /** User transactions (`app.transaction`, `app.publish`). Default 20. */
   readonly transactions?: number;
+  /** Transactions of consumers. Default: as many as `transactions`. */
+  readonly handlers?: number;
   /** READ ONLY connections behind `context.db`. Default 5. */
   readonly readers?: number;
   /** The reserve for effects, checkpoints, leases and requests. Default 4. */
@@ -33,6 +35,8 @@ export interface Session {
 export interface Database {
   readonly url: string;
   readonly transactions: pg.Pool;
+  /** Ends a transaction that stands idle for a lease: what a stopped process has locked must not block its successor. */
+  readonly handlers: pg.Pool;
   readonly readers: pg.Pool;
   readonly operations: pg.Pool;
   openSession(purpose: string): Promise<Session>;
@@ -77,19 +81,21 @@ export const createDatabase = (options: DatabaseOptions): Database => {
     explainCheckouts(made, url);
     return made;
   };
-  const inTransaction = `${engineSettings} -c idle_in_transaction_session_timeout=${leaseMs}`;
+    const idleLimit = `-c idle_in_transaction_session_timeout=${leaseMs}`;
   const transactions = pool('transactions', sizes.transactions ?? 20, '');
+  const handlers = pool('handlers', sizes.handlers ?? sizes.transactions ?? 20, idleLimit);
   const readers = pool('readers', sizes.readers ?? 5, '-c default_transaction_read_only=on');
-  const operations = pool('operations', sizes.operations ?? 4, inTransaction);
+  const operations = pool('operations', sizes.operations ?? 4, `${engineSettings} ${idleLimit}`);
   return {
     url,
     transactions,
+    handlers,
     readers,
     operations,
     openSession: (purpose) => openSession(url, sessionName(applicationName, purpose)),
     stop: async () => {
       await Promise.all(
-        [transactions, readers, operations].filter((each) => !each.ended).map((each) => each.end()),
+        [transactions, handlers, readers, operations].filter((each) => !each.ended).map((each) => each.end()),
       );
     },
   };

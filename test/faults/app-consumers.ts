@@ -20,7 +20,8 @@ export const Closed = defineEvent({
 });
 
 export const bookings = `create table bookings (
-  ordinal bigint generated always as identity, account text, sequence int, type text, process int)`;
+  ordinal bigint generated always as identity, account text, sequence int, type text, process int);
+create table accounts (account text primary key, bookings int not null)`;
 
 const balances = defineProjection({
   name: 'balances',
@@ -57,6 +58,12 @@ export const createApp = ({ url, release = 1 }: AppOptions): Factline => {
           event.type,
           process.pid,
         ]);
+        // Every account's row is locked for a while: what a stopped process leaves locked must not block its successor.
+        await tx.query(
+          `insert into accounts values ($1, 1) on conflict (account) do update set bookings = accounts.bookings + 1`,
+          [account],
+        );
+        await new Promise((resolve) => setTimeout(resolve, 5));
         tx.publish(Booked({ account, sequence }));
       });
     },

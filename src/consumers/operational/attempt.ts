@@ -287,6 +287,7 @@ export class Attempt {
     const { value, positions } = await publishingTransaction(
       {
         database,
+        pool: database.handlers,
         clock,
         signal,
         source: app.source,

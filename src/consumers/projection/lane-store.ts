@@ -67,7 +67,7 @@ export class LaneStore {
   constructor(services: RunnerServices, lease: LaneLease) {
     this.lease = lease;
     this.#services = services;
-    this.#pool = services.database.transactions;
+    this.#pool = services.database.handlers;
   }
 
   get pool(): pg.Pool {

@@ -27,6 +27,8 @@ export interface Tx {
 
 export interface PublishingOptions extends StoringOptions {
   readonly database: Database;
+  /** Where the transaction runs. Default: the pool of user transactions. */
+  readonly pool?: pg.Pool;
   readonly clock?: Clock;
   /** Once aborted, the transaction can no longer commit. */
   readonly signal?: AbortSignal;
@@ -61,7 +63,7 @@ export const publishingTransaction = async <T>(
   let firstId: string | undefined;
   let span: PublishSpan | undefined;
   const result = await transaction(
-    database.transactions,
+    options.pool ?? database.transactions,
     async (client) => {
       const scope = openScope(client, buffer);
       let value: T;
