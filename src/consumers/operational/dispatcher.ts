@@ -239,13 +239,15 @@ export class Dispatcher {
   }
 
   #report(entry: Entry, lateError: unknown, durationMs: number): void {
-    const { telemetry } = this.#options.services;
+    const { telemetry, clock } = this.#options.services;
     const { event, position } = entry;
     const consumer = this.#options.tools.handler.name;
     this.#handled += 1;
     this.#count('handled');
     telemetry.metrics.count('factline_events_handled_total', this.#label);
     telemetry.metrics.observe('factline_handle_duration_seconds', this.#label, durationMs / 1000);
+    const latencyMs = Math.max(clock.wall().getTime() - Date.parse(event.recordedAt), 0);
+    telemetry.metrics.observe('factline_handle_latency_seconds', this.#label, latencyMs / 1000);
     telemetry.emit('event.handled', {
       consumer,
       eventId: event.id,
