@@ -2,12 +2,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts';
 import { insertAtText, insertIntoLeafText, insertText, mergeText, Writer } from '../../test/log/writing.ts';
 import { createTelemetry, FactlineError, systemClock } from '../foundation/index.ts';
-import { createDatabase, type Database } from '../postgres/index.ts';
+import { createDatabase, type Database, loadQueries } from '../postgres/index.ts';
 import { RecentRows } from './recent-rows.ts';
 import { Recount } from './recount.ts';
 import { type PassOutcome, SafeReader } from './safe-reader.ts';
 import type { HolderRule } from './start-checks.ts';
 import { TailSession } from './tail-session.ts';
+
+const readTail = loadQueries<'read_tail'>(new URL('./tail.sql', import.meta.url)).read_tail;
 
 /*
  * Exact interleavings on the real server. The reader's passes are called one by one, so "is held back" needs no waiting:
@@ -377,6 +379,28 @@ describe.each<HolderRule>(['both-locks', 'sequence-only'])('under the rule %s', 
     await done.sql("select setval('factline.events_position_seq', $1::bigint)", [reading.base + 33]);
     await done.insert();
     expect(await reading.all()).toEqual([1, 34]);
+  });
+
+  test('a row right beyond the sequence is held back, too, until the sequence has passed it', async () => {
+    const owner = await writer();
+    await owner.insert();
+    await owner.sql(insertAtText(reading.base + 2));
+    expect(await reading.all()).toEqual([1]);
+    expect(await reading.pass()).toMatchObject({ unfinished: true, gap: reading.base + 2 });
+    await expect(owner.insert()).rejects.toThrow(/duplicate key/);
+    await owner.insert();
+    expect(await reading.all()).toEqual([1, 2, 3]);
+  });
+
+  test('the tails of other processes, which read the end all the time, are not taken for publishers', async () => {
+    const [undone, done, held] = [await writer(), await writer(), await writer()];
+    await held.sql('begin');
+    await held.sql(readTail.text, [0, 10]);
+    await undone.open();
+    await undone.sql('rollback');
+    await done.insert();
+    expect(await reading.all()).toEqual([2]);
+    await held.sql('rollback');
   });
 
   test('one row with a far too high position stalls the tail before it, and goes on after setval', async () => {

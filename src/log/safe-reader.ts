@@ -43,10 +43,15 @@ const rowsMax = 1000;
 const roundsMax = 4;
 
 interface TailRead {
+  /** The highest position given, or for a moment somewhat more. */
   readonly head: number;
   readonly events: readonly StoredEvent[];
   readonly exhausted: boolean;
+  /** A row beyond the head: its position was not given by the sequence. Nothing from there on is delivered. */
+  readonly foreign: boolean;
 }
+
+const reading = loadQueries<'barrier'>(new URL('./reading.sql', import.meta.url));
 
 /** The algorithm of LOG.md §1 on one session. `begin` after every connect, then `pass` after `pass`, never two at once. */
 export class SafeReader {
@@ -103,8 +108,9 @@ export class SafeReader {
     } else {
       this.#state = forgetHolders(this.#state);
     }
-    this.#see(Number(row?.['head']));
-    await this.#look(this.#state);
+    const head = Number(row?.['head']);
+    this.#see(head);
+    await this.#look(head);
     if (this.#state.dead > this.#state.settled && this.#rows.size === 0) await this.#jump(this.#state.dead);
   }
 
@@ -123,14 +129,17 @@ export class SafeReader {
       );
       this.#deliver(step.state, read.events.slice(0, step.passed));
       delivered += step.passed;
-      gap = step.gap;
+      gap = step.gap ?? (read.foreign ? this.settled + 1 : null);
       if (step.deadEnd > step.state.settled) await this.#settleEnd(step.deadEnd);
       if (!read.exhausted && gap === null) {
         if (request.rowsWanted || !(await this.#skipBacklog())) return this.#outcome(delivered, true, null);
         continue;
       }
-      const ended = gap === null && (this.#head <= this.settled || !request.endWanted);
-      if (ended || !(await this.#look(this.#current()))) break;
+      const proven =
+        step.gap !== null
+          ? await this.#look(read.events.at(-1)?.position ?? 0)
+          : request.endWanted && this.#head > this.settled && (await this.#lookAtEnd());
+      if (!proven) break;
     }
     return this.#outcome(delivered, false, gap);
   }
@@ -163,16 +172,22 @@ export class SafeReader {
   async #read(after: number): Promise<TailRead> {
     const limit = this.#limit.rows;
     const answer = await this.#session.runArrays(sql.read_tail, [after, limit]);
+    const head = toPosition(answer[0]?.[0] as number);
     const events: StoredEvent[] = [];
     let bytes = 0;
+    let foreign = false;
     for (const row of answer) {
       if (row[1] === null) continue;
       const event = storedEvent(row, 1);
+      if (event.position > head) {
+        foreign = true;
+        break;
+      }
       bytes += storedSize(event);
       events.push(event);
     }
     this.#limit.learn(events.length, bytes);
-    return { head: toPosition(answer[0]?.[0] as number), events, exhausted: events.length < limit };
+    return { head, events, exhausted: foreign || events.length < limit, foreign };
   }
 
   #deliver(state: Settling, events: readonly StoredEvent[]): void {
@@ -196,24 +211,34 @@ export class SafeReader {
 
   /** Settles a backlog that nobody wants from here: true when it moved, so that the reading goes on behind it. */
   async #skipBacklog(): Promise<boolean> {
-    if (!(await this.#look(this.#current()))) return false;
+    if (!(await this.#lookAtEnd())) return false;
     await this.#jump(this.#current().dead);
     return true;
   }
 
-  /** Looks at the holders, after the head was read. True when more is proven dead than is settled: read again now. */
-  async #look(state: Settling): Promise<boolean> {
+  /** Looks after the exact end was read, which covers positions that no row shows. */
+  async #lookAtEnd(): Promise<boolean> {
+    const [row] = await this.#session.run(reading.barrier);
+    const barrier = Number(row?.['barrier']);
+    this.#see(barrier);
+    return this.#look(barrier);
+  }
+
+  /**
+   * Looks at the holders. `high` was given to somebody before this call: a visible position, or the exact end.
+   * True when more is proven dead than is settled: read again now.
+   */
+  async #look(high: number): Promise<boolean> {
     const query = this.#rule === 'both-locks' ? sql.holders_of_both : sql.holders_of_sequence;
-    const head = this.#head;
     const [row] = await this.#session.run(query);
     const started = String(row?.['started']);
     if (started !== this.#serverStarted) {
-      // A pooler has hidden a restart of the server: the head was read from another life of it.
+      // A pooler has hidden a restart of the server: what was read before belongs to another life of it.
       this.#serverStarted = started;
-      this.#state = forgetHolders(state);
+      this.#state = forgetHolders(this.#current());
       return false;
     }
-    this.#state = lookAtHolders(state, head, row?.['holders'] as string[]);
+    this.#state = lookAtHolders(this.#current(), high, row?.['holders'] as string[]);
     return this.#state.dead > this.#state.settled;
   }
 }

@@ -1,7 +1,9 @@
 -- name: read_tail
--- $1 settled, $2 rows. Always at least one row: the highest position given so far comes first, then an event or nulls.
+-- $1 settled, $2 rows. Always at least one row: the head comes first, then an event or nulls. Read like this the head
+-- may be some positions too high for a moment, so it proves nothing; but it takes no lock on the sequence: the tails
+-- of other processes would take this one for a publisher.
 select given.head, e.position, e.id, e.type, e.source, e.key, e.key_hash, e.data, e.meta, e.time, e.recorded_at
-  from (select coalesce(pg_sequence_last_value('factline.events_position_seq'::regclass), 0) as head) given
+  from (select case when is_called then last_value else 0 end as head from factline.events_position_seq) given
   left join lateral (
     select position, id, type, source, key, key_hash, data::text as data, meta::text as meta, time, recorded_at
       from factline.events
