@@ -8,6 +8,11 @@ update factline.requests set state = $2, answer = $3::jsonb, answered_at = factl
 update factline.consumers set paused_reason = $2, paused_by = $3, paused_at = factline.clock() where id = $1
 
 -- name: resume_consumer
+-- Also closes an open breaker: a person decides that it is to be tried again.
+with breaker as (
+  update factline.breakers set state = 'closed', actor = 'resumed by a person', probing = null, probe_at = null
+  where consumer_id = $1 and state = 'open'
+)
 update factline.consumers set paused_reason = null, paused_by = null, paused_at = null where id = $1
 
 -- name: wake_owners

@@ -30,6 +30,7 @@ with clock as materialized (
 select coalesce((select keys from sums where fingerprint = ''), 0) as keys,
   coalesce((select json_agg(json_build_object('fingerprint', fingerprint, 'failed', failed)) from sums where fingerprint <> ''),
     '[]'::json) as failures,
+  (select b.state from factline.breakers b where b.consumer_id = $1::integer) as state,
   (select count(*) from gone) + (select count(*) from stored) as written
 
 -- name: open

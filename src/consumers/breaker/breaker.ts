@@ -49,6 +49,8 @@ export class Breaker {
   readonly #options: BreakerOptions;
   readonly #window = new FailureWindow();
   #open: OpenBreaker | null = null;
+  /** Failures whose rows were on their way when it opened are given back at the first look after it. */
+  #givenBack = true;
   #probe: 'none' | 'granted' | 'running' = 'none';
   #sampledAt = Number.NEGATIVE_INFINITY;
   #lookedAt = 0;
@@ -103,7 +105,7 @@ export class Breaker {
     if (tripsOn(sums) === null && now - this.#sampledAt < sampleEveryMs) return false;
     try {
       sums = await this.#sample(sums, now);
-      if (tripsOn(sums) === description.fingerprint) await this.#trip(description, sums);
+      if (this.#open === null && tripsOn(sums) === description.fingerprint) await this.#trip(description, sums);
     } catch (error) {
       this.#report(error);
     }
@@ -130,6 +132,7 @@ export class Breaker {
       sums.keys,
       JSON.stringify(failed),
     ]);
+    if (row?.['state'] === 'open') await this.look();
     return { keys: Number(row?.['keys']), failures: row?.['failures'] as WindowSums['failures'] };
   }
 
@@ -158,6 +161,7 @@ export class Breaker {
     if (this.#open !== null) return;
     const { telemetry, consumer, onChange } = this.#options;
     this.#open = open;
+    this.#givenBack = false;
     this.#probe = 'none';
     this.#lookedAt = this.#now;
     telemetry.emit('breaker.opened', {
@@ -196,10 +200,19 @@ export class Breaker {
       fingerprint: String(row['fingerprint'] ?? ''),
       reason: String(row['reason']),
     });
+    if (!this.#givenBack) {
+      await this.#giveBack(String(row['fingerprint'] ?? ''));
+      this.#givenBack = true;
+    }
     if (row['claimed'] === 1 && this.#probe === 'none') {
       this.#probe = 'granted';
       this.#options.onChange();
     }
+  }
+
+  /** Another process has opened it. */
+  notice(): void {
+    if (this.#open === null) this.#background(() => this.look());
   }
 
   /** Called often; does something only while the breaker is open. */

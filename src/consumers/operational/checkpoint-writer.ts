@@ -17,6 +17,8 @@ export interface CheckpointWriterOptions {
   /** The lanes held at the moment. */
   readonly lanes: () => readonly LaneWork[];
   readonly onLost: (lane: LaneWork) => void;
+  /** The breaker stands open in the database. */
+  readonly onBreakerOpen: () => void;
 }
 
 /**
@@ -49,7 +51,7 @@ export class CheckpointWriter {
   }
 
   async #writeNow(lanes: readonly LaneWork[], highestRead: number): Promise<void> {
-    const { services, onLost } = this.#options;
+    const { services, onLost, onBreakerOpen } = this.#options;
     const limit = highestRead === 0 ? 0 : highestRead + dispatchStep;
     const rows = lanes.map((lane) => ({
       lane: lane.lane,
@@ -64,6 +66,7 @@ export class CheckpointWriter {
     ]);
     await services.testStep?.('operational.after-checkpoint');
     const held = new Set(row?.['lanes'] as number[]);
+    if (row?.['breaker_open'] === true) onBreakerOpen();
     lanes.forEach((lane, index) => {
       const written = rows[index];
       if (lane.dropped || written === undefined) return;

@@ -1,7 +1,8 @@
 -- Checkpoints, inbox and what a new owner loads. $1 is the consumer.
 
 -- name: write_checkpoints
--- $2 [{lane, token, position, limit}]: all lanes of one owner in one statement. Never goes back. Returns the lanes that are still ours.
+-- $2 [{lane, token, position, limit}]: all lanes of one owner in one statement. Never goes back. Returns the lanes that are still ours, and
+-- whether another process has opened the breaker meanwhile.
 with wanted as materialized (
   select * from json_to_recordset($2::text::json) as f (lane integer, token bigint, position bigint, "limit" bigint)
 ), fence as materialized (
@@ -15,7 +16,8 @@ with wanted as materialized (
   where c.consumer_id = $1::integer and c.lane = f.lane
   returning c.lane
 )
-select coalesce((select json_agg(lane) from fence), '[]'::json) as lanes, (select count(*) from moved) as moved
+select coalesce((select json_agg(lane) from fence), '[]'::json) as lanes, (select count(*) from moved) as moved,
+  exists (select from factline.breakers b where b.consumer_id = $1::integer and b.state = 'open') as breaker_open
 
 -- name: prune_inbox
 -- $2 [{lane, token, position}], $3 the number of lanes, $4 rows at most, $5 by lane number: its checkpoint, -1 where it is not

@@ -90,7 +90,12 @@ class OperationalRunner implements ConsumerRunner {
         this.#onChange();
       },
     });
-    this.#checkpoints = new CheckpointWriter({ services, lanes: () => workload.laneList, onLost });
+    this.#checkpoints = new CheckpointWriter({
+      services,
+      lanes: () => workload.laneList,
+      onLost,
+      onBreakerOpen: () => this.#breaker.notice(),
+    });
     const effects = new EffectLedger({ database, clock, consumer });
     this.#parking = new KeyParking({
       services,
