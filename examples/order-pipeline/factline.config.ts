@@ -7,9 +7,12 @@ const { embedded, ...surroundings } = await recallSurroundings();
 const databaseUrl = new URL(surroundings.databaseUrl);
 if (embedded) {
   // The embedded server may have been started again since, on another port.
-  const server = new URL((await openPostgres(null)).url);
-  databaseUrl.host = server.host;
-  databaseUrl.password = server.password;
+  const server = await openPostgres(null);
+  const { host, password } = new URL(server.url);
+  databaseUrl.host = host;
+  databaseUrl.password = password;
+  // When the command is done; a server that the pipeline uses as well goes on.
+  process.once('beforeExit', () => void server.stop());
 }
 
 const { app } = createPipeline({ ...surroundings, databaseUrl: databaseUrl.href });

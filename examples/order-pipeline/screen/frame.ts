@@ -52,7 +52,7 @@ export function drawFrame(picture: Picture): Line[] {
     [],
     ...padded(picture.sentences.slice(-3), 3).map((text): Line => [{ text: text === '' ? '' : `  ${text}` }]),
     [],
-    quarantineLine(picture.verdicts),
+    ...quarantineLines(picture.verdicts),
     promisesLine(picture.verdicts),
     ...picture.kills.slice(-3).map(({ text }): Line => [{ text, tone: 'yellow' }]),
   ];
@@ -78,17 +78,20 @@ function toneOf(verdict: Verdict['verdict']): Tone {
   return verdict === 'STALLED' ? 'red' : 'yellow';
 }
 
-function quarantineLine(verdicts: readonly Verdict[]): Line {
+function quarantineLines(verdicts: readonly Verdict[]): [Line, Line] {
   const holding = verdicts.filter(({ quarantined }) => (quarantined?.keys ?? 0) > 0);
-  if (holding.length === 0) return [{ text: 'QUARANTINE  ', tone: 'dim' }, { text: 'empty' }];
+  const title = { text: 'QUARANTINE  ', tone: 'dim' } as const;
+  if (holding.length === 0) return [[title, { text: 'empty' }], []];
   const keys = holding.reduce((sum, { quarantined }) => sum + (quarantined?.keys ?? 0), 0);
   const waiting = holding.reduce((sum, { quarantined }) => sum + (quarantined?.waiting ?? 0), 0);
+  const names = holding.map(({ consumer }) => consumer).join(', ');
   return [
-    { text: 'QUARANTINE  ', tone: 'dim' },
-    { text: `${keys} ${keys === 1 ? 'key' : 'keys'}`, tone: 'yellow' },
-    {
-      text: ` · ${waiting} waiting · ${holding.map(({ consumer }) => consumer).join(', ')} · other keys keep flowing`,
-    },
+    [
+      title,
+      { text: `${keys} ${keys === 1 ? 'key' : 'keys'}`, tone: 'yellow' },
+      { text: ` · ${waiting} waiting · ${names} · other keys keep flowing` },
+    ],
+    [{ text: `npx factline quarantine list ${APP_OPTION}`, tone: 'dim' }],
   ];
 }
 
