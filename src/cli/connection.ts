@@ -61,7 +61,7 @@ export const withDatabase = async <T>(
   }
 };
 
-export const requireSchema = async (database: Database): Promise<void> => {
+const requireSchema = async (database: Database): Promise<void> => {
   const pending = await pendingMigrations(database.operations);
   if (pending.length > 0)
     throw new FactlineError('MIGRATION_PENDING', { count: pending.length, migrations: pending });

@@ -26,7 +26,7 @@ export interface LineOptions {
 }
 
 /** One telemetry event as one line: `14:03:22.123 warn event.attempt-failed consumer=payment attempt=2 …`, or as JSON. */
-export const eventLogLine = (event: TelemetryEvent, { json, style, time }: LineOptions): string => {
+const eventLogLine = (event: TelemetryEvent, { json, style, time }: LineOptions): string => {
   const fields = Object.entries(event.fields).map(([name, value]) => [name, shown(value)] as const);
   if (json)
     return JSON.stringify({

@@ -1,8 +1,5 @@
 -- The log as people look at it.
 
--- name: mark
-select settled from factline.log_mark
-
 -- name: last_events
 -- $1 up to (settled), $2 types or null, $3 key or null, $4 rows, $5 rows looked at. events_pkey backwards.
 select w.* from (

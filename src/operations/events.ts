@@ -2,7 +2,7 @@ import { FactlineError, keyHash, laneOf } from '../foundation/index.ts';
 import { readHead } from '../log/index.ts';
 import { loadQueries, type Queryable, type Row, run } from '../postgres/index.ts';
 
-const sql = loadQueries<'mark' | 'last_events' | 'find_by_position' | 'find_by_id' | 'deliveries'>(
+const sql = loadQueries<'last_events' | 'find_by_position' | 'find_by_id' | 'deliveries'>(
   new URL('./events.sql', import.meta.url),
 );
 
@@ -41,10 +41,6 @@ export interface Delivery {
 /** A filter that matches seldom must not walk the whole log. */
 const rowsLookedAtMax = 200_000;
 const idSpan = 1_000_000;
-
-/** The settled position that any reader has stored: nothing below it can appear any more. */
-export const storedMark = async (on: Queryable): Promise<number> =>
-  Number((await run(on, sql.mark))[0]?.['settled'] ?? 0);
 
 export interface LastEvents {
   /** Nothing above it: the settled position. */

@@ -8,7 +8,6 @@ export {
   type LastEvents,
   type LoggedEvent,
   lastEvents,
-  storedMark,
 } from './events.ts';
 export type {
   ConsumerClassName,
@@ -20,7 +19,6 @@ export type {
   Trend,
   VerdictContext,
 } from './facts.ts';
-export { measureConsumers } from './measuring.ts';
 export { createMeter, type MeasureOptions, type Meter, type MeterOptions, measure } from './meter.ts';
 export {
   type ConsumerRecord,
@@ -51,4 +49,3 @@ export type {
   VerdictName,
 } from './verdict.ts';
 export { VerdictMetrics } from './verdict-metrics.ts';
-export { verdictOf } from './verdict-of.ts';

@@ -3,7 +3,7 @@ import type { ConsumerFacts } from './facts.ts';
 /** A measurement older than this says nothing about now. */
 export const measurementMaxAgeMs = 15_000;
 /** Ten seconds until a lease has expired, two until the next heartbeat, and some for the takeover. */
-export const unownedGraceMs = 15_000;
+const unownedGraceMs = 15_000;
 const stalledAfterMsMin = 30_000;
 
 export const stalledAfterMs = (handledWithinMs: number): number =>

@@ -143,7 +143,7 @@ class MeasuringMeter implements Meter {
 }
 
 /** Events where both could be counted, else positions. */
-export const trendBetween = (before: ConsumerFacts, after: ConsumerFacts, seconds: number): Trend => {
+const trendBetween = (before: ConsumerFacts, after: ConsumerFacts, seconds: number): Trend => {
   const counted = before.unhandled.exact && after.unhandled.exact;
   const backlog = (facts: ConsumerFacts): number =>
     counted ? facts.unhandled.events : Math.max(0, facts.head - lowestCheckpoint(facts));

@@ -1,2 +1,2 @@
 /** The room `server`: HTTP. Knows no command line. */
-export { createServer, type FactlineServer, readinessOf, type ServerOptions } from './server.ts';
+export { createServer, type FactlineServer, type ServerOptions } from './server.ts';

@@ -39,7 +39,7 @@ export const doctor: Command = {
 
 const marks = { ok: '✓', warn: '!', fail: '✗', skipped: '–' } as const;
 
-export const findingLines = (
+const findingLines = (
   findings: readonly Finding[],
   { width, style }: { width: number; style: Style },
 ): string[] => {
