@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { removeEmbedded, startEmbedded } from '../../src/postgres/embedded/index.ts';
@@ -72,7 +73,7 @@ interface Server {
 const ownServer = async (): Promise<Server> => {
   const version =
     values.postgres === '15' ? 15 : values.postgres === '18' ? 18 : refuse('--postgres is 15 or 18');
-  const directory = new URL(`../../.factline/stress-${process.pid}/`, import.meta.url).pathname;
+  const directory = fileURLToPath(new URL(`../../.factline/stress-${process.pid}/`, import.meta.url));
   mkdirSync(directory, { recursive: true });
   const settings = { max_prepared_transactions: '50', max_connections: '200', restart_after_crash: 'on' };
   const server = await startEmbedded({ directory, version, settings });
