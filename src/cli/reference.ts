@@ -1,11 +1,10 @@
-import { errorCatalogue } from '../foundation/index.ts';
 import { type Command, commandName } from './command.ts';
 import { exitCodeRows, optionLabel, usageOf } from './help.ts';
 import { optionsOf } from './parse.ts';
 
 /** docs/cli.md, made of the same declarations as parsing and help. */
 export const renderReference = (commands: readonly Command[]): string =>
-  `${[introduction, ...commands.map(commandSection), exitCodeSection(), errorSection()].join('\n\n')}\n`;
+  `${[introduction, ...commands.map(commandSection), exitCodeSection()].join('\n\n')}\n`;
 
 const introduction = `# The command line
 
@@ -51,11 +50,5 @@ const commandSection = (command: Command): string => {
   return parts.join('\n\n');
 };
 
-const exitCodeSection = (): string => `## Exit codes\n\n${table(['code', ''], exitCodeRows)}`;
-
-const errorSection = (): string => {
-  const rows = Object.entries(errorCatalogue)
-    .sort(([left], [right]) => (left < right ? -1 : 1))
-    .map(([code, entry]) => [`\`${code}\``, `${entry.cause} → ${entry.remedy}`] as const);
-  return `## Error codes\n\nEvery error of Factline, here and in the library, has one of these codes.\n\n${table(['code', 'why, and what to do'], rows)}`;
-};
+const exitCodeSection = (): string =>
+  `## Exit codes\n\n${table(['code', ''], exitCodeRows)}\n\nThe codes of errors: [errors.md](errors.md).`;
