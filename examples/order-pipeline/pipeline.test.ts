@@ -30,8 +30,8 @@ afterAll(async () => {
   await rm(stateDirectory, { recursive: true });
 });
 
-function run(args: string): Promise<Report> {
-  const options: Options | null = readOptions(args.split(' '));
+function run(...args: string[]): Promise<Report> {
+  const options: Options | null = readOptions(args);
   if (options === null) throw new Error('these are no options of a run');
   const interrupts = {
     signal: new AbortController().signal,
@@ -47,7 +47,7 @@ const wrong = (report: Report): ParityCheck[] => report.parity.filter(({ ok }) =
 
 describe('the pipeline', () => {
   it('takes the cases, however odd, and every one of them ends somewhere', { timeout: 90_000 }, async () => {
-    const report = await run(`--input ${casesPath} --rate max --until-drained`);
+    const report = await run('--input', casesPath, '--rate', 'max', '--until-drained');
     expect(wrong(report)).toEqual([]);
     expect(report.ok).toBe(true);
     expect(report.input).toMatchObject({ rows: 212, invoices: 29, cancellations: 9 });
@@ -61,7 +61,7 @@ describe('the pipeline', () => {
   });
 
   it('drains the sample to the penny, with nine keys in quarantine', { timeout: 90_000 }, async () => {
-    const report = await run('--rate max --until-drained');
+    const report = await run('--rate', 'max', '--until-drained');
     expect(wrong(report)).toEqual([]);
     expect(report).toMatchObject({
       ok: true,
@@ -75,10 +75,10 @@ describe('the pipeline', () => {
   });
 
   it('goes on with the same database, and a repeated feed changes nothing', { timeout: 90_000 }, async () => {
-    const report = await run('--keep --rate max --until-drained');
+    const report = await run('--keep', '--rate', 'max', '--until-drained');
     expect(wrong(report)).toEqual([]);
     expect(report.events).toContainEqual({ type: 'orders.order.placed.v1', count: 131 });
-    await expect(run(`--keep --input ${casesPath} --rate max --until-drained`)).rejects.toThrow(
+    await expect(run('--keep', '--input', casesPath, '--rate', 'max', '--until-drained')).rejects.toThrow(
       /--keep goes on/,
     );
   });
