@@ -81,7 +81,7 @@ export const createDatabase = (options: DatabaseOptions): Database => {
     explainCheckouts(made, url);
     return made;
   };
-    const idleLimit = `-c idle_in_transaction_session_timeout=${leaseMs}`;
+  const idleLimit = `-c idle_in_transaction_session_timeout=${leaseMs}`;
   const transactions = pool('transactions', sizes.transactions ?? 20, '');
   const handlers = pool('handlers', sizes.handlers ?? sizes.transactions ?? 20, idleLimit);
   const readers = pool('readers', sizes.readers ?? 5, '-c default_transaction_read_only=on');

@@ -4,6 +4,7 @@ import {
   type ConsumerEngine,
   createConsumerEngine,
   type RunningConsumer,
+  type TestStep,
 } from '../../src/consumers/index.ts';
 import {
   createTelemetry,
@@ -32,6 +33,7 @@ export interface EngineProcessOptions extends CountingOptions {
   readonly definitions: readonly ConsumerDefinition[];
   readonly app?: string;
   readonly applicationName?: string;
+  readonly testStep?: TestStep;
 }
 
 export const createEngineProcess = (options: EngineProcessOptions): EngineProcess => {
@@ -53,6 +55,7 @@ export const createEngineProcess = (options: EngineProcessOptions): EngineProces
     definitions,
     app: { name: options.app ?? 'test', source: 'test', codeVersion: '1', projectionSchema: 'public' },
     classes: { projection: counting, operational: counting },
+    ...(options.testStep === undefined ? {} : { testStep: options.testStep }),
   });
   return {
     database,

@@ -10,6 +10,8 @@ export interface WorkerOptions {
   readonly applicationName?: string;
   /** Between reading a batch and committing it. */
   readonly commitDelayMs?: number;
+  /** A marked step of the engine at which the process kills itself with -9. */
+  readonly killAt?: string;
 }
 
 export type WorkerReport =

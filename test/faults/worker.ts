@@ -12,6 +12,10 @@ const made = createEngineProcess({
   beforeCommit: async () => {
     if (options.commitDelayMs) await new Promise((resolve) => setTimeout(resolve, options.commitDelayMs));
   },
+  testStep: (step) => {
+    if (step === options.killAt) process.kill(process.pid, 'SIGKILL');
+  },
+  carryOut: async () => ({ state: 'done', answer: {} }),
   onTake: (leases) =>
     report({ kind: 'taken', lanes: leases.length, clean: leases.every((lease) => lease.clean) }),
   onDrop: (lanes) => report({ kind: 'dropped', lanes: lanes.length }),
