@@ -77,9 +77,11 @@ const lineOf = (name: string, runs: readonly Run[], floor: number): string => {
   const latencies = runs.flatMap(({ latenciesMs }) => latenciesMs ?? []);
   const cells = [
     name.padEnd(24),
-    latencies.length > 0
-      ? `p50 ${number(quantile(latencies, 0.5))} ms  p99 ${number(quantile(latencies, 0.99))} ms`.padEnd(34)
-      : `${number(median(rates))}/s (${low.toFixed(2)}–${high.toFixed(2)})`.padEnd(26),
+    runs[0]?.done === 0
+      ? ''.padEnd(26)
+      : latencies.length > 0
+        ? `p50 ${number(quantile(latencies, 0.5))} ms  p99 ${number(quantile(latencies, 0.99))} ms`.padEnd(34)
+        : `${number(median(rates))}/s (${low.toFixed(2)}–${high.toFixed(2)})`.padEnd(26),
     latencies.length > 0 || floor === 0
       ? ''
       : `${(median(rates) / floor).toFixed(2)} of the floor`.padEnd(20),
@@ -119,7 +121,9 @@ const main = async (): Promise<void> => {
   try {
     for (const planned of plan.filter(({ name }) => workloads.includes(name))) {
       say(`\n${planned.name}: ${planned.what}`);
-      const who = names.filter((name) => contenders[name]?.does.includes(planned.workload));
+      const who = names.filter(
+        (name) => contenders[name]?.does.includes(planned.workload) && (planned.only?.includes(name) ?? true),
+      );
       const rounds =
         options.rounds === undefined ? (options.quick ? 1 : planned.rounds) : Number(options.rounds);
       for (let round = 1; round <= rounds; round += 1) {

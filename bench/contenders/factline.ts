@@ -11,7 +11,9 @@ import pg from 'pg';
 import { z } from 'zod';
 import { type RunContext, type RunReport, sizeOf } from '../harness/workload.ts';
 import type { Workloads } from './index.ts';
-import { businessRow, businessStatement, businessTable, orderOf, poissonWaitMs, runClients } from './load.ts';
+import { latencyWorkloads, type OpenMessaging } from './latency.ts';
+import { businessRow, businessStatement, businessTable, orderOf, runClients } from './load.ts';
+import { auditSpend, spendTable, upsertOne, upsertOneInto } from './read-model.ts';
 
 const OrderPlaced = defineEvent({
   type: 'shop.order.placed.v1',
@@ -27,9 +29,6 @@ const spend = defineProjection({
   evolve: (row, event) => ({ orders: (row?.orders ?? 0) + 1, pence: (row?.pence ?? 0) + event.data.pence }),
 });
 
-const upsertOne = (table: string): string =>
-  `insert into ${table} values ($1, 1, $2) on conflict (customer_id) do update set orders = ${table}.orders + 1, pence = ${table}.pence + excluded.pence`;
-
 const spendBySql = defineSqlProjection({
   name: 'spend_sql',
   on: OrderPlaced,
@@ -38,7 +37,7 @@ const spendBySql = defineSqlProjection({
       `create table ${sql.table} (customer_id text primary key, orders int not null, pence bigint not null)`,
     ),
   apply: async (tx, event) => {
-    await tx.query(upsertOne(tx.table), [event.data.customerId, event.data.pence]);
+    await tx.query(upsertOneInto(tx.table), [event.data.customerId, event.data.pence]);
   },
 });
 
@@ -97,18 +96,6 @@ const fillMany = async (app: Factline, events: number): Promise<void> => {
   }
 };
 
-const audit = async (
-  pool: pg.Pool,
-  table: string,
-  events: number,
-): Promise<{ lost: number; doubled: number }> => {
-  const { rows } = await pool.query<{ orders: number }>(
-    `select coalesce(sum(orders), 0)::int as orders from ${table}`,
-  );
-  const orders = rows[0]?.orders ?? 0;
-  return { lost: Math.max(0, events - orders), doubled: Math.max(0, orders - events) };
-};
-
 const drainInto =
   (consumer: typeof spend | typeof spendBySql, view: string) =>
   async (context: RunContext): Promise<RunReport> => {
@@ -123,7 +110,7 @@ const drainInto =
           await app.start();
           while ((await app.catchUp({ within: '5m' })).remaining > 0) await sleep(1);
         });
-        return { done: events, elapsedMs, ...(await audit(pool, view, events)) };
+        return { done: events, elapsedMs, ...(await auditSpend(pool, events, view)) };
       },
       context.databaseUrl,
     );
@@ -140,7 +127,7 @@ const operational = async (context: RunContext): Promise<RunReport> => {
       transaction(async (tx) => {
         await tx.client.query({
           name: 'one',
-          text: upsertOne('spend'),
+          text: upsertOne,
           values: [event.data.customerId, event.data.pence],
         });
       }),
@@ -150,68 +137,33 @@ const operational = async (context: RunContext): Promise<RunReport> => {
   return withApp(
     app,
     async (pool) => {
-      await pool.query(
-        'create table spend (customer_id text primary key, orders int not null, pence bigint not null)',
-      );
+      await pool.query(spendTable);
       const elapsedMs = await context.measure(async () => {
         await app.start();
         while ((await app.catchUp({ within: '5m' })).remaining > 0) await sleep(1);
       });
-      return { done: events, elapsedMs, ...(await audit(pool, 'spend', events)) };
+      return { done: events, elapsedMs, ...(await auditSpend(pool, events)) };
     },
     context.databaseUrl,
   );
 };
 
-const latency = async (context: RunContext): Promise<RunReport> => {
-  const perSecond = sizeOf(context, 'perSecond');
-  const seconds = sizeOf(context, 'seconds');
-  const enteredAt = new Map<string, number>();
-  let doubled = 0;
+export const open: OpenMessaging = async ({ databaseUrl, handled }) => {
   const handler = defineHandler({
     name: 'watch',
     on: OrderPlaced,
     concurrency: 10,
-    handle: async (event) => {
-      if (enteredAt.has(event.data.orderId)) doubled += 1;
-      enteredAt.set(event.data.orderId, performance.now());
-    },
+    handle: async (event) => handled?.(event.data.orderId),
   });
-  const app = createFactline({ name: 'bench', database: context.databaseUrl, consumers: [handler] });
-  return withApp(
-    app,
-    async () => {
-      await app.start();
-      const committedAt = new Map<string, number>();
-      const elapsedMs = await context.measure(async () => {
-        const until = performance.now() + seconds * 1000;
-        const publishing: Promise<void>[] = [];
-        for (let index = 0; performance.now() < until; index += 1) {
-          const order = orderOf(index);
-          publishing.push(
-            app.publish(OrderPlaced(order)).then(() => {
-              committedAt.set(order.orderId, performance.now());
-            }),
-          );
-          await sleep(poissonWaitMs(perSecond));
-        }
-        await Promise.all(publishing);
-        await app.catchUp({ within: '10s' });
-      });
-      const latenciesMs = [...committedAt].map(([order, at]) =>
-        Math.max(0, (enteredAt.get(order) ?? Number.NaN) - at),
-      );
-      const found = latenciesMs.filter((each) => !Number.isNaN(each));
-      return {
-        done: committedAt.size,
-        elapsedMs,
-        latenciesMs: found,
-        lost: latenciesMs.length - found.length,
-        doubled,
-      };
-    },
-    context.databaseUrl,
-  );
+  const app = createFactline({
+    name: 'bench',
+    database: databaseUrl,
+    consumers: handled === null ? [] : [handler],
+    contracts: [OrderPlaced],
+  });
+  // A process that only publishes need not be started.
+  if (handled !== null) await app.start();
+  return { publish: (order) => app.publish(OrderPlaced(order)), stop: () => app.stop() };
 };
 
 /** Ten consumers, nothing to do. */
@@ -240,6 +192,6 @@ export const workloads: Workloads = {
   drain: drainInto(spend, 'spend'),
   'drain-statement': drainInto(spendBySql, 'spend_sql'),
   operational,
-  latency,
+  ...latencyWorkloads('factline', open),
   idle,
 };

@@ -2,14 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type RunContext, type RunReport, sizeOf } from '../harness/workload.ts';
 import type { Workloads } from './index.ts';
-import {
-  businessRow,
-  businessStatement,
-  businessTable,
-  customers,
-  poissonWaitMs,
-  runClients,
-} from './load.ts';
+import { latencyWorkloads, type OpenMessaging } from './latency.ts';
+import { businessRow, businessStatement, businessTable, customers, runClients } from './load.ts';
+import { auditSpend, foldOrders, spendTable, upsertMany, upsertOne } from './read-model.ts';
 
 /*
  * What a good engineer writes by hand for this one purpose: a table, a position, a checkpoint. It skips events under
@@ -20,10 +15,7 @@ const logTable = `create table log (position bigint generated always as identity
 const insertEvent = 'insert into log (type, key, data) values ($1, $2, $3)';
 const fillLog = `insert into log (type, key, data) select 'shop.order.placed.v1', 'c' || (n % ${customers}),
   jsonb_build_object('orderId', 'o' || n, 'customerId', 'c' || (n % ${customers}), 'pence', 100 + n % 900) from generate_series(1, $1::int) n`;
-const modelTable = `create table spend (customer_id text primary key, orders int not null, pence bigint not null);
-  create table checkpoint (position bigint not null); insert into checkpoint values (0)`;
-const upsertOne = `insert into spend values ($1, 1, $2)
-  on conflict (customer_id) do update set orders = spend.orders + 1, pence = spend.pence + excluded.pence`;
+const modelTable = `${spendTable}; create table checkpoint (position bigint not null); insert into checkpoint values (0)`;
 
 const withPool = async <T>(
   context: RunContext,
@@ -78,7 +70,7 @@ const publish = (context: RunContext): Promise<RunReport> => {
 interface LogRow {
   position: string;
   key: string;
-  data: { customerId: string; pence: number };
+  data: { orderId: string; customerId: string; pence: number };
 }
 
 const readBatch = {
@@ -109,38 +101,13 @@ const drainWith = (
         });
       }
     });
-    return { done: events, elapsedMs, ...(await audit(pool, events)) };
+    return { done: events, elapsedMs, ...(await auditSpend(pool, events)) };
   });
-
-const audit = async (pool: pg.Pool, events: number): Promise<{ lost: number; doubled: number }> => {
-  const { rows } = await pool.query<{ orders: number }>(
-    'select coalesce(sum(orders), 0)::int as orders from spend',
-  );
-  const orders = rows[0]?.orders ?? 0;
-  return { lost: Math.max(0, events - orders), doubled: Math.max(0, orders - events) };
-};
-
-const upsertMany = {
-  name: 'upsert_many',
-  text: `insert into spend select * from unnest($1::text[], $2::int[], $3::bigint[])
-    on conflict (customer_id) do update set orders = spend.orders + excluded.orders, pence = spend.pence + excluded.pence`,
-};
 
 const drain = (context: RunContext): Promise<RunReport> =>
   drainWith(context, async (client, rows) => {
-    const sums = new Map<string, { orders: number; pence: number }>();
-    for (const { data } of rows) {
-      const sum = sums.get(data.customerId) ?? { orders: 0, pence: 0 };
-      sum.orders += 1;
-      sum.pence += data.pence;
-      sums.set(data.customerId, sum);
-    }
-    const values = [
-      [...sums.keys()],
-      [...sums.values()].map(({ orders }) => orders),
-      [...sums.values()].map(({ pence }) => pence),
-    ];
-    await client.query({ ...upsertMany, values });
+    const values = foldOrders(rows.map(({ data }) => data));
+    await client.query({ name: 'upsert_many', text: upsertMany, values });
   });
 
 const drainStatement = (context: RunContext): Promise<RunReport> =>
@@ -170,67 +137,49 @@ const operational = (context: RunContext): Promise<RunReport> => {
       };
       await Promise.all(Array.from({ length: concurrency }, worker));
     });
-    return { done: events, elapsedMs, ...(await audit(pool, events)) };
+    return { done: events, elapsedMs, ...(await auditSpend(pool, events)) };
   });
 };
 
-/** A reader that a notification wakes, sent by its own session after each commit. */
-const latency = (context: RunContext): Promise<RunReport> =>
-  withPool(context, 10, async (pool) => {
-    const perSecond = sizeOf(context, 'perSecond');
-    const seconds = sizeOf(context, 'seconds');
+/** A reader that a notification wakes, sent by a session of its own after each commit. */
+export const open: OpenMessaging = async ({ databaseUrl, publishes, handled }) => {
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 });
+  const clients: pg.Client[] = [];
+  const session = async (): Promise<pg.Client> => {
+    const client = new pg.Client({ connectionString: databaseUrl });
+    await client.connect();
+    clients.push(client);
+    return client;
+  };
+  if (handled !== null) {
     await pool.query(logTable);
-    const listener = new pg.Client({ connectionString: context.databaseUrl });
-    const notifier = new pg.Client({ connectionString: context.databaseUrl });
-    await Promise.all([listener.connect(), notifier.connect()]);
-    await notifier.query('set synchronous_commit = off');
-    await listener.query('listen wake');
-    const committedAt = new Map<string, number>();
-    const handledAt = new Map<string, number>();
     let position = '0';
     let reading: Promise<void> = Promise.resolve();
     const read = async (): Promise<void> => {
       const { rows } = await pool.query<LogRow>({ ...readBatch, values: [position, 500] });
-      for (const row of rows) handledAt.set(row.position, performance.now());
+      for (const row of rows) handled(row.data.orderId);
       position = rows.at(-1)?.position ?? position;
     };
+    const listener = await session();
     listener.on('notification', () => {
       reading = reading.then(read);
     });
-    const publishing: Promise<void>[] = [];
-    const elapsedMs = await context.measure(async () => {
-      const until = performance.now() + seconds * 1000;
-      while (performance.now() < until) {
-        publishing.push(
-          (async () => {
-            const { rows } = await pool.query<{ position: string }>(`${insertEvent} returning position`, [
-              't',
-              'k',
-              '{}',
-            ]);
-            committedAt.set(rows[0]?.position ?? '', performance.now());
-            await notifier.query('notify wake');
-          })(),
-        );
-        await sleep(poissonWaitMs(perSecond));
-      }
-      await Promise.all(publishing);
-      await sleep(500);
-      await reading;
-    });
-    await Promise.all([listener.end(), notifier.end()]);
-    const latenciesMs = [...committedAt].map(([at, time]) =>
-      Math.max(0, (handledAt.get(at) ?? Number.NaN) - time),
-    );
-    const found = latenciesMs.filter((each) => !Number.isNaN(each));
-    return {
-      done: committedAt.size,
-      elapsedMs,
-      latenciesMs: found,
-      lost: latenciesMs.length - found.length,
-      doubled: 0,
-    };
-  });
+    await listener.query('listen wake');
+  }
+  const notifier = publishes ? await session() : undefined;
+  await notifier?.query('set synchronous_commit = off');
+  return {
+    publish: async (order) => {
+      const values = ['shop.order.placed.v1', order.customerId, JSON.stringify(order)];
+      await pool.query({ name: 'event', text: insertEvent, values });
+      void notifier?.query('notify wake');
+    },
+    stop: async () => {
+      await Promise.all(clients.map((client) => client.end()));
+      await pool.end();
+    },
+  };
+};
 
 const idle = async (context: RunContext): Promise<RunReport> => {
   const listener = new pg.Client({ connectionString: context.databaseUrl });
@@ -246,6 +195,6 @@ export const workloads: Workloads = {
   drain,
   'drain-statement': drainStatement,
   operational,
-  latency,
+  ...latencyWorkloads('floor', open),
   idle,
 };

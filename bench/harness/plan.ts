@@ -9,7 +9,11 @@ export interface PlannedWorkload {
   readonly size: Readonly<Record<string, number>>;
   readonly quick: Readonly<Record<string, number>>;
   readonly rounds: number;
+  /** Only these contenders; default: everybody who does the workload. */
+  readonly only?: readonly string[];
 }
+
+const ours = ['floor', 'factline'];
 
 export const plan: readonly PlannedWorkload[] = [
   ...[1, 8, 32].map((clients) => ({
@@ -35,6 +39,7 @@ export const plan: readonly PlannedWorkload[] = [
     size: { events: 20_000 },
     quick: { events: 20_000 },
     rounds: 5,
+    only: ours,
   },
   {
     name: 'drain-large',
@@ -43,6 +48,7 @@ export const plan: readonly PlannedWorkload[] = [
     size: { events: 2_000_000 },
     quick: { events: 200_000 },
     rounds: 1,
+    only: ours,
   },
   {
     name: 'drain-statement',
@@ -64,6 +70,14 @@ export const plan: readonly PlannedWorkload[] = [
     name: 'latency',
     workload: 'latency',
     what: 'commit acknowledged → handler entered, 200 events/s',
+    size: { perSecond: 200, seconds: 20 },
+    quick: { perSecond: 200, seconds: 5 },
+    rounds: 3,
+  },
+  {
+    name: 'latency-across',
+    workload: 'latency-across',
+    what: 'the same, published by another process',
     size: { perSecond: 200, seconds: 20 },
     quick: { perSecond: 200, seconds: 5 },
     rounds: 3,

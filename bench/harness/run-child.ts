@@ -26,8 +26,8 @@ const context: RunContext = {
   },
 };
 
-const workload = (await contenders[request.contender]?.load())?.[request.workload];
+const workload = (await contenders[request.contender]?.load())?.workloads[request.workload];
 if (workload === undefined) throw new RangeError(`${request.contender} does not do ${request.workload}`);
 const report: RunReport = await workload(context);
-await tell({ kind: 'report', report });
+await tell({ kind: 'report', report: { ...report, memoryMb: process.resourceUsage().maxRSS / 1024 } });
 process.exit(0);

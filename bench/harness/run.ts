@@ -110,7 +110,8 @@ const summarise = (
   report: RunReport,
   { begin, end }: { begin: { counters: Counters; usage: Usage }; end: { counters: Counters; usage: Usage } },
 ): Run => {
-  const clientMs = (end.usage.user + end.usage.system - begin.usage.user - begin.usage.system) / 1000;
+  const ownMs = (end.usage.user + end.usage.system - begin.usage.user - begin.usage.system) / 1000;
+  const clientMs = ownMs + (report.otherProcessorMs ?? 0);
   const serverMs = end.counters.serverMs - begin.counters.serverMs;
   const wallMs = end.counters.at - begin.counters.at;
   const statements = end.counters.statements - begin.counters.statements;

@@ -7,7 +7,14 @@ export interface RunRequest {
   readonly size: Readonly<Record<string, number>>;
 }
 
-export type WorkloadName = 'publish' | 'drain' | 'drain-statement' | 'operational' | 'latency' | 'idle';
+export type WorkloadName =
+  | 'publish'
+  | 'drain'
+  | 'drain-statement'
+  | 'operational'
+  | 'latency'
+  | 'latency-across'
+  | 'idle';
 
 /** What a contender reports of one run; times in milliseconds. */
 export interface RunReport {
@@ -21,6 +28,10 @@ export interface RunReport {
   readonly doubled: number;
   /** Workload `idle`: connections held. */
   readonly connections?: number;
+  /** Processor time of further client processes in the measured part. */
+  readonly otherProcessorMs?: number;
+  /** The highest resident memory of the run's process, in MB. */
+  readonly memoryMb?: number;
   /** What a reader must know: settings, versions. */
   readonly notes?: readonly string[];
 }
