@@ -1,0 +1,109 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../../../test/database.ts';
+import { createManualClock, systemRandomness } from '../../foundation/index.ts';
+import type { SharedSession } from '../../log/index.ts';
+import { createDatabase, type Database, loadQueries, type Session } from '../../postgres/index.ts';
+import { Liveness } from './liveness.ts';
+import { Membership, sessionLockSpace } from './membership.ts';
+import type { SeenProcess } from './picture.ts';
+
+const sql = loadQueries<'beat'>(new URL('./membership.sql', import.meta.url));
+const app = { name: 'shop', source: 'shop', codeVersion: '1', projectionSchema: 'public' };
+const clock = createManualClock();
+let test_: TestDatabase;
+let database: Database;
+let sessions: Session[] = [];
+
+/** A process as far as membership is concerned; behind a pooler the backend is not the one that the client knows. */
+const join = async ({ pooled = false } = {}): Promise<{ membership: Membership; session: Session }> => {
+  const session = await database.openSession('tail');
+  sessions.push(session);
+  const shared: Partial<SharedSession> = { connected: true, processId: pooled ? 1 : session.processId };
+  const options = { database, session: shared as SharedSession, clock, randomness: systemRandomness, app };
+  const membership = await Membership.join(options);
+  await membership.holdSessionLock(session.client);
+  return { membership, session };
+};
+
+const seen = async (by: Membership, id: number): Promise<SeenProcess | undefined> =>
+  (await by.beat({}, [])).processes.find((process) => process.id === id);
+
+beforeEach(async () => {
+  test_ = await createTestDatabase({ migrated: true });
+  database = createDatabase({ url: test_.url, applicationName: 'membership-test' });
+});
+
+afterEach(async () => {
+  await Promise.all(sessions.map((session) => session.close()));
+  sessions = [];
+  await database.stop();
+  await test_.drop();
+});
+
+test('a process whose connection ends is known to be dead at once', async () => {
+  const [one, two] = [await join(), await join()];
+  await two.membership.beat({}, []);
+  expect(await seen(one.membership, two.membership.id)).toMatchObject({ provable: true, locked: true });
+  await two.session.close();
+  const liveness = new Liveness();
+  const observer = { self: one.membership.id, nowMs: 0, locksProve: true };
+  for (let tries = 0; ; tries += 1) {
+    const { processes } = await one.membership.beat({}, []);
+    const live = liveness.observe(processes, observer);
+    if (live.length === 1 || tries > 200) {
+      expect(live).toEqual([one.membership.id]);
+      break;
+    }
+  }
+});
+
+test('behind a pooler only the heartbeat counts', async () => {
+  const [one, two] = [await join(), await join({ pooled: true })];
+  await two.membership.beat({}, []);
+  expect(two.membership.direct).toBe(false);
+  expect(await seen(one.membership, two.membership.id)).toMatchObject({ provable: false });
+});
+
+test('doubt comes after six seconds without a heartbeat, and goes with the next one', async () => {
+  const { membership } = await join();
+  await clock.advance(6_000);
+  expect(membership.doubt()).toBeNull();
+  await clock.advance(1);
+  expect(membership.doubt()).toBe('no heartbeat for 6001 ms');
+  await membership.beat({}, []);
+  expect(membership.doubt()).toBeNull();
+});
+
+test('rows of processes that died long ago are forgotten when another one joins, unless they own a lane', async () => {
+  const [one, two, three] = [await join(), await join(), await join()];
+  const ids = [one, two, three].map(({ membership }) => membership.id);
+  await database.operations.query(`update factline.processes set beaten_at = now() - interval '2 days'`);
+  await database.operations.query(
+    'insert into factline.lanes (consumer_id, lane, generation, owner) values (1, 0, 1, $1)',
+    [ids[1]],
+  );
+  for (const { session } of [one, two]) await session.close();
+  // The end of a backend is not instant.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await join();
+  const { rows } = await database.operations.query('select id::int from factline.processes order by id');
+  expect(rows.map(({ id }) => id)).toEqual([ids[1], ids[2], (ids[2] ?? 0) + 1]);
+});
+
+test('the heartbeat reads due work by its indexes, however much is parked', async () => {
+  const on = database.operations;
+  await on.query(
+    `insert into factline.parked (consumer_id, key, key_hash, position, state, reason, next_at)
+     select 1, 'k' || n, n, n, 'retrying', 'x', now() + interval '1 day' from generate_series(1, 50000) n`,
+  );
+  await on.query(
+    `insert into factline.requests (consumer_id, verb, actor, state, answered_at)
+     select 1, 'x', 'y', 'done', now() from generate_series(1, 20000)`,
+  );
+  await on.query('analyze');
+  const values = [1, true, '{}', 'shop', sessionLockSpace, [1, 2]];
+  const { rows } = await on.query(`explain (costs off) ${sql.beat.text}`, values);
+  const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+  expect(plan).toMatch(/using parked_due on parked.*\n\s+Index Cond: \(\(consumer_id = .* AND \(next_at <= /);
+  expect(plan).toMatch(/using requests_open on requests/);
+});
