@@ -1,4 +1,5 @@
-/** A process that ends itself with kill -9 at the n-th time it comes to a step: `node killed-process.ts URL STEP N`. */
+/** A process that ends itself with kill -9 at the n-th time it comes to a step: `node killed-process.ts URL STEP N`.
+ * With the step `idle` it ends by itself when everything is handled. */
 import { createProjectionProcess } from './projection-process.ts';
 import { tally, tallyBySql } from './tallies.ts';
 
@@ -15,3 +16,7 @@ const app = createProjectionProcess({
   },
 });
 await app.start();
+if (step === 'idle') {
+  await app.engine.idle();
+  await app.stop();
+}

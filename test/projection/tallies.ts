@@ -11,7 +11,11 @@ export const Counted = defineEvent({
 
 /** A flaky event fails the first time it is seen in a process, in a way that is tried again. */
 const met = new Set<string>();
-const meet = (id: string, flaky: boolean): void => {
+/** With this amount, while the environment says so, it takes the process down. */
+export const deadlyAmount = 666;
+
+const meet = (id: string, { flaky, amount }: { flaky: boolean; amount: number }): void => {
+  if (amount === deadlyAmount && process.env['TALLY_DEADLY']) process.kill(process.pid, 'SIGKILL');
   if (!flaky || met.has(id)) return;
   met.add(id);
   throw new TransientError('not at the first attempt');
@@ -24,7 +28,7 @@ export const tally = defineProjection({
   primaryKey: 'thing',
   columns: { thing: 'text', events: 'int4', amounts: 'text' },
   evolve: (row, event) => {
-    meet(event.id, event.data.flaky);
+    meet(event.id, event.data);
     return { events: (row?.events ?? 0) + 1, amounts: `${row?.amounts ?? ''}${event.data.amount} ` };
   },
 });
@@ -42,6 +46,6 @@ export const tallyBySql = defineSqlProjection({
        on conflict (thing) do update set events = t.events + 1, amounts = t.amounts || excluded.amounts`,
       [event.data.thing, `${event.data.amount} `],
     );
-    meet(event.id, event.data.flaky);
+    meet(event.id, event.data);
   },
 });

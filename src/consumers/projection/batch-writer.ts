@@ -33,4 +33,6 @@ export interface BatchWriter<Batch extends PreparedBatch = PreparedBatch> {
   keysOf(stored: StoredEvent): readonly string[];
   /** Whether a commit that failed for good shall be tried in halves, to find the event that is to blame. */
   readonly divisible: boolean;
+  /** The largest batch. */
+  readonly batchMax: number;
 }

@@ -5,6 +5,7 @@ import type { Projection } from './definition.ts';
 import type { LaneStore, ParkedRowOfKey } from './lane-store.ts';
 import type { ParkedKeys } from './parked-keys.ts';
 import { failedEvent } from './parking.ts';
+import type { Suspects } from './suspects.ts';
 
 export interface DrainOptions {
   readonly projection: Projection;
@@ -12,7 +13,10 @@ export interface DrainOptions {
   readonly writer: BatchWriter;
   readonly parked: ParkedKeys;
   readonly services: RunnerServices;
+  readonly suspects: Suspects;
 }
+
+type DrainOutcome = 'handled' | 'failed' | 'not now';
 
 /** New events are not kept waiting longer than it takes to drain this many. */
 const eventsPerTurn = 100;
@@ -39,23 +43,47 @@ export class Drain {
 
   /** The events of one key, up to the first that cannot run. */
   async #key(key: string, limit: number): Promise<number> {
-    const { store, parked } = this.#options;
+    const { store } = this.#options;
     const rows = await store.nextOfKey(key, limit);
     const events = await store.readEvents(rows.map(({ position }) => position));
+    const marked = await this.#mark(key, rows);
     let handled = 0;
+    let outcome: DrainOutcome = 'handled';
     for (const row of rows) {
-      parked.setHead(key, this.#headOf(row));
       const stored = events.get(row.position);
-      if (!this.#mayRun(key, row) || stored === undefined) {
-        if (row.state !== 'retrying' || row.due) parked.setAside(key);
-        return handled;
-      }
-      if (!(await this.#run(row, stored))) return handled;
+      outcome = stored === undefined ? 'not now' : await this.#next(key, row, stored);
+      if (outcome !== 'handled') break;
       handled += 1;
-      await this.advance(row.keys.filter((other) => other !== key));
     }
-    await this.advance([key]);
+    // What was marked and did not come to run waits again; one that failed has got its state from its failure.
+    const left = marked.slice(outcome === 'failed' ? handled + 1 : handled);
+    if (left.length > 0) await store.markRows(left, 'waiting');
+    if (handled === rows.length) await this.advance([key]);
     return handled;
+  }
+
+  /** Whoever takes over from a dead process shall know which parked events it may have been running. */
+  async #mark(key: string, rows: readonly ParkedRowOfKey[]): Promise<readonly number[]> {
+    const [first] = rows;
+    if (first === undefined) return [];
+    this.#options.parked.setHead(key, this.#headOf(first));
+    if (!this.#mayRun(key, first)) return [];
+    const end = rows.findIndex(({ state, due }) => state === 'quarantined' || (state === 'retrying' && !due));
+    const marked = rows.slice(0, end < 0 ? rows.length : end).map(({ position }) => position);
+    await this.#options.store.markRows(marked, 'running');
+    return marked;
+  }
+
+  async #next(key: string, row: ParkedRowOfKey, stored: StoredEvent): Promise<DrainOutcome> {
+    const { parked } = this.#options;
+    parked.setHead(key, this.#headOf(row));
+    if (!this.#mayRun(key, row)) {
+      if (row.state !== 'retrying' || row.due) parked.setAside(key);
+      return 'not now';
+    }
+    if (!(await this.#run(row, stored))) return 'failed';
+    await this.advance(row.keys.filter((other) => other !== key));
+    return 'handled';
   }
 
   #mayRun(key: string, row: ParkedRowOfKey): boolean {
@@ -68,7 +96,9 @@ export class Drain {
   async #run(row: ParkedRowOfKey, stored: StoredEvent): Promise<boolean> {
     const { projection, store, writer, parked, services } = this.#options;
     await services.testStep?.('projection.before-drain');
-    const failure = await writer.drain({ row, stored });
+    // It was running when its process died: this attempt goes on record first.
+    const deadly = row.state === 'running' ? await this.#options.suspects.begin(stored) : null;
+    const failure = deadly === null ? await writer.drain({ row, stored }) : { error: deadly };
     await services.testStep?.('projection.after-drain');
     if (failure === null) {
       this.#tell(row, stored);

@@ -36,6 +36,8 @@ interface Write {
 /** The folding form: rows in memory, one statement per batch. */
 export class FoldWriter implements BatchWriter<FoldedBatch> {
   readonly divisible = true;
+  /** Beyond it the commit's fixed cost no longer matters, but a failed batch is folded again. */
+  readonly batchMax = 2000;
   readonly #options: FoldWriterOptions;
   readonly #projection: FoldingProjection;
   readonly #statements: BuildStatements;

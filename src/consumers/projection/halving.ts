@@ -61,7 +61,8 @@ const tryCommit = async (
   return null;
 };
 
-const parkAlone = async (
+/** Parks one event that was not handled, and moves the checkpoint past it. */
+export const parkAlone = async (
   lane: HalvedLane,
   { stored, error, to }: { readonly stored: StoredEvent; readonly error: unknown; readonly to: number },
 ): Promise<void> => {

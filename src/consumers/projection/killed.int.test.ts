@@ -7,7 +7,7 @@ import {
   createProjectionProcess,
   type ProjectionProcess,
 } from '../../../test/projection/projection-process.ts';
-import { Counted, tally, tallyBySql } from '../../../test/projection/tallies.ts';
+import { Counted, deadlyAmount, tally, tallyBySql } from '../../../test/projection/tallies.ts';
 import { type ProjectionStep, projectionSteps } from './steps.ts';
 
 const script = fileURLToPath(new URL('../../../test/projection/killed-process.ts', import.meta.url));
@@ -23,11 +23,15 @@ const make = (): ProjectionProcess => {
 };
 
 /** Resolves when the child has ended: by its own kill -9, or not at all. */
-const runUntilKilled = async (step: ProjectionStep, times: number): Promise<string | null> => {
+const runUntilKilled = async (
+  step: ProjectionStep | 'idle',
+  times: number,
+  environment = {},
+): Promise<string | null> => {
   const child = spawn(
     process.execPath,
     ['--conditions=factline-source', '--no-warnings', script, database.url, step, String(times)],
-    { stdio: ['ignore', 'ignore', 'inherit'] },
+    { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, ...environment } },
   );
   const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
   return signal;
@@ -92,3 +96,49 @@ test.each(
     }
   },
 );
+
+test('an event that takes the process down is quarantined after three recorded deaths; everything else is handled', {
+  timeout: 120_000,
+}, async () => {
+  const publisher = make();
+  await publisher.engine.register();
+  const amounts = Array.from({ length: 40 }, (_, n) => (n === 17 ? deadlyAmount : n));
+  await publisher.publish(
+    ...amounts.map((amount, n) => Counted({ thing: `t${n % 4}`, amount, flaky: false })),
+  );
+  // 17, 21, 25 … 37 have the deadly event's key and wait.
+  const done = [{ events: 34 }, { events: 34 }];
+  for (let runs = 0, seen: unknown[] = []; JSON.stringify(seen) !== JSON.stringify(done); runs += 1) {
+    expect(runs).toBeLessThan(20);
+    await runUntilKilled('idle', 0, { TALLY_DEADLY: '1' });
+    seen = await publisher.rows(
+      'select sum(events)::int as events from tally union all select sum(events)::int from tally_sql',
+    );
+  }
+  expect(
+    await publisher.rows(`select k.name, p.position::int, p.key, e.error_code, e.killed_attempts from factline.parked p
+    join factline.consumers k on k.id = p.consumer_id join factline.parked_events e using (consumer_id, position) where p.state = 'quarantined' order by 1`),
+  ).toEqual([
+    { name: 'tally', position: 18, key: 'thing=t1', error_code: 'KILLED_PROCESS', killed_attempts: 0 },
+    { name: 'tally_sql', position: 18, key: 'thing=t1', error_code: 'KILLED_PROCESS', killed_attempts: 0 },
+  ]);
+  // What was recorded of events that proved harmless is gone.
+  expect(
+    await publisher.rows(
+      'select position from factline.parked_events e where not exists (select from factline.parked p where (p.consumer_id, p.position) = (e.consumer_id, e.position))',
+    ),
+  ).toEqual([]);
+  // Corrected code, a person's retry.
+  const next = make();
+  await next.start();
+  for (const { id } of await next.rows(`select id from factline.parked where state = 'quarantined'`))
+    await next.rows(
+      `insert into factline.requests (consumer_id, verb, parked_id, actor) select consumer_id, 'retry', id, 'test' from factline.parked where id = $1`,
+      [id],
+    );
+  await next.rows(`select pg_notify('factline_requests', '0')`);
+  while ((await next.rows('select from factline.parked limit 1')).length > 0) await next.engine.idle();
+  expect(await next.rows(`select amounts from tally where thing = 't1'`)).toEqual([
+    { amounts: '1 5 9 13 666 21 25 29 33 37 ' },
+  ]);
+});

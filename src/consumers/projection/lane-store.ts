@@ -24,6 +24,10 @@ const sql = loadQueries<
   | 'keys_of_event'
   | 'discard_event'
   | 'release_event'
+  | 'note_dead_owner'
+  | 'begin_suspect'
+  | 'forget_suspects'
+  | 'mark_rows'
 >(new URL('./projection.sql', import.meta.url));
 
 /** Where a write moves the checkpoint. */
@@ -178,6 +182,33 @@ export class LaneStore {
 
   async release(position: number): Promise<string[]> {
     return this.#keys(sql.release_event, this.#fenced(position));
+  }
+
+  /** After an unclean takeover; see `Suspects`. */
+  async noteDeadOwner(): Promise<{ times: number; recorded: boolean }> {
+    const [row] = await run(this.#pool, sql.note_dead_owner, this.#fenced());
+    if (row === undefined) throw this.lost();
+    return { times: Number(row['times']), recorded: row['recorded'] === true };
+  }
+
+  /** How many processes have died at this event; the attempt is on record unless they were `deathsMax`. */
+  async beginSuspect(stored: StoredEvent, deathsMax: number): Promise<number> {
+    const { incarnation } = this.#services.process;
+    const values = this.#fenced(stored.position, incarnation, stored.id, stored.type, deathsMax);
+    try {
+      const [row] = await run(this.#pool, sql.begin_suspect, values);
+      return Number(row?.['deaths']);
+    } catch (error) {
+      throw explain(error);
+    }
+  }
+
+  async forgetSuspects(): Promise<void> {
+    await run(this.#pool, sql.forget_suspects, this.#fenced());
+  }
+
+  async markRows(positions: readonly number[], state: 'running' | 'waiting'): Promise<void> {
+    await this.execute(this.#pool, sql.mark_rows, [...this.#fenced(`{${positions.join(',')}}`, state)]);
   }
 
   async #keys(query: NamedQuery, values: LastStatement['values']): Promise<string[]> {

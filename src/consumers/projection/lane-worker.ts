@@ -18,22 +18,21 @@
  *             (nothing more is written; what was in flight is refused by the fence).
  */
 import { type FactlineError, retryDelayMs } from '../../foundation/index.ts';
-import type { EventBatch, LogCursor } from '../../log/index.ts';
+import type { EventBatch, LogCursor, StoredEvent } from '../../log/index.ts';
 import { classifyDatabaseError } from '../../postgres/index.ts';
 import type { LaneLease, LaneProgress, RunnerServices } from '../runner.ts';
 import type { BatchWriter, PreparedBatch } from './batch-writer.ts';
 import type { Projection } from './definition.ts';
 import { Drain } from './drain.ts';
-import { commitInHalves, type HalvedLane } from './halving.ts';
+import { commitInHalves, type HalvedLane, parkAlone } from './halving.ts';
 import { isLaneLost, type LaneStore, type Move } from './lane-store.ts';
 import { LaneTimers } from './lane-timers.ts';
 import { measureBatch } from './measure-batch.ts';
 import type { ParkedKeys } from './parked-keys.ts';
 import { Pulse } from './pulse.ts';
 import type { ProjectionStep } from './steps.ts';
+import { Suspects } from './suspects.ts';
 
-/** The largest batch: beyond it the commit's fixed cost no longer matters, but a failed batch is folded again. */
-const batchMax = 2000;
 const reconnect = {
   attempts: Number.POSITIVE_INFINITY,
   baseMs: 50,
@@ -66,6 +65,7 @@ export class LaneWorker {
   readonly #drain: Drain;
   readonly #pulse = new Pulse();
   readonly #timers: LaneTimers;
+  readonly #suspects: Suspects;
   readonly #ending = new AbortController();
   #ended: Promise<void> | null = null;
   #lost = false;
@@ -85,7 +85,8 @@ export class LaneWorker {
     this.#position = lease.position;
     this.#upTo = lease.position;
     this.#cursor = options.services.tail.cursor({ types: lease.types, after: lease.position });
-    this.#drain = new Drain(options);
+    this.#suspects = new Suspects(options.store, options.writer.batchMax);
+    this.#drain = new Drain({ ...options, suspects: this.#suspects });
     this.#timers = new LaneTimers(options.services.clock);
   }
 
@@ -127,6 +128,7 @@ export class LaneWorker {
 
   /** Loads the state in a new snapshot, then works. */
   async start(): Promise<void> {
+    await this.#suspects.look();
     await this.#load();
     this.#ended = this.#run();
   }
@@ -209,7 +211,8 @@ export class LaneWorker {
       // At the head the next event may be long in coming: the commit must not wait for it to be known.
       if (this.#commit !== null && this.#cursor.position >= this.#options.services.tail.settled)
         await this.#settle();
-      const batch = await this.#cursor.next({ max: batchMax, signal: interrupt });
+      const max = this.#suspects.any ? 1 : this.#options.writer.batchMax;
+      const batch = await this.#cursor.next({ max, signal: interrupt });
       if (batch.upTo > this.#upTo) return batch;
       await this.#settle();
       return null;
@@ -231,10 +234,26 @@ export class LaneWorker {
       return;
     }
     this.#waiting = events.length;
+    const [first] = events;
+    if (first !== undefined && this.#suspects.any) return this.#takeSuspect(first, upTo);
     await this.#step('projection.before-prepare');
     const prepared = await this.#options.writer.prepare(events);
     await this.#settle();
     this.#begin(prepared, { from: this.#position, to: upTo });
+  }
+
+  /** One event alone, whose attempt is on record before any code runs for it. */
+  async #takeSuspect(stored: StoredEvent, to: number): Promise<void> {
+    await this.#settle();
+    const error = await this.#suspects.begin(stored);
+    if (error !== null) {
+      await parkAlone(this.#halved(), { stored, error, to });
+    } else {
+      await this.#step('projection.before-prepare');
+      this.#begin(await this.#options.writer.prepare([stored]), { from: this.#position, to });
+      await this.#settle();
+    }
+    await this.#suspects.passed(to);
   }
 
   /** Starts the commit and leaves it under way. */

@@ -17,7 +17,8 @@ with lane as materialized (
   where consumer_id = $1::integer and lane = $2::integer and token = $3::bigint and stop_at >= $5::bigint for share
 ), proof as (
   update factline.checkpoints
-  set position = $5::bigint, dispatch_limit = greatest(dispatch_limit, $6::bigint), moved_at = factline.clock()
+  set position = $5::bigint, dispatch_limit = greatest(dispatch_limit, $6::bigint), moved_at = factline.clock(),
+    dead_owners = 0
   where consumer_id = $1::integer and lane = $2::integer and position = $4::bigint and exists (select from lane)
   returning 1
 )
@@ -98,7 +99,7 @@ with lane as materialized (
   where consumer_id = $1::integer and replay_id = 0 and position = $4::bigint and exists (select from lane)
   returning key
 ), forgiven as (
-  update factline.parked_events set attempts = 0, killed_attempts = 0
+  update factline.parked_events set attempts = 0, killed_attempts = 0, kills = '[]', incarnation = null
   where consumer_id = $1::integer and replay_id = 0 and position = $4::bigint and exists (select from released)
 )
 select case when not exists (select from lane) then factline.refuse('FL001', 'the lane was taken over') end as refused,
@@ -116,3 +117,71 @@ release savepoint event
 -- name: idle_limit
 -- A process that was stopped in the middle of a batch must not block its successor on the rows it has locked.
 set local idle_in_transaction_session_timeout = '10s'
+
+-- name: note_dead_owner
+-- After an unclean takeover: how often that has happened at this checkpoint, and whether the attempt of a suspect is on record.
+with lane as materialized (
+  select from factline.lanes
+  where consumer_id = $1::integer and lane = $2::integer and token = $3::bigint for share
+), noted as (
+  update factline.checkpoints set dead_owners = dead_owners + 1
+  where consumer_id = $1::integer and lane = $2::integer and exists (select from lane)
+  returning dead_owners, position
+)
+select n.dead_owners as times, exists (
+    select from factline.parked_events e
+    where e.consumer_id = $1::integer and e.replay_id = 0 and e.position > n.position and e.kills <> '[]') as recorded
+from noted n
+
+-- name: begin_suspect
+-- $4 position, $5 this process's incarnation, $6 event id, $7 type, $8 deaths at most: records that this process begins the event,
+-- before any code runs for it. An earlier attempt counts as a death when its process never beat again after it had been found
+-- dead (the beat at which that was is noted once). Nothing is recorded when there were too many deaths already.
+with lane as materialized (
+  select from factline.lanes
+  where consumer_id = $1::integer and lane = $2::integer and token = $3::bigint and stop_at >= $4::bigint for share
+), earlier as materialized (
+  select coalesce(jsonb_agg(case when k.kill ? 'beat' then k.kill
+      else k.kill || jsonb_build_object('beat',
+        (select p.beat from factline.processes p where p.incarnation::text = k.kill->>'incarnation')) end order by k.ordinal), '[]') as kills
+  from factline.parked_events e, jsonb_array_elements(e.kills) with ordinality as k (kill, ordinal)
+  where e.consumer_id = $1::integer and e.replay_id = 0 and e.position = $4::bigint
+), dead as materialized (
+  select count(*)::integer as deaths from earlier, jsonb_array_elements(earlier.kills) as k (kill)
+  where k.kill->>'incarnation' <> $5::text
+    and not exists (select from factline.processes p
+      where p.incarnation::text = k.kill->>'incarnation' and p.beat > coalesce((k.kill->>'beat')::bigint, p.beat))
+), recorded as (
+  insert into factline.parked_events as e (consumer_id, replay_id, position, killed_attempts, incarnation, kills, event_id, event_type)
+  select $1::integer, 0, $4::bigint, dead.deaths + 1, $5::uuid,
+    earlier.kills || jsonb_build_array(jsonb_build_object('incarnation', $5::text)), $6::uuid, $7::text
+  from earlier, dead where dead.deaths < $8::integer and exists (select from lane)
+  on conflict (consumer_id, replay_id, position) do update
+    set killed_attempts = excluded.killed_attempts, incarnation = excluded.incarnation, kills = excluded.kills
+  returning 1
+)
+select case when not exists (select from lane) then factline.refuse('FL001', 'the lane was taken over') end as refused,
+  (select deaths from dead) as deaths, exists (select from recorded) as recorded
+
+-- name: forget_suspects
+-- What was recorded of suspects that turned out to be harmless: they are below the checkpoint and not parked.
+with lane as materialized (
+  select from factline.lanes
+  where consumer_id = $1::integer and lane = $2::integer and token = $3::bigint for share
+)
+delete from factline.parked_events e
+where e.consumer_id = $1::integer and e.replay_id = 0 and exists (select from lane)
+  and e.position <= (select c.position from factline.checkpoints c where c.consumer_id = $1::integer and c.lane = $2::integer)
+  and not exists (select from factline.parked p
+    where p.consumer_id = $1::integer and p.replay_id = 0 and p.position = e.position)
+
+-- name: mark_rows
+-- $4 positions, $5 'running' before code runs for these parked events, 'waiting' when it did not come to that.
+with lane as materialized (
+  select from factline.lanes
+  where consumer_id = $1::integer and lane = $2::integer and token = $3::bigint for share
+), marked as (
+  update factline.parked set state = $5::text, next_at = null
+  where consumer_id = $1::integer and replay_id = 0 and position = any ($4::bigint[]) and exists (select from lane)
+)
+select case when not exists (select from lane) then factline.refuse('FL001', 'the lane was taken over') end as refused

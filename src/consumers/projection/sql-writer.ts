@@ -55,6 +55,8 @@ export interface SqlWriterOptions {
  */
 export class SqlWriter implements BatchWriter<OpenedBatch> {
   readonly divisible = false;
+  /** A transaction of well under a second: its row locks and its snapshot hold up others. */
+  readonly batchMax = 500;
   readonly #options: SqlWriterOptions;
   readonly #contracts: ReadonlyMap<string, EventContract>;
   readonly #table: string;

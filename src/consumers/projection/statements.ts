@@ -85,7 +85,7 @@ const fenceOf: Readonly<Record<Proof, string>> = {
   where consumer_id = $1::integer and lane = $2::integer and token = $3::bigint and stop_at >= $5::bigint for share
 ), proof as (
   update factline.checkpoints
-  set position = $5::bigint, dispatch_limit = greatest(dispatch_limit, $6::bigint), moved_at = factline.clock()
+  set position = $5::bigint, dispatch_limit = greatest(dispatch_limit, $6::bigint), moved_at = factline.clock(), dead_owners = 0
   where consumer_id = $1::integer and lane = $2::integer and position = $4::bigint and exists (select from lane)
   returning 1
 )`,

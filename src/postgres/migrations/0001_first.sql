@@ -169,6 +169,8 @@ create table factline.checkpoints (
   position       bigint not null,
   dispatch_limit bigint not null,
   moved_at       timestamptz not null default factline.clock(),
+  -- How often a projection's lane was taken from a dead process since its checkpoint last moved.
+  dead_owners    integer not null default 0,
   constraint checkpoints_pkey primary key (consumer_id, lane),
   constraint checkpoints_position check (position >= 0),
   constraint checkpoints_dispatch_limit check (dispatch_limit >= 0)
@@ -298,6 +300,21 @@ create table factline.rate_limits (
   next_at     timestamptz not null default factline.clock(),
   constraint rate_limits_pkey primary key (consumer_id)
 ) with (fillfactor = 50);
+
+-- ── Promises ─────────────────────────────────────────────────────────────────────────────────────
+-- How each consumer kept its promise, a row an hour, sampled about once a minute by any running process. The error budget
+-- is reckoned from the last thirty days; older rows go.
+create table factline.objective_hours (
+  consumer_id integer not null,
+  hour        timestamptz not null,
+  events      bigint not null,
+  late        bigint not null,
+  quarantined bigint not null,
+  sampled_to  bigint not null,
+  sampled_at  timestamptz not null,
+  constraint objective_hours_pkey primary key (consumer_id, hour),
+  constraint objective_hours_late check (late between 0 and events)
+);
 
 -- ── Partitions of the log ────────────────────────────────────────────────────────────────────────
 -- Ten million positions a leaf (src/log/partitions.ts knows the number, too). Creating ahead never takes more than
