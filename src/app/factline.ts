@@ -11,7 +11,7 @@ import {
   withDeadline,
 } from '../foundation/index.ts';
 import { encodeToken, publishInForeignTransaction, publishingTransaction, type Tx } from '../log/index.ts';
-import type { Verdict } from '../operations/index.ts';
+import { ObjectiveSampler, type Verdict } from '../operations/index.ts';
 import type { ForeignTransaction } from '../postgres/index.ts';
 import { Maintenance } from './maintenance.ts';
 import { type FactlineOptions, readOptions, type Settings } from './options.ts';
@@ -108,6 +108,7 @@ class App extends Lifecycle implements Factline {
   readonly #telemetry: Telemetry = createTelemetry();
   #parts: Promise<Parts> | undefined;
   #maintenance: Maintenance | undefined;
+  #objectives: ObjectiveSampler | undefined;
   #forgetSignal: () => void = () => {};
   /** The highest position this process has published or seen settled: where a lost publish is looked for from. */
   #knownPosition = 0;
@@ -127,12 +128,19 @@ class App extends Lifecycle implements Factline {
     await parts.engine.start();
     this.#maintenance = new Maintenance({ parts, settings: this.#settings, clock: this.#seams.clock });
     this.#maintenance.start();
+    this.#objectives = new ObjectiveSampler({
+      database: parts.database,
+      clock: this.#seams.clock,
+      app: this.#settings.name,
+    });
+    await this.#objectives.start();
     if (this.#settings.handleSignals) this.#forgetSignal = drainOnSignal(() => this.stop());
   }
 
   protected async onStop(): Promise<void> {
     this.#forgetSignal();
     const parts = await this.#parts?.catch(() => undefined);
+    await this.#objectives?.stop();
     await this.#maintenance?.stop();
     await parts?.engine.stop();
     await parts?.tail.stop();

@@ -13,6 +13,7 @@ const fine: Verdict = {
   lagExact: true,
   handledWithinSeconds: 60,
   errorBudget: 0.01,
+  budget: null,
   timeToDrainSeconds: 0,
   timeToBreachSeconds: null,
   unhandled: 0,

@@ -4,7 +4,7 @@
  */
 export interface MetricEntry {
   readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly unit: 'events' | 'seconds' | 'count' | 'position' | 'boolean' | 'bytes';
+  readonly unit: 'events' | 'seconds' | 'count' | 'position' | 'boolean' | 'bytes' | 'ratio';
   readonly labels: readonly string[];
   readonly help: string;
   /** Upper bounds of a histogram's buckets, rising; the last one, +Inf, is implied. */
@@ -69,6 +69,12 @@ export const metrics = {
     unit: 'count',
     labels: ['consumer', 'outcome'],
     help: 'Effects by outcome: done, reused, failed, unknown.',
+  },
+  factline_error_budget_spent: {
+    type: 'gauge',
+    unit: 'ratio',
+    labels: ['consumer'],
+    help: 'Share of the error budget of 30 days that late and quarantined events have spent; 1 is all of it. Absent without events.',
   },
   factline_events_handled_total: {
     type: 'counter',

@@ -20,6 +20,8 @@ export interface ConsumerFacts {
   readonly handledWithinMs: number;
   /** Share of events that may be late or quarantined: 0.01 is one per cent. */
   readonly errorBudget: number;
+  /** What became of the events of the last thirty days, as far as running processes sampled it. */
+  readonly objective: ObjectiveFacts;
   readonly paused: { readonly reason: string; readonly by: string | null } | null;
   readonly breaker: BreakerFacts | null;
   readonly lanes: readonly LaneFacts[];
@@ -82,6 +84,12 @@ export interface OldestUnhandled {
   readonly idleMs: number;
   /** False: it is at most this old, because the part of the log that was looked at holds none. */
   readonly exact: boolean;
+}
+
+export interface ObjectiveFacts {
+  readonly events: number;
+  readonly late: number;
+  readonly quarantined: number;
 }
 
 export interface UnhandledFacts {

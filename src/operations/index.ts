@@ -20,6 +20,7 @@ export type {
   VerdictContext,
 } from './facts.ts';
 export { createMeter, type MeasureOptions, type Meter, type MeterOptions, measure } from './meter.ts';
+export { ObjectiveSampler, type ObjectiveSamplerOptions } from './objective-sampler.ts';
 export {
   type ConsumerRecord,
   findConsumer,

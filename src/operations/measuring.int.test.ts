@@ -6,6 +6,7 @@ import { loadQueries } from '../postgres/index.ts';
 import type { ConsumerFacts } from './facts.ts';
 import { measureConsumers } from './measuring.ts';
 import { createMeter, measure } from './meter.ts';
+import { ObjectiveSampler } from './objective-sampler.ts';
 
 const placed = 'shop.order.placed.v1';
 const paid = 'shop.order.paid.v1';
@@ -23,7 +24,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await pool.query(`truncate factline.events, factline.consumers, factline.lanes, factline.checkpoints, factline.inbox, factline.parked,
-    factline.parked_events, factline.processes, factline.breakers, factline.consumer_generations restart identity`);
+    factline.parked_events, factline.processes, factline.breakers, factline.consumer_generations, factline.objective_hours restart identity`);
 });
 
 interface Given {
@@ -287,6 +288,61 @@ const expectIndexes = async (name: keyof typeof sql, values: unknown[]): Promise
   const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
   expect(plan).not.toMatch(/Seq Scan on (events_p0|inbox|parked)/);
 };
+
+describe('the error budget', () => {
+  const minuteLater = (): Promise<unknown> =>
+    pool.query("update factline.objective_hours set sampled_at = sampled_at - interval '1 minute'");
+  const sample = (): Promise<number> =>
+    new ObjectiveSampler({
+      database: { operations: pool },
+      clock: createManualClock(),
+      app: 'shop',
+    }).runOnce();
+
+  it('counts events, and as late those written while the consumer was behind; one process a minute', async () => {
+    const id = await consumer();
+    await publish();
+    expect(await sample()).toBe(1);
+    expect((await only()).objective.events).toBe(0);
+    for (let count = 0; count < 3; count += 1) await publish({ type: count === 0 ? paid : placed });
+    expect(await sample()).toBe(0);
+    await minuteLater();
+    expect((await Promise.all([sample(), sample()])).toSorted()).toEqual([0, 1]);
+    expect((await only()).objective).toEqual({ events: 2, late: 0, quarantined: 0 });
+    await publish({ secondsAgo: 90 });
+    await park(id, { position: 1, state: 'quarantined' });
+    await pool.query(
+      'insert into factline.parked_events (consumer_id, position, last_failed_at) values ($1, 1, factline.clock())',
+      [id],
+    );
+    await minuteLater();
+    await sample();
+    expect((await only()).objective).toEqual({ events: 3, late: 1, quarantined: 1 });
+  });
+
+  it('goes back thirty days and forgets what is older', async () => {
+    const id = await consumer();
+    await pool.query(
+      `insert into factline.objective_hours (consumer_id, hour, events, late, quarantined, sampled_to, sampled_at)
+       select $1, factline.clock() - make_interval(days => d), 10, 1, 0, 0, factline.clock() - interval '1 hour' from unnest('{1,29,31,40}'::int[]) d`,
+      [id],
+    );
+    expect((await only()).objective).toEqual({ events: 20, late: 2, quarantined: 0 });
+    await sample();
+    expect((await pool.query('select from factline.objective_hours')).rowCount).toBeLessThan(5);
+  });
+
+  it('is sampled at once and once a minute while the app runs', async () => {
+    await consumer();
+    const clock = createManualClock();
+    const running = new ObjectiveSampler({ database: { operations: pool }, clock, app: 'shop' });
+    await running.start();
+    expect(clock.armed).toBe(1);
+    await running.stop();
+    expect((await pool.query('select from factline.objective_hours')).rowCount).toBe(1);
+    expect(clock.armed).toBe(0);
+  });
+});
 
 describe('a large log', () => {
   it('is measured by index within two seconds, with a huge backlog and with none that matches', async () => {

@@ -28,6 +28,7 @@ select c.id, c.app, c.class, c.name, c.version, c.build, c.state, c.generation, 
        coalesce(lanes.list, '[]'::json) as lanes,
        coalesce(owners.list, '[]'::json) as owners,
        (select max(position) from factline.events) as head,
+       objective.events as objective_events, objective.late as objective_late, objective.quarantined as objective_quarantined,
        clock.now as measured_at
   from factline.consumers c
  cross join clock
@@ -55,6 +56,10 @@ select c.id, c.app, c.class, c.name, c.version, c.build, c.state, c.generation, 
                     order by p.id) as list
       from process p
      where p.living and p.id in (select l.owner from factline.lanes l where l.consumer_id = c.id)) owners on true
+  left join lateral (
+    select sum(o.events)::bigint as events, sum(o.late)::bigint as late, sum(o.quarantined)::bigint as quarantined
+      from factline.objective_hours o
+     where o.consumer_id = c.id and o.hour > clock.now - interval '30 days') objective on true
  where c.state <> 'retired' and ($1::text is null or c.app = $1)
  order by c.name, c.build
 

@@ -66,6 +66,11 @@ const storedFacts = (row: Row): StoredFacts => ({
   handledWithinMs:
     row['handled_within_ms'] === null ? handledWithinMsDefault : Number(row['handled_within_ms']),
   errorBudget: row['error_budget'] === null ? errorBudgetDefault : Number(row['error_budget']),
+  objective: {
+    events: Number(row['objective_events'] ?? 0),
+    late: Number(row['objective_late'] ?? 0),
+    quarantined: Number(row['objective_quarantined'] ?? 0),
+  },
   paused:
     row['paused_reason'] === null
       ? null

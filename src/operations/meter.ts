@@ -183,6 +183,7 @@ const unknownVerdict = (
   lagExact: false,
   handledWithinSeconds: 60,
   errorBudget: 0.01,
+  budget: null,
   timeToDrainSeconds: null,
   timeToBreachSeconds: null,
   unhandled: null,

@@ -1,3 +1,4 @@
+import { budgetSpent } from './budget.ts';
 import { countText, durationText } from './duration-text.ts';
 import type { ConsumerFacts, VerdictContext } from './facts.ts';
 import { abandonedLanes, measurementMaxAgeMs } from './limits.ts';
@@ -20,6 +21,7 @@ export const reasonsOf = (facts: ConsumerFacts, context: VerdictContext, verdict
     ...lateness(facts, verdict),
     ...incidents(facts, context),
     ...parkedReasons(facts),
+    ...budget(facts),
     ...transitions(facts),
     ...(context.runner?.reasons ?? []).map((text): Reason => ({ code: 'runner', text })),
   ];
@@ -114,6 +116,16 @@ const parkedReasons = ({ unhandled, quarantined }: ConsumerFacts): Reason[] => {
     });
   }
   return reasons;
+};
+
+const percent = (share: number): string => `${(share * 100).toPrecision(2).replace(/\.?0+$/, '')} %`;
+
+const budget = (facts: ConsumerFacts): Reason[] => {
+  const budgeted = budgetSpent(facts);
+  if (budgeted === null || budgeted.spent < 1) return [];
+  const { late, quarantined, events } = budgeted;
+  const text = `${percent((late + quarantined) / events)} of the events of 30 days were late or quarantined; ${percent(facts.errorBudget)} may be`;
+  return [{ code: 'budget-spent', text }];
 };
 
 const transitions = ({ state, build, newerGeneration }: ConsumerFacts): Reason[] => {

@@ -12,6 +12,7 @@ const gauges = [
   ['factline_quarantined', (verdict: Verdict) => verdict.quarantined?.events ?? null],
   ['factline_quarantine_oldest_seconds', (verdict: Verdict) => verdict.quarantined?.oldestSeconds ?? null],
   ['factline_time_to_drain_seconds', (verdict: Verdict) => verdict.timeToDrainSeconds],
+  ['factline_error_budget_spent', (verdict: Verdict) => verdict.budget?.spent ?? null],
   ['factline_breaker_open', (verdict: Verdict) => (verdict.breaker === null ? 0 : 1)],
 ] as const;
 

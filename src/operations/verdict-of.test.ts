@@ -20,6 +20,7 @@ const quiet: ConsumerFacts = {
   startPosition: 0,
   handledWithinMs: 60_000,
   errorBudget: 0.01,
+  objective: { events: 0, late: 0, quarantined: 0 },
   paused: null,
   breaker: null,
   lanes: [lane],
@@ -129,6 +130,26 @@ describe('the verdict', () => {
       quarantined: { keys: 1, waiting: 2, oldestSeconds: 9_000 },
     });
     expect(verdict.reasons[0]?.text).toBe('1 key in quarantine, 2 events waiting behind');
+  });
+
+  it('says when late and quarantined events have spent the error budget of thirty days', () => {
+    const of = (late: number, quarantined: number, errorBudget = 0.01): ConsumerFacts => ({
+      ...quiet,
+      errorBudget,
+      objective: { events: 10_000, late, quarantined },
+    });
+    expect(verdictOf(quiet, now).budget).toBeNull();
+    expect(verdictOf(of(40, 10), now)).toMatchObject({ budget: { events: 10_000, spent: 0.5 }, reasons: [] });
+    expect(verdictOf(of(140, 10), now)).toMatchObject({
+      verdict: 'OK',
+      budget: { late: 140, quarantined: 10, spent: 1.5 },
+      reasons: [
+        { code: 'budget-spent', text: '1.5 % of the events of 30 days were late or quarantined; 1 % may be' },
+      ],
+    });
+    expect(verdictOf(of(140, 10, 0.1), now).reasons).toEqual([]);
+    expect(verdictOf(of(0, 1, 0), now).reasons).toHaveLength(1);
+    expect(verdictOf(of(0, 0, 0), now).reasons).toEqual([]);
   });
 
   it('names the transaction that holds up the log', () => {

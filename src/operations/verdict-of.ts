@@ -12,6 +12,8 @@
  * The first rule that holds decides. Quarantined events take no part: they have an age and a promise of their own and
  * stand beside the verdict.
  */
+
+import { budgetSpent } from './budget.ts';
 import type { ConsumerFacts, OldestUnhandled, Trend, VerdictContext } from './facts.ts';
 import { abandonedLanes, lowestCheckpoint, measurementMaxAgeMs, stalledAfterMs } from './limits.ts';
 import { reasonsOf } from './reasons.ts';
@@ -31,6 +33,7 @@ export const verdictOf = (facts: ConsumerFacts, context: VerdictContext): Verdic
     lagExact: facts.oldest?.exact ?? true,
     handledWithinSeconds: seconds(facts.handledWithinMs),
     errorBudget: facts.errorBudget,
+    budget: known ? budgetSpent(facts) : null,
     timeToDrainSeconds: known ? timeToDrain(facts, context.trend) : null,
     timeToBreachSeconds: known ? timeToBreach(facts, context.trend) : null,
     unhandled: known ? unhandled.events : null,

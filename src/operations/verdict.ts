@@ -10,6 +10,7 @@ export type VerdictName = 'OK' | 'LATE' | 'STALLED' | 'PAUSED' | 'UNKNOWN';
 /** What made the verdict, or is worth knowing beside it. Codes are stable; a new one may come at any time. */
 export type ReasonCode =
   | 'breaker-open'
+  | 'budget-spent'
   | 'building'
   | 'falling-behind'
   | 'generation-handover'
@@ -49,6 +50,8 @@ export interface Verdict {
   readonly handledWithinSeconds: number;
   /** The share of events that may be late or quarantined: 0.01 is one per cent. */
   readonly errorBudget: number;
+  /** What the last thirty days did to the budget; null while nothing was sampled. */
+  readonly budget: BudgetSpent | null;
   /** Until the backlog is worked off at the present rate; 0 without backlog, null when it is not shrinking or not known. */
   readonly timeToDrainSeconds: number | null;
   /** Until the lag exceeds the promise at the present rate; 0 when it does, null when it is not growing or not known. */
@@ -79,6 +82,16 @@ export interface Verdict {
   readonly startPosition: number | null;
   /** How old the measurement is that all of this rests on; null when there never was one. */
   readonly measuredSecondsAgo: number | null;
+}
+
+export interface BudgetSpent {
+  /** Events of thirty days, sampled once a minute while a process of the app runs. */
+  readonly events: number;
+  /** Written while the consumer was behind its promise. */
+  readonly late: number;
+  readonly quarantined: number;
+  /** Share of the budget that is spent; 1 is all of it. */
+  readonly spent: number;
 }
 
 export interface QuarantineCounts {

@@ -17,6 +17,7 @@ const verdict = (name: VerdictName, extra: Partial<Verdict> = {}): Verdict =>
     quarantined: { keys: 1, events: 1, waiting: 0, oldestSeconds: 9 },
     timeToDrainSeconds: null,
     breaker: null,
+    budget: null,
     build: 1,
     state: 'live',
     ...extra,

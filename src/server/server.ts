@@ -12,8 +12,6 @@ export interface ServerOptions {
   readonly port: number;
   /** Default: 0.0.0.0, all interfaces, as orchestrators need it. */
   readonly host?: string;
-  /** Called before the metrics are rendered, for figures that are read rather than counted. */
-  readonly beforeMetrics?: () => void;
 }
 
 /** Health and metrics of one process over HTTP; `stop` lets requests under way end. */
@@ -53,7 +51,7 @@ export const readinessOf = (verdicts: readonly Verdict[]): Readiness => ({
   })),
 });
 
-const routes = ({ meter, telemetry, beforeMetrics }: ServerOptions): Hono => {
+const routes = ({ meter, telemetry }: ServerOptions): Hono => {
   const verdictMetrics = new VerdictMetrics(telemetry.metrics);
   const verdicts = (): Promise<readonly Verdict[]> => meter.verdicts({ maxAgeMs: measurementMaxAgeMs });
   return new Hono()
@@ -64,7 +62,6 @@ const routes = ({ meter, telemetry, beforeMetrics }: ServerOptions): Hono => {
     })
     .get('/metrics', async (context) => {
       verdictMetrics.report(await verdicts());
-      beforeMetrics?.();
       return context.text(telemetry.metrics.renderPrometheus(), 200, {
         'content-type': 'text/plain; version=0.0.4; charset=utf-8',
       });
