@@ -8,7 +8,7 @@ import { type Options, readOptions, USAGE, UsageError } from './options.ts';
 import { OtherInput } from './run/feed-record.ts';
 import { listenForInterrupts } from './run/interrupts.ts';
 import { runPipeline } from './run/run-pipeline.ts';
-import { DEFAULT_STATE_DIRECTORY } from './run/state-directory.ts';
+import { stateDirectoryOf } from './run/state-directory.ts';
 import { openScreen } from './screen/screen.ts';
 
 // Exit codes: 0 everything drained and parity holds; 1 it does not, or the run failed; 2 wrong options.
@@ -37,7 +37,7 @@ async function run(options: Options): Promise<number> {
   const { ok } = await runPipeline(options, {
     screen,
     interrupts,
-    stateDirectory: DEFAULT_STATE_DIRECTORY,
+    stateDirectory: stateDirectoryOf(options.database),
     sample: SAMPLE,
     stayUp: process.stdout.isTTY === true && !options.untilDrained,
   });

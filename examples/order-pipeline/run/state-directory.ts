@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Surroundings } from '../pipeline.ts';
 import { EMBEDDED_DIRECTORY } from '../postgres.ts';
@@ -10,8 +10,18 @@ export interface StateDirectory {
   readonly surroundings: string;
 }
 
-/** `.factline/order-pipeline`, beside the embedded server's files. */
-export const DEFAULT_STATE_DIRECTORY: string = join(dirname(EMBEDDED_DIRECTORY), 'order-pipeline');
+const STATE_ROOT: string = dirname(EMBEDDED_DIRECTORY);
+const NAME = 'order-pipeline';
+
+/**
+ * `.factline/order-pipeline`, beside the embedded server's files; a folder of its own for every other server, since two
+ * runs may be at work on two servers.
+ */
+export function stateDirectoryOf(database: string | null): string {
+  if (database === null) return join(STATE_ROOT, NAME);
+  const { hostname, port } = new URL(database);
+  return join(STATE_ROOT, `${NAME}-${hostname}-${port || '5432'}`.replace(/[^\w.-]/g, '_'));
+}
 
 export async function openStateDirectory(path: string, { keep }: { keep: boolean }): Promise<StateDirectory> {
   if (!keep) await rm(path, { recursive: true, force: true });
@@ -38,11 +48,22 @@ export async function rememberSurroundings(
   });
 }
 
-export async function recallSurroundings(
-  path: string = DEFAULT_STATE_DIRECTORY,
-): Promise<Surroundings & { readonly embedded: boolean }> {
-  const text = await readFile(directoryAt(path).surroundings, 'utf8').catch((cause: unknown) => {
-    throw new Error('the order pipeline has not run yet: npm start', { cause });
-  });
-  return JSON.parse(text) as Surroundings & { readonly embedded: boolean };
+/** The surroundings of the latest run. */
+export async function recallSurroundings(): Promise<Surroundings & { readonly embedded: boolean }> {
+  const names = (await readdir(STATE_ROOT).catch(() => [])).filter((name) => name.startsWith(NAME));
+  const files = names.map((name) => directoryAt(join(STATE_ROOT, name)).surroundings);
+  const times = await Promise.all(
+    files.map((file) =>
+      stat(file).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      ),
+    ),
+  );
+  const latest = times.indexOf(Math.max(...times));
+  const file = files[latest];
+  if (file === undefined || times[latest] === 0) {
+    throw new Error('the order pipeline has not run yet: npm start');
+  }
+  return JSON.parse(await readFile(file, 'utf8')) as Surroundings & { readonly embedded: boolean };
 }

@@ -23,7 +23,7 @@ export interface WorkerPool {
 }
 
 const MAIN = fileURLToPath(new URL('./worker.ts', import.meta.url));
-const KILL_EVERY_MS = [3_000, 6_000] as const;
+const KILL_EVERY_MS = [5_000, 10_000] as const;
 const RESTART_MS = 500;
 
 interface Worker {
