@@ -1,4 +1,10 @@
-import { type Clock, FactlineError, type Telemetry, type TelemetryEvent } from '../foundation/index.ts';
+import {
+  type Clock,
+  FactlineError,
+  type Telemetry,
+  type TelemetryEvent,
+  type Timer,
+} from '../foundation/index.ts';
 import type { CommandContext } from './command.ts';
 import { printable, type Style } from './style.ts';
 
@@ -59,9 +65,52 @@ export interface EventLogOptions {
   readonly print: (line: string) => void;
 }
 
+/** A process takes sixteen lanes of a consumer within milliseconds: that is one line, not sixteen. */
+const laneEvents: ReadonlySet<string> = new Set(['lane.taken', 'lane.released']);
+const groupMs = 100;
+
+/** `0–15`, `1, 3–5`. */
+export const rangesText = (numbers: readonly number[]): string => {
+  const ranges: [number, number][] = [];
+  for (const number of [...numbers].sort((left, right) => left - right)) {
+    const last = ranges.at(-1);
+    if (last !== undefined && number === last[1] + 1) last[1] = number;
+    else ranges.push([number, number]);
+  }
+  return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}–${to}`)).join(', ');
+};
+
 /** Prints telemetry of this level and above until the returned function is called. */
-export const printEvents = ({ telemetry, clock, level, json, style, print }: EventLogOptions): (() => void) =>
-  telemetry.listen((event) => {
-    if (levels.indexOf(event.level) < levels.indexOf(level)) return;
+export const printEvents = (options: EventLogOptions): (() => void) => {
+  const { telemetry, clock, level, json, style, print } = options;
+  const groups = new Map<string, { readonly event: TelemetryEvent; readonly lanes: number[] }>();
+  let timer: Timer | undefined;
+  const printEvent = (event: TelemetryEvent): void =>
     print(eventLogLine(event, { json, style, time: clock.wall() }));
+  const flush = (): void => {
+    timer?.cancel();
+    timer = undefined;
+    for (const { event, lanes } of groups.values()) {
+      const { consumer } = event.fields as { consumer?: unknown };
+      printEvent({ ...event, fields: { consumer, lanes: rangesText(lanes) } } as unknown as TelemetryEvent);
+    }
+    groups.clear();
+  };
+  const group = (event: TelemetryEvent): void => {
+    const { consumer, lane } = event.fields as { consumer?: unknown; lane?: unknown };
+    const name = `${event.name} ${consumer}`;
+    const found = groups.get(name) ?? { event, lanes: [] };
+    found.lanes.push(Number(lane));
+    groups.set(name, found);
+    timer ??= clock.timer(groupMs, flush, { unref: true });
+  };
+  const forget = telemetry.listen((event) => {
+    if (levels.indexOf(event.level) < levels.indexOf(level)) return;
+    if (!json && laneEvents.has(event.name)) group(event);
+    else printEvent(event);
   });
+  return () => {
+    forget();
+    flush();
+  };
+};

@@ -1,3 +1,4 @@
+import { truncatePainted } from './style.ts';
 import type { Terminal } from './terminal.ts';
 
 const clearBelow = '\u001b[0J';
@@ -17,9 +18,12 @@ export class Screen {
   }
 
   show(lines: readonly string[]): void {
-    const { interactive, height } = this.#terminal;
-    // What has left the screen at its top can't be redrawn: a block never is taller than the screen.
-    const shown = interactive ? lines.slice(0, Math.max(1, height - 2)) : lines;
+    const { interactive, height, width } = this.#terminal;
+    // What has left the screen at its top can't be redrawn, and a line that the terminal wraps counts as two: a block is
+    // never taller or wider than the screen.
+    const shown = interactive
+      ? lines.slice(0, Math.max(1, height - 2)).map((line) => truncatePainted(line, width))
+      : lines;
     const text = shown.join('\n');
     if (interactive) this.#terminal.out(`${up(this.#drawn)}${clearBelow}${text}`);
     else if (text !== this.#last) this.#terminal.out(`${text}\n`);

@@ -67,6 +67,10 @@ export const truncate = (text: string, width: number): string => {
   return `${cut.trimEnd()}…`;
 };
 
+/** As `truncate`, for text with escape sequences; what is cut loses its colour. */
+export const truncatePainted = (text: string, width: number): string =>
+  textWidth(text) <= width ? text : truncate(text.replace(escapes, ''), width);
+
 /** Lines of at most `width` columns, broken at spaces. */
 export const wrap = (text: string, width: number): string[] => {
   const lines: string[] = [];
