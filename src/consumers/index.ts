@@ -1,20 +1,15 @@
 export type { ConsumerClass, ConsumerClasses, Preparation } from './consumer-class.ts';
 export {
   type ConsumerDefinition,
-  globalKey,
   isConsumerDefinition,
-  keyVersion,
   laneFor,
   type Ordering,
-  orderingKey,
-  orderingKeyHash,
 } from './definition.ts';
 export {
   type ConsumerEngine,
   type ConsumerEngineOptions,
   createConsumerEngine,
   type RunningConsumer,
-  requestChannel,
 } from './engine.ts';
 export { sessionLockSpace } from './membership/membership.ts';
 export {
@@ -36,7 +31,6 @@ export {
   type ColumnType,
   type ColumnValue,
   contractsByType,
-  createProjectionRunner,
   defineProjection,
   defineSqlProjection,
   evolveRow,
@@ -65,8 +59,6 @@ export {
 } from './projection/index.ts';
 export {
   findUnknownConsumers,
-  insertConsumer,
-  type NewConsumer,
   type UnknownConsumer,
 } from './registration/register.ts';
 export {
@@ -75,7 +67,6 @@ export {
   type ConsumerState,
   type LaneLease,
   type LaneProgress,
-  noBarrier,
   type OwnerAnswer,
   type OwnerRequest,
   type Pause,

@@ -128,6 +128,7 @@ describe('builds', () => {
     });
     await next.engine.idle();
     expect(await shown(next)).toBe('orders__b1');
+    await expect(next.read(second, { orderId: 'A1' })).rejects.toMatchObject({ code: 'PROJECTION_BUILDING' });
     expect(next.engine.running()[0]?.progress.reasons.join()).toMatch(/build 2 is being filled/);
     await old.publish(placed('B1', 7));
     await old.engine.idle();

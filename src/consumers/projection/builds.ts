@@ -44,9 +44,6 @@ const sql = loadQueries<
   | 'wake_owners'
 >(new URL('./builds.sql', import.meta.url));
 
-export const isProjection = (definition: ConsumerDefinition): definition is Projection =>
-  definition.class === 'projection';
-
 /** In the registering transaction: the table, and for the first build the view. */
 export const prepareBuild = async (
   definition: ConsumerDefinition,

@@ -15,12 +15,11 @@ export interface SharedDeclaration {
 
 const sharedOptions = ['name', 'version', 'on', 'formerly', 'slo'] as const;
 
-const issue = (path: string, expected: string, actual: unknown, message: string): Issue => ({
-  path,
-  expected,
-  actual: describeValue(actual),
-  message,
-});
+const issue = (
+  path: string,
+  message: string,
+  [expected, actual]: readonly [expected: string, actual: unknown],
+): Issue => ({ path, expected, actual: describeValue(actual), message });
 
 const contractIssues = (on: unknown): Issue[] => {
   const given: readonly unknown[] = Array.isArray(on)
@@ -30,13 +29,13 @@ const contractIssues = (on: unknown): Issue[] => {
       : Object.values(on ?? {});
   const contracts = given.filter(isEventContract);
   if (contracts.length === 0)
-    return [issue('on', 'one or more contracts made by defineEvent', on, 'a projection needs events')];
+    return [issue('on', 'a projection needs events', ['one or more contracts made by defineEvent', on])];
   const wrong = Array.isArray(on) ? on.filter((value) => !isEventContract(value)) : [];
   const types = contracts.map((contract) => contract.type);
   const twice = types.find((type, index) => types.indexOf(type) !== index);
   return [
-    ...wrong.map((value) => issue('on', 'a contract made by defineEvent', value, 'this is not a contract')),
-    ...(twice === undefined ? [] : [issue('on', 'each contract once', twice, 'a type is listed twice')]),
+    ...wrong.map((value) => issue('on', 'this is not a contract', ['a contract made by defineEvent', value])),
+    ...(twice === undefined ? [] : [issue('on', 'a type is listed twice', ['each contract once', twice])]),
   ];
 };
 
@@ -46,17 +45,17 @@ const sloIssues = (slo: SharedDeclaration['slo']): Issue[] => {
     toMilliseconds(slo.handledWithin, 'slo.handledWithin');
   } catch (error) {
     if (!FactlineError.is(error)) throw error;
-    return [issue('slo.handledWithin', "a duration like '30s'", slo?.handledWithin, 'not a duration')];
+    return [issue('slo.handledWithin', 'not a duration', ["a duration like '30s'", slo?.handledWithin])];
   }
   const { errorBudget } = slo;
   if (errorBudget === undefined || (errorBudget >= 0 && errorBudget <= 1)) return [];
-  return [issue('slo.errorBudget', 'a share between 0 and 1', errorBudget, 'not a share')];
+  return [issue('slo.errorBudget', 'not a share', ['a share between 0 and 1', errorBudget])];
 };
 
 /** Everything wrong with what both forms share, and every option that neither the shared nor the `own` ones explain. */
 export const declarationIssues = (options: SharedDeclaration, own: readonly string[]): Issue[] => {
   if (typeof options !== 'object' || options === null)
-    return [issue('', 'an object', options, 'the declaration is missing')];
+    return [issue('', 'the declaration is missing', ['an object', options])];
   const known = new Set<string>([...sharedOptions, ...own]);
   const unknown = Object.keys(options).filter((name) => !known.has(name));
   const { version, formerly } = options;
@@ -64,15 +63,15 @@ export const declarationIssues = (options: SharedDeclaration, own: readonly stri
     ...nameIssues(options.name),
     ...contractIssues(options.on),
     ...sloIssues(options.slo),
-    ...unknown.map((name) => issue(name, [...known].join(', '), name, 'there is no such option')),
+    ...unknown.map((name) => issue(name, 'there is no such option', [[...known].join(', '), name])),
   ];
   if (version !== undefined && !(Number.isSafeInteger(version) && version >= 1))
-    issues.push(issue('version', 'an integer from 1', version, 'not a version'));
+    issues.push(issue('version', 'not a version', ['an integer from 1', version]));
   if (
     formerly !== undefined &&
     !(Array.isArray(formerly) && formerly.every((name) => typeof name === 'string'))
   )
-    issues.push(issue('formerly', 'a list of names', formerly, 'not a list of names'));
+    issues.push(issue('formerly', 'not a list of names', ['a list of names', formerly]));
   return issues;
 };
 

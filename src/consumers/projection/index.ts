@@ -10,7 +10,7 @@ export {
 } from './definition.ts';
 export { contractsByType, evolveRow, openEvent, rowKeysOf } from './fold.ts';
 export { type ReadOptions, type ReadPlace, type ReadRequest, readProjection } from './read.ts';
-export { createProjectionRunner, projectionClass } from './runner.ts';
+export { projectionClass } from './runner.ts';
 export {
   defineSqlProjection,
   type ProjectionTx,

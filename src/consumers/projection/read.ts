@@ -52,7 +52,7 @@ export const readProjection = async <Row, Key>(
   request: ReadRequest<Row, Key>,
 ): Promise<Row | null> => {
   const positions = tokenPositions(place, request.options?.token);
-  const reading = new Reading(place, request.projection, request.key, positions);
+  const reading = new Reading(place, request, positions);
   const seen = await reading.look();
   if (positions.length === 0 || reading.isFresh(seen)) return reading.rowOf(seen) as Row | null;
   const within = request.options?.within ?? withinDefault;
@@ -88,7 +88,8 @@ class Reading {
   /** The last of the token's events that the projection reads; null until it was looked up. */
   #needed: number | null = null;
 
-  constructor(place: ReadPlace, projection: Projection, key: unknown, positions: readonly number[]) {
+  constructor(place: ReadPlace, request: ReadRequest<unknown, unknown>, positions: readonly number[]) {
+    const { projection, key } = request;
     this.#place = place;
     this.#projection = projection;
     this.#positions = positions;
@@ -168,6 +169,7 @@ class Reading {
     } catch (error) {
       // The table of an outdated build was dropped in the meantime.
       if (sqlState(error) === '42P01') return null;
+      if (sqlState(error) === '42703') throw this.#building(error);
       throw error;
     }
   }
@@ -221,6 +223,12 @@ class Reading {
     // The statement of the SQL form depends on the key's columns, so it is made anew each time.
     if (this.#table !== null) this.#builds().set(name, build);
     return build;
+  }
+
+  /** The rows that are read are those of an earlier version, without some of this one's columns. */
+  #building(cause: unknown): FactlineError {
+    const { name, version } = this.#projection;
+    return new FactlineError('PROJECTION_BUILDING', { projection: name, version }, { cause });
   }
 
   #missing(): FactlineError {

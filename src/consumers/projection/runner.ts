@@ -304,11 +304,8 @@ class ProjectionRunner implements ConsumerRunner {
 
 const refused = (answer: OwnerAnswer['answer']): OwnerAnswer => ({ state: 'refused', answer });
 
-/** The definition must come from `defineProjection` or `defineSqlProjection`. */
-export const createProjectionRunner = (
-  definition: ConsumerDefinition,
-  services: RunnerServices,
-): ConsumerRunner => new ProjectionRunner(definition as Projection, services);
+const createProjectionRunner = (definition: ConsumerDefinition, services: RunnerServices): ConsumerRunner =>
+  new ProjectionRunner(definition as Projection, services);
 
 /** What the shared engine needs of this class. */
 export const projectionClass: ConsumerClass = { createRunner: createProjectionRunner, prepare: prepareBuild };

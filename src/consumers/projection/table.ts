@@ -38,12 +38,11 @@ const columnsMax = 200;
 const keyBytesMax = 1024;
 const namePattern = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 
-const issue = (path: string, expected: string, actual: unknown, message: string): Issue => ({
-  path,
-  expected,
-  actual: describeValue(actual),
-  message,
-});
+const issue = (
+  path: string,
+  message: string,
+  [expected, actual]: readonly [expected: string, actual: unknown],
+): Issue => ({ path, expected, actual: describeValue(actual), message });
 
 /** What makes a name unusable as the name of a table and a view. */
 export const nameIssues = (name: unknown): Issue[] => {
@@ -55,7 +54,7 @@ export const nameIssues = (name: unknown): Issue[] => {
   )
     return [];
   const expected = `1 to ${nameBytesMax} letters, digits, _ and -, beginning with a letter, without "__b"`;
-  return [issue('name', expected, name, 'the name becomes the name of a table and a view')];
+  return [issue('name', 'the name becomes the name of a table and a view', [expected, name])];
 };
 
 const isStorableIdentifier = (text: string): boolean =>
@@ -63,20 +62,25 @@ const isStorableIdentifier = (text: string): boolean =>
 
 const columnIssues = (columns: unknown): Issue[] => {
   if (typeof columns !== 'object' || columns === null)
-    return [issue('columns', 'an object of columns', columns, 'the columns are missing')];
+    return [issue('columns', 'the columns are missing', ['an object of columns', columns])];
   const entries = Object.entries(columns);
   if (entries.length === 0 || entries.length > columnsMax)
     return [
-      issue('columns', `1 to ${columnsMax} columns`, entries.length, 'the number of columns does not work'),
+      issue('columns', 'the number of columns does not work', [`1 to ${columnsMax} columns`, entries.length]),
     ];
   const known = columnTypes.join(', ');
   return entries.flatMap(([name, type]) => [
     ...(isStorableIdentifier(name)
       ? []
-      : [issue(`columns.${name}`, `1 to ${identifierBytesMax} bytes`, name, 'this name cannot be a column')]),
+      : [
+          issue(`columns.${name}`, 'this name cannot be a column', [
+            `1 to ${identifierBytesMax} bytes`,
+            name,
+          ]),
+        ]),
     ...(isColumn(type)
       ? []
-      : [issue(`columns.${name}`, `one of ${known}, each also with a ? behind it`, type, 'unknown type')]),
+      : [issue(`columns.${name}`, 'unknown type', [`one of ${known}, each also with a ? behind it`, type])]),
   ]);
 };
 
@@ -84,19 +88,17 @@ const keyIssues = (columns: Readonly<Record<string, Column>>, primaryKey: unknow
   const names: readonly unknown[] = Array.isArray(primaryKey) ? primaryKey : [primaryKey];
   if (names.length === 0 || new Set(names).size !== names.length)
     return [
-      issue('primaryKey', 'one or more different columns', primaryKey, 'the primary key is not usable'),
+      issue('primaryKey', 'the primary key is not usable', ['one or more different columns', primaryKey]),
     ];
   return names.flatMap((name) => {
     const column = typeof name === 'string' && Object.hasOwn(columns, name) ? columns[name] : undefined;
-    if (column === undefined) return [issue('primaryKey', 'the name of a column', name, 'no such column')];
+    if (column === undefined) return [issue('primaryKey', 'no such column', ['the name of a column', name])];
     if (isKeyColumn(column)) return [];
     return [
-      issue(
-        'primaryKey',
+      issue('primaryKey', `${name} cannot be a key`, [
         'a column that is not nullable, jsonb or float8',
         column,
-        `${name} cannot be a key`,
-      ),
+      ]),
     ];
   });
 };
@@ -107,7 +109,10 @@ const indexIssues = (columns: Readonly<Record<string, Column>>, indexes: unknown
     Array.isArray(index) && index.length > 0 && index.every((name) => Object.hasOwn(columns, name));
   if (Array.isArray(indexes) && indexes.every(fits)) return [];
   return [
-    issue('indexes', "lists of columns, like [['customerId']]", indexes, 'an index names an unknown column'),
+    issue('indexes', 'an index names an unknown column', [
+      "lists of columns, like [['customerId']]",
+      indexes,
+    ]),
   ];
 };
 

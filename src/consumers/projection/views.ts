@@ -91,9 +91,3 @@ export const moveView = async (client: pg.ClientBase, view: ViewTarget): Promise
       }),
     );
 };
-
-/** Whether something shows this table by the projection's name. */
-export const viewShows = async (client: pg.ClientBase | pg.Pool, view: ViewTarget): Promise<boolean> => {
-  const [found] = await run(client, sql.object_of_name, [view.schema, view.name]);
-  return found?.['source'] === view.relation;
-};

@@ -145,6 +145,12 @@ export const consumerErrors = {
     cause: 'It was dropped by hand, or restored without the schema factline.',
     remedy: 'Run: npx factline projection rebuild {projection}',
   },
+  PROJECTION_BUILDING: {
+    message: 'The rows of {projection} are still those of an earlier version; version {version} is being filled.',
+    cause: 'The view moves when the new rows have caught up; until then it shows the old ones, which lack some columns.',
+    remedy: 'Try again later; see how far it is with: npx factline projection list',
+    retryable: true,
+  },
   PROJECTION_REBUILD_UNDER_WAY: {
     message: 'The projection {projection} is being rebuilt already.',
     cause: 'A build that is not read yet is still catching up.',
