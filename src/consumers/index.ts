@@ -61,18 +61,18 @@ export {
   findUnknownConsumers,
   type UnknownConsumer,
 } from './registration/register.ts';
-export {
-  type AppIdentity,
-  type ConsumerRunner,
-  type ConsumerState,
-  type LaneLease,
-  type LaneProgress,
-  type OwnerAnswer,
-  type OwnerRequest,
-  type Pause,
-  type RegisteredConsumer,
-  type RunnerProgress,
-  type RunnerServices,
-  type TestStep,
+export type {
+  AppIdentity,
+  ConsumerRunner,
+  ConsumerState,
+  LaneLease,
+  LaneProgress,
+  OwnerAnswer,
+  OwnerRequest,
+  Pause,
+  RegisteredConsumer,
+  RunnerProgress,
+  RunnerServices,
+  TestStep,
 } from './runner.ts';
 export { type EngineStep, engineSteps } from './steps.ts';
