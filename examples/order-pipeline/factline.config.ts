@@ -15,5 +15,5 @@ if (embedded) {
   process.once('beforeExit', () => void server.stop());
 }
 
-const { app } = createPipeline({ ...surroundings, databaseUrl: databaseUrl.href });
+const { app } = createPipeline({ ...surroundings, databaseUrl: databaseUrl.href }, 'parent');
 export default app;

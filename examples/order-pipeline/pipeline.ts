@@ -16,9 +16,12 @@ export interface Surroundings {
   readonly providerUrl: string;
   readonly smtpUrl: string;
   readonly analyticsDirectory: string;
-  /** Processes that share the server's connections. */
-  readonly processes: number;
+  /** Processes that run the consumers; 0: the one that runs the API does. */
+  readonly workers: number;
 }
+
+/** What a process is for: it decides how many connections it needs. */
+export type Role = 'parent' | 'worker';
 
 export interface Pipeline {
   readonly app: Factline;
@@ -26,18 +29,31 @@ export interface Pipeline {
 }
 
 /** A server takes 100 connections by default; what the parent, the provider and a person need stays free. */
-const CONNECTIONS_SHARED = 60;
+const WORKER_CONNECTIONS = 66;
+/** A started app holds these beside its pools: one that listens, one that leases. */
+const SESSIONS = 2;
+
+type PoolSizes = NonNullable<Parameters<typeof createFactline>[0]['pools']>;
+
+/** A handler waits for a connection as for anything else: too few, and the consumers with many handlers starve the others. */
+function poolsOf(role: Role, workers: number): PoolSizes {
+  if (workers === 0) return { transactions: 20, readers: 4, operations: 6 };
+  if (role === 'parent') return { transactions: 10, readers: 2, operations: 2 };
+  const share = Math.floor(WORKER_CONNECTIONS / workers) - SESSIONS;
+  const operations = Math.max(2, Math.round(share / 4));
+  const readers = Math.max(1, Math.round(share / 8));
+  return { transactions: Math.max(3, share - operations - readers), readers, operations };
+}
 
 /** The same composition in every process: API, worker, command line. */
-export function createPipeline(surroundings: Surroundings): Pipeline {
-  const { databaseUrl, providerUrl, smtpUrl, analyticsDirectory, processes } = surroundings;
+export function createPipeline(surroundings: Surroundings, role: Role): Pipeline {
+  const { databaseUrl, providerUrl, smtpUrl, analyticsDirectory, workers } = surroundings;
   const mailer = createMailer(smtpUrl);
   const writer = new SegmentWriter(analyticsDirectory);
-  const share = Math.floor(CONNECTIONS_SHARED / processes);
   const app = createFactline({
     name: 'order-pipeline',
     database: databaseUrl,
-    pools: { transactions: Math.min(20, Math.max(3, share - 6)), readers: 3, operations: 4 },
+    pools: poolsOf(role, workers),
     handleSignals: false,
     consumers: [
       inventory(),

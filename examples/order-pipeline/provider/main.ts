@@ -9,7 +9,7 @@ import { providerApi } from './provider-api.ts';
 const [databaseUrl = '', behaviourJson = '{}'] = process.argv.slice(2);
 const behaviour = behaviourSchema.parse({ ...DEFAULT_BEHAVIOUR, ...JSON.parse(behaviourJson) });
 
-const pool = new pg.Pool({ connectionString: databaseUrl, max: 8, application_name: 'payment-provider' });
+const pool = new pg.Pool({ connectionString: databaseUrl, max: 6, application_name: 'payment-provider' });
 pool.on('error', () => {}); // an idle connection broke; the next query opens another one
 const ledger = await openLedger(pool);
 const api = providerApi(ledger, behaviour);

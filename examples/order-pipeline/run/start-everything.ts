@@ -62,10 +62,10 @@ export async function startEverything(options: Options, place: Place, closers: C
     providerUrl: provider.url,
     smtpUrl: `smtp://127.0.0.1:${sink.port}`,
     analyticsDirectory: directory.analytics,
-    processes: options.workers + 1,
+    workers: options.workers,
   };
   await rememberSurroundings(directory, surroundings, { embedded: options.database === null });
-  const pipeline = createPipeline(surroundings);
+  const pipeline = createPipeline(surroundings, 'parent');
   closers.push(() => pipeline.stop());
   const migratedAt = performance.now();
   await pipeline.app.publish([]); // the first use: migrates, and registers every consumer before the first order

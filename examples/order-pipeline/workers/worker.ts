@@ -3,7 +3,7 @@ import type { FromWorker, ToWorker } from './protocol.ts';
 
 // A process that runs the consumers. It shares the work with the other workers through the database alone, so it may be
 // killed at any moment.
-const pipeline = createPipeline(JSON.parse(process.argv[2] ?? '{}') as Surroundings);
+const pipeline = createPipeline(JSON.parse(process.argv[2] ?? '{}') as Surroundings, 'worker');
 
 const METRICS_MS = 1_000;
 

@@ -26,7 +26,7 @@ export function fulfilment() {
     on: [StockReserved, StockRefused, PaymentCaptured, PaymentDeclined, OrderCancelled],
     startAt: 'beginning',
     onReplay: 'skip',
-    concurrency: 8,
+    concurrency: 4,
     handle: async (event, { transaction }) => {
       const { orderId } = event.data;
       switch (event.type) {

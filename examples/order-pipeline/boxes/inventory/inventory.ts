@@ -26,7 +26,7 @@ export function inventory() {
     on: [OrderPlaced, OrderCancelled, OrderStopped, OrderShipped],
     startAt: 'beginning',
     onReplay: 'skip',
-    concurrency: 8,
+    concurrency: 3, // popular products are shared rows: more at once would only wait for one another
     handle: async (event, { transaction }) => {
       if (OrderPlaced.is(event)) {
         const goods = goodsOf(event.data.lines);

@@ -8,7 +8,7 @@ export function shipping() {
     on: [OrderPacked],
     startAt: 'beginning',
     onReplay: 'skip',
-    concurrency: 8,
+    concurrency: 2,
     handle: async ({ data: { orderId } }, { transaction }) => {
       const trackingNumber = `GB-${orderId}`;
       await transaction(async (tx) => {
