@@ -83,6 +83,12 @@ describe('the verdict', () => {
     );
   });
 
+  it('is STALLED when an event that nobody tried stands still, whatever else is being retried', () => {
+    const facts = waiting({ where: 'log', ageMs: 300_000, idleMs: 240_000 });
+    const unhandled = { ...facts.unhandled, retrying: 1, nextRetryMs: 12_000 };
+    expect(verdictOf({ ...facts, unhandled }, now).verdict).toBe('STALLED');
+  });
+
   it('is STALLED when lanes have no owner for longer than a takeover takes, even if nothing waits', () => {
     const moving = { ...quiet, lanes: [lane, { ...lane, lane: 1, owner: null, unownedMs: 14_000 }] };
     expect(verdictOf(moving, now)).toMatchObject({
