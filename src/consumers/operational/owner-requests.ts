@@ -91,10 +91,7 @@ export class OwnerRequests {
     );
     if (outcome !== 'done') return this.#undone(record, lane, outcome);
     this.#goOn(queue, record);
-    return {
-      state: 'done',
-      answer: { ...factsOf(record), retry: 'its key goes on in order, beginning with this event' },
-    };
+    return { state: 'done', answer: { ...factsOf(record), ...(await this.#outcomeOf(record, lane)) } };
   }
 
   async #discard({ request, record, lane, queue }: Target): Promise<OwnerAnswer> {
@@ -142,6 +139,20 @@ export class OwnerRequests {
     return { ...answer, answer: { ...answer.answer, effect, happened, by: request.actor } };
   }
 
+  /** "Done" shall mean handled, so the answer says what became of it, as far as that is known within a moment. */
+  async #outcomeOf(record: ParkedRecord, lane: LaneWork): Promise<Readonly<Record<string, unknown>>> {
+    const { services } = this.#options;
+    for (let look = 0; look < outcomeLooksMax && !lane.dropped; look += 1) {
+      const now = await findParked(services.database.operations, record.id);
+      if (now === null) return { outcome: 'handled' };
+      if (now.state === 'quarantined' || now.state === 'retrying') {
+        return { outcome: 'failed again', state: now.state, failure: now.failure };
+      }
+      await services.clock.sleep(outcomeLookMs);
+    }
+    return { outcome: 'waiting for its turn, or still running' };
+  }
+
   /** The head of the key may have changed: the database knows whether it may run. */
   #goOn(queue: KeyQueue, record: ParkedRecord): void {
     if (queue.phase !== 'parked') return;
@@ -171,6 +182,9 @@ export class OwnerRequests {
   }
 }
 
+const outcomeLookMs = 50;
+/** Three seconds in all: other requests wait behind this one. */
+const outcomeLooksMax = 60;
 const lookEveryMs = 20;
 const looksMax = 250;
 

@@ -32,11 +32,12 @@ export class Upkeep {
   #writing = false;
   #wroteAt = Number.NEGATIVE_INFINITY;
   #writtenHandled = 0;
-  #prunedAt = Number.NEGATIVE_INFINITY;
+  #prunedAt: number;
   #prunedHandled = 0;
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
+    this.#prunedAt = options.clock.monotonic();
   }
 
   /** Something was read, begun or finished. */

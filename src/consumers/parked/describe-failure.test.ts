@@ -128,6 +128,7 @@ describe('describing a failure', () => {
           expect(text.isWellFormed()).toBe(true);
         },
       ),
+      { numRuns: 40 },
     );
   });
 });
