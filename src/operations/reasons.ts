@@ -6,8 +6,11 @@ import type { Reason, VerdictName } from './verdict.ts';
 
 /** A shorter wait for a publishing transaction is every day's business. */
 const tailBlockedMsMin = 1_000;
-/** Fewer waiting events of one key hold nobody up. */
-const hotKeyWaitingMin = 100;
+/** Parked events of one key that are worth a word; the runner of this process knows better, and is always believed. */
+const hotKeyWaitingMin = 10;
+/** What a runner says of itself and the measurement says as well. */
+const saidAlready =
+  /^(paused by |breaker open \(|the key .* has most of the waiting|build \d+ is being filled)/;
 
 /** Why the verdict is what it is, and what is worth knowing beside it; in order of weight. */
 export const reasonsOf = (facts: ConsumerFacts, context: VerdictContext, verdict: VerdictName): Reason[] => {
@@ -23,7 +26,9 @@ export const reasonsOf = (facts: ConsumerFacts, context: VerdictContext, verdict
     ...parkedReasons(facts),
     ...budget(facts),
     ...transitions(facts),
-    ...(context.runner?.reasons ?? []).map((text): Reason => ({ code: 'runner', text })),
+    ...(context.runner?.reasons ?? [])
+      .filter((text) => !saidAlready.test(text))
+      .map((text): Reason => ({ code: 'runner', text })),
   ];
 };
 
@@ -86,8 +91,10 @@ const incidents = (facts: ConsumerFacts, { tail, trend, runner }: VerdictContext
     const text = `the backlog grows by ${trend.backlogPerSecond.toFixed(1)} a second`;
     reasons.push({ code: 'falling-behind', text });
   }
-  const hottest = runner?.hottestKey ?? facts.hottestKey;
-  if (hottest !== null && hottest.waiting >= hotKeyWaitingMin) {
+  const parked = facts.hottestKey;
+  const hottest =
+    runner?.hottestKey ?? (parked !== null && parked.waiting >= hotKeyWaitingMin ? parked : null);
+  if (hottest !== null) {
     const text = `${countText(hottest.waiting, 'event')} of the key ${JSON.stringify(hottest.key)} wait for one another`;
     reasons.push({ code: 'hot-key', text });
   }

@@ -158,6 +158,27 @@ describe('the verdict', () => {
     expect(verdictOf(of(0, 0, 0), now).reasons).toEqual([]);
   });
 
+  it('names the key that most events wait for: as the runner knows it, else when ten or more are parked', () => {
+    const runner = { handled: 0, hottestKey: { key: 'a"', waiting: 3 }, reasons: [] };
+    const { reasons, hottestKey } = verdictOf(quiet, { ...now, runner });
+    expect(reasons).toEqual([{ code: 'hot-key', text: '3 events of the key "a\\"" wait for one another' }]);
+    expect(hottestKey?.waiting).toBe(3);
+    expect(codes({ ...quiet, hottestKey: { key: 'b', waiting: 10 } })).toEqual(['hot-key']);
+    expect(codes({ ...quiet, hottestKey: { key: 'b', waiting: 9 } })).toEqual([]);
+  });
+
+  it('adds what the runner says, without repeating what was measured', () => {
+    const reasons = [
+      'reading has stopped',
+      'paused by Ada: tea',
+      'breaker open (bug): x',
+      'the key a has most of the waiting events',
+    ];
+    const verdict = verdictOf(quiet, { ...now, runner: { handled: 7, hottestKey: null, reasons } });
+    expect(verdict.reasons).toEqual([{ code: 'runner', text: 'reading has stopped' }]);
+    expect(verdict.handled).toBe(7);
+  });
+
   it('names the transaction that holds up the log', () => {
     const tail = { pid: 4711, query: 'update  orders\nset x = 1', ageMs: 5_000 };
     const { reasons } = verdictOf(waiting({ ageMs: 5_000 }), { ...now, tail });
