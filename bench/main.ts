@@ -91,6 +91,7 @@ const lineOf = (name: string, runs: readonly Run[], floor: number): string => {
     runs[0]?.done === 0
       ? `${runs[0]?.connections ?? '?'} connections`
       : `${number(median(runs.map((run) => run.processorMsPerDone)))} ms cpu each`,
+    `${number(Math.max(...runs.map((run) => run.memoryMb ?? 0)))} MB`.padEnd(8),
     `others ${(median(runs.map((run) => run.othersShare)) * 100).toFixed(0)} %`,
     runs.some((run) => run.lost + run.doubled > 0)
       ? `LOST ${Math.max(...runs.map((run) => run.lost))} DOUBLED ${Math.max(...runs.map((run) => run.doubled))}`
@@ -150,6 +151,10 @@ const main = async (): Promise<void> => {
       for (const contender of who) {
         const own = mine.filter((run) => run.contender === contender);
         if (own.length > 0) say(`  ${lineOf(contender, own, floor)}`);
+      }
+      for (const contender of who) {
+        const notes = mine.find((run) => run.contender === contender)?.notes;
+        if (notes !== undefined) say(`    ${contender}: ${notes.join('; ')}`);
       }
     }
   } finally {
