@@ -289,6 +289,28 @@ const expectIndexes = async (name: keyof typeof sql, values: unknown[]): Promise
   expect(plan).not.toMatch(/Seq Scan on (events_p0|inbox|parked)/);
 };
 
+describe('a transaction that holds up the log', () => {
+  it('is named by processes without a tail of their own, after a second, when an event waits', async () => {
+    await consumer();
+    const client = await pool.connect();
+    try {
+      await client.query("begin; select nextval('factline.events_position_seq')");
+      const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid, pg_sleep(1.1)');
+      await publish();
+      const [verdict] = await measure({ database: { operations: pool } });
+      expect(verdict?.reasons).toEqual([
+        {
+          code: 'tail-blocked',
+          text: expect.stringContaining(`process ${rows[0]?.pid}: select pg_backend_pid`),
+        },
+      ]);
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+  });
+});
+
 describe('the error budget', () => {
   const minuteLater = (): Promise<unknown> =>
     pool.query("update factline.objective_hours set sampled_at = sampled_at - interval '1 minute'");

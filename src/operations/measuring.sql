@@ -182,3 +182,16 @@ select s.id, extract(epoch from factline.clock() - max(i.handled_at)) * 1000 as 
    limit 5000) i
  where s.lanes = 1 or (i.key_hash::bigint & 4294967295) % s.lanes = s.lane
  group by s.id
+
+-- name: log_holder
+-- For processes without a tail of their own: the oldest transaction that has published, or may have, and is still open after
+-- a second. A role without pg_read_all_stats does not see when others' transactions began: then there is no row.
+select a.pid, a.query, extract(epoch from clock_timestamp() - a.xact_start) * 1000 as age_ms
+  from pg_locks l
+  join pg_stat_activity a on a.pid = l.pid
+ where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
+   and l.database = (select oid from pg_database where datname = current_database())
+   and l.relation = 'factline.events_position_seq'::regclass
+   and a.xact_start < clock_timestamp() - interval '1 second'
+ order by a.xact_start
+ limit 1

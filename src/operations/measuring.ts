@@ -9,12 +9,13 @@ import type {
   OldestUnhandled,
   OwnerFacts,
   QuarantineFacts,
+  TailIncident,
   UnhandledFacts,
 } from './facts.ts';
 import { stalledAfterMs } from './limits.ts';
 import { type FoundInLog, scanLog } from './scanning.ts';
 
-const sql = loadQueries<'read_consumers' | 'read_parked' | 'oldest_active' | 'last_handled'>(
+const sql = loadQueries<'read_consumers' | 'read_parked' | 'oldest_active' | 'last_handled' | 'log_holder'>(
   new URL('./measuring.sql', import.meta.url),
 );
 
@@ -45,6 +46,13 @@ export const measureConsumers = async (on: Queryable, app: string | null): Promi
     }),
   );
   return withProgress(on, measured);
+};
+
+/** Who holds up the log, as any process can tell; a running tail knows it better. */
+export const readTailIncident = async (on: Queryable): Promise<TailIncident | null> => {
+  const [row] = await run(on, sql.log_holder);
+  if (row === undefined) return null;
+  return { pid: Number(row['pid']), query: row['query'] as string | null, ageMs: Number(row['age_ms']) };
 };
 
 /** What stands in the tables of consumers and lanes; what is measured in log and parked rows follows. */

@@ -2,7 +2,7 @@ import { type Clock, withDeadline } from '../foundation/index.ts';
 import type { Database } from '../postgres/index.ts';
 import type { ConsumerClassName, ConsumerFacts, RunnerFacts, TailIncident, Trend } from './facts.ts';
 import { lowestCheckpoint, measurementMaxAgeMs } from './limits.ts';
-import { measureConsumers } from './measuring.ts';
+import { measureConsumers, readTailIncident } from './measuring.ts';
 import type { Verdict } from './verdict.ts';
 import { verdictOf } from './verdict-of.ts';
 
@@ -16,6 +16,7 @@ export interface MeasureOptions {
     readonly class: ConsumerClassName;
     readonly version?: number;
   }[];
+  /** Default: whoever holds up the log is looked up in the database. */
   readonly tail?: { blocked(): TailIncident | null };
   /** What the runners of this process know, by consumer id. */
   readonly runners?: () => ReadonlyMap<number, RunnerFacts>;
@@ -40,6 +41,7 @@ export interface Meter {
 interface Measurement {
   readonly atMs: number;
   readonly consumers: readonly ConsumerFacts[];
+  readonly incident: TailIncident | null;
 }
 
 /** A statement that takes longer says as little as none. */
@@ -60,7 +62,7 @@ export const createMeter = (options: MeterOptions): Meter => new MeasuringMeter(
 export const measure = async (options: MeasureOptions): Promise<readonly Verdict[]> => {
   const consumers = await measureConsumers(options.database.operations, options.app ?? null);
   const runners = options.runners?.() ?? new Map<number, RunnerFacts>();
-  const tail = options.tail?.blocked() ?? null;
+  const tail = await incidentOf(options);
   const known = consumers.map((facts) =>
     verdictOf(facts, { measuredAgoMs: 0, trend: null, tail, runner: runners.get(facts.id) ?? null }),
   );
@@ -101,13 +103,16 @@ class MeasuringMeter implements Meter {
     // Taken before the statements: what they see is never older than this.
     const atMs = clock.monotonic();
     try {
-      const measuring = measureConsumers(database.operations, app ?? null);
-      const consumers = await withDeadline(measuring, {
+      const measuring = Promise.all([
+        measureConsumers(database.operations, app ?? null),
+        incidentOf(this.#options),
+      ]);
+      const [consumers, incident] = await withDeadline(measuring, {
         ms: measureTimeoutMs,
         clock,
         stage: 'measuring the lag',
       });
-      this.#measurements = [...this.#measurements, { atMs, consumers }].slice(-measurementsMax);
+      this.#measurements = [...this.#measurements, { atMs, consumers, incident }].slice(-measurementsMax);
       this.#failure = null;
     } catch (error) {
       this.#failure = error;
@@ -115,7 +120,7 @@ class MeasuringMeter implements Meter {
   }
 
   #judge(): readonly Verdict[] {
-    const { clock, runners, tail } = this.#options;
+    const { clock, runners } = this.#options;
     const latest = this.#measurements.at(-1);
     if (latest === undefined) return unregistered(this.#options, [], this.#failure);
     const measuredAgoMs = clock.monotonic() - latest.atMs;
@@ -124,7 +129,7 @@ class MeasuringMeter implements Meter {
       verdictOf(facts, {
         measuredAgoMs,
         trend: this.#trendOf(latest, facts),
-        tail: tail?.blocked() ?? null,
+        tail: latest.incident,
         runner: known.get(facts.id) ?? null,
       }),
     );
@@ -141,6 +146,9 @@ class MeasuringMeter implements Meter {
     return trendBetween(before, facts, (latest.atMs - earlier.atMs) / 1_000);
   }
 }
+
+const incidentOf = ({ tail, database }: MeasureOptions): Promise<TailIncident | null> =>
+  tail === undefined ? readTailIncident(database.operations) : Promise.resolve(tail.blocked());
 
 /** Events where both could be counted, else positions. */
 const trendBetween = (before: ConsumerFacts, after: ConsumerFacts, seconds: number): Trend => {
