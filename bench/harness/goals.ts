@@ -36,6 +36,8 @@ const atMost = (name: string, value: number, bound: number): Goal => ({
   met: value <= bound,
 });
 
+const memoryOf = (run: Run): number => run.memoryMb ?? Number.NaN;
+
 export const judge = (runs: readonly Run[]): Goal[] => {
   const goals: Goal[] = [];
   const has = (plan: string): boolean =>
@@ -54,6 +56,12 @@ export const judge = (runs: readonly Run[]): Goal[] => {
       atLeast('drain: rate at many waiting to rate at few', rate('drain-large') / rate('drain-small'), 0.9),
     );
   }
+  const large = of(runs, 'drain-large', 'factline');
+  if (large.length > 0)
+    goals.push(
+      // Two million events would take more than this if they were held.
+      atMost('drain: highest memory with many waiting (MB)', Math.max(...large.map(memoryOf)), 512),
+    );
   if (has('drain-statement'))
     goals.push(atLeast('drain, one statement per event: rate to floor', ratio(runs, 'drain-statement'), 0.9));
   if (has('operational')) goals.push(atLeast('operational: rate to floor', ratio(runs, 'operational'), 0.85));
