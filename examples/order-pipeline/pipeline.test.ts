@@ -132,7 +132,7 @@ describe('parity catches', () => {
     ],
     [
       'two errors that cancel each other out',
-      `update customer_spend set "orderedPence" = "orderedPence" +
+      `update "customer-spend" set "orderedPence" = "orderedPence" +
        case "customerId" when '17850' then 1 else -1 end where "customerId" in ('17850', '13047')`,
       'customer-spend',
     ],
@@ -150,7 +150,7 @@ describe('parity catches', () => {
     ],
     [
       'a wrong read model',
-      `update order_summary set status = 'packed' where "orderId" = '536365'`,
+      `update "order-summary" set status = 'packed' where "orderId" = '536365'`,
       'order-summary tells',
     ],
     [

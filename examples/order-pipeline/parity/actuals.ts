@@ -60,7 +60,7 @@ export async function readOrders(pool: Reader): Promise<ActualOrder[]> {
       left join payment.payments p using (order_id)
       left join refunds b using (order_id)
       left join provider v using (order_id)
-      left join order_summary m on m."orderId" = o.order_id`);
+      left join "order-summary" m on m."orderId" = o.order_id`);
   return rows;
 }
 
@@ -82,7 +82,7 @@ export async function readSpend(pool: Reader): Promise<SpendRow[]> {
   const { rows } = await pool.query<SpendRow>(`
     select "customerId" || ' in ' || country as account, "orderedPence"::float8 as "orderedPence",
       "cancelledPence"::float8 as "cancelledPence"
-    from customer_spend`);
+    from "customer-spend"`);
   return rows;
 }
 

@@ -6,7 +6,7 @@ import { OrderCancelled, OrderPlaced } from '../contracts/index.ts';
  * not the events' key, so `rows` names it.
  */
 export const customerSpend = defineProjection({
-  name: 'customer_spend',
+  name: 'customer-spend',
   on: [OrderPlaced, OrderCancelled],
   primaryKey: ['customerId', 'country'],
   columns: {

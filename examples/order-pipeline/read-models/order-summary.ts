@@ -15,7 +15,7 @@ import {
  * `cancelled`, `payment declined` or `out of stock`; a shipped order that is cancelled whole becomes `returned`.
  */
 export const orderSummary = defineProjection({
-  name: 'order_summary',
+  name: 'order-summary',
   on: [
     OrderPlaced,
     OrderCancelled,
