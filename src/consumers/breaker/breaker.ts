@@ -76,15 +76,14 @@ export class Breaker {
     return true;
   }
 
-  /** Call it before the outcome is acted on. `failed` decides by itself, see there. */
-  endAttempt(
-    probe: boolean,
-    outcome: 'committed' | 'duplicate' | 'failed' | 'lost' | 'abandoned' | 'finished',
-  ): void {
-    if (!probe) return;
-    if (outcome === 'committed' || outcome === 'duplicate')
-      this.#background(() => this.close('a probe was handled'));
-    else if (outcome !== 'failed') this.#probe = 'none';
+  /** The probe was handled: what it stands for is over. */
+  probeHandled(): void {
+    this.#background(() => this.close('a probe was handled'));
+  }
+
+  /** Whatever became of the attempt: a probe that did not close the breaker is over. */
+  endAttempt(probe: boolean): void {
+    if (probe && this.#probe === 'running') this.#probe = 'none';
   }
 
   handled(key: string): void {
@@ -105,7 +104,8 @@ export class Breaker {
     if (tripsOn(sums) === null && now - this.#sampledAt < sampleEveryMs) return false;
     try {
       sums = await this.#sample(sums, now);
-      if (this.#open === null && tripsOn(sums) === description.fingerprint) await this.#trip(description, sums);
+      if (this.#open === null && tripsOn(sums) === description.fingerprint)
+        await this.#trip(description, sums);
     } catch (error) {
       this.#report(error);
     }

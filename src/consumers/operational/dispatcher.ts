@@ -109,27 +109,31 @@ export class Dispatcher {
     const entry = queue.begin(services.clock.monotonic());
     if (entry === undefined) return;
     this.#running.set(queue, null);
-    void this.#run(queue, entry)
+    const probe = this.#options.breaker.beginAttempt();
+    void this.#run(queue, entry, probe)
       .catch((error: unknown) => this.#defect(queue, entry, error))
       .finally(() => {
         this.#running.delete(queue);
         if (entry.suspect) this.#options.suspects.end(entry);
+        this.#options.breaker.endAttempt(probe);
         workload.refresh(queue);
         onChange();
       });
   }
 
-  async #run(queue: KeyQueue, entry: Entry): Promise<void> {
+  async #run(queue: KeyQueue, entry: Entry, probe: boolean): Promise<void> {
     const { services } = this.#options;
     const since = services.clock.monotonic();
-    const probe = this.#options.breaker.beginAttempt();
     const outcome = await this.#attempt(queue, entry);
     if (queue.lane.dropped) return;
     // A spilled key's rows are on their way into the table: what follows has to find them there.
     if (queue.spilling !== null) await queue.spilling;
     if (queue.lane.dropped) return;
-    this.#options.breaker.endAttempt(probe, outcome.kind);
-    await this.#settle(queue, entry, outcome, services.clock.monotonic() - since);
+    if (probe && (outcome.kind === 'committed' || outcome.kind === 'duplicate'))
+      this.#options.breaker.probeHandled();
+    const ms = services.clock.monotonic() - since;
+    if (outcome.kind === 'committed') this.#report(entry, outcome.lateError, ms);
+    await this.#settle(queue, entry, outcome);
   }
 
   async #attempt(queue: KeyQueue, entry: Entry): Promise<Outcome> {
@@ -148,10 +152,9 @@ export class Dispatcher {
     return result === 'handled' ? { kind: 'committed', lateError: undefined } : { kind: result };
   }
 
-  async #settle(queue: KeyQueue, entry: Entry, outcome: Outcome, ms: number): Promise<void> {
+  async #settle(queue: KeyQueue, entry: Entry, outcome: Outcome): Promise<void> {
     switch (outcome.kind) {
       case 'committed':
-        this.#report(entry, outcome.lateError, ms);
         return this.#done(queue, entry);
       case 'duplicate':
         this.#count('handled');
@@ -200,8 +203,10 @@ export class Dispatcher {
       return queue.putBack();
     }
     // While the breaker is open, or opens with this failure, nothing is parked and nothing is counted.
-    if (await breaker.failed({ key: queue.key, description })) return queue.putBack();
+    const uncounted = await breaker.failed({ key: queue.key, description });
+    if (queue.spilling !== null) await queue.spilling;
     if (queue.lane.dropped) return;
+    if (uncounted) return queue.putBack();
     const { verdict } = decision;
     const next =
       verdict === 'retry'
@@ -211,9 +216,10 @@ export class Dispatcher {
   }
 
   /** An error of ours, not of the handler: the event stays where it is and is tried again. */
-  #defect(queue: KeyQueue, entry: Entry, error: unknown): void {
+  async #defect(queue: KeyQueue, entry: Entry, error: unknown): Promise<void> {
     const { services, tools } = this.#options;
     services.telemetry.emit('engine.error', { unit: `dispatching of ${tools.handler.name}`, error });
+    if (queue.spilling !== null) await queue.spilling;
     if (queue.lane.dropped || queue.running !== entry) return;
     if (queue.phase === 'flowing' || queue.phase === 'draining') queue.putBack();
     this.#pause();

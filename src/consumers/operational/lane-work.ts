@@ -1,12 +1,11 @@
 import type { LaneLease } from '../runner.ts';
 import type { Entry } from './entry.ts';
-import type { KeyQueue } from './key-queue.ts';
 
 /** When this many events are finished above the mark, the lane reads no further: it bounds the inbox and a restart's work. */
 export const finishedAboveMax = 10_000;
 
 /**
- * One lane while this process owns it: what was read, what of it is dealt with, and the queues of its keys.
+ * One lane while this process owns it: what was read, and what of it is dealt with.
  *
  *   … dealt with │ open │ finished │ open │ finished │ open │ not read yet …
  *                ▲ mark                                     ▲ readUpTo
@@ -15,7 +14,6 @@ export const finishedAboveMax = 10_000;
  */
 export class LaneWork {
   readonly lease: LaneLease;
-  readonly queues: Map<string, KeyQueue> = new Map();
   /** Positions that were handled or parked before this process took the lane; shared by the lanes taken with it. */
   readonly known: Set<number>;
   readUpTo: number;

@@ -69,7 +69,7 @@ export class OwnerRequests {
     const lane = workload.lanes.get(number);
     if (lane === undefined)
       throw new FactlineError('LEASE_LOST', { lane: number, consumer: services.consumer.name });
-    let queue = lane.queues.get(record.key);
+    let queue = workload.queueOf(lane, record.key);
     if (queue === undefined) {
       queue = KeyQueue.parked(lane, record);
       workload.addQueue(queue);

@@ -40,7 +40,7 @@ export class Spilling {
     for (const lane of workload.laneList) {
       const holdsMark = lane.finishedAbove >= finishedAboveMax / 2 ? lane.lowestOpen : undefined;
       if (!crowded && holdsMark === undefined) continue;
-      for (const queue of lane.queues.values()) {
+      for (const queue of workload.queuesOf(lane)) {
         const reason = this.#reason(queue, crowded, holdsMark);
         if (reason === null) continue;
         spilled += 1;
@@ -55,7 +55,7 @@ export class Spilling {
   hottest(): { readonly key: string; readonly waiting: number } | null {
     let hottest: KeyQueue | null = null;
     for (const lane of this.#options.workload.laneList) {
-      for (const queue of lane.queues.values()) {
+      for (const queue of this.#options.workload.queuesOf(lane)) {
         if (queue.arrivals.length + queue.rows.length <= hotKeyWaiting / 2 && queue.phase !== 'draining')
           continue;
         if (hottest === null || waitingOf(queue) > waitingOf(hottest)) hottest = queue;

@@ -5,6 +5,7 @@ import type { LaneWork } from './lane-work.ts';
 /** Everything one runner has in memory: its lanes, the queues of their keys, and which of them may begin an event. */
 export class Workload {
   readonly lanes: Map<number, LaneWork> = new Map();
+  readonly #queues = new Map<LaneWork, Map<string, KeyQueue>>();
   /** Keys whose next event may begin, longest waiting first: a key goes to the end after each of its events. */
   readonly ready: Set<KeyQueue> = new Set();
   /** Events in memory, begun or not: what the window bounds. */
@@ -26,39 +27,48 @@ export class Workload {
 
   addLane(lane: LaneWork): void {
     this.lanes.set(lane.lane, lane);
+    this.#queues.set(lane, new Map());
   }
 
   /** Forgets the lane and what is in memory of it; what still runs finds its lane gone. */
   removeLane(lane: LaneWork): void {
     if (this.lanes.get(lane.lane) === lane) this.lanes.delete(lane.lane);
-    for (const queue of lane.queues.values()) {
+    for (const queue of this.queuesOf(lane)) {
       this.#hold([...queue.arrivals, ...queue.rows, ...(queue.running === null ? [] : [queue.running])], -1);
       this.ready.delete(queue);
     }
-    lane.queues.clear();
+    this.#queues.delete(lane);
   }
 
   get laneList(): readonly LaneWork[] {
     return [...this.lanes.values()];
   }
 
+  queuesOf(lane: LaneWork): Iterable<KeyQueue> {
+    return this.#queues.get(lane)?.values() ?? [];
+  }
+
+  queueOf(lane: LaneWork, key: string): KeyQueue | undefined {
+    return this.#queues.get(lane)?.get(key);
+  }
+
   find(key: string): KeyQueue | undefined {
-    for (const lane of this.lanes.values()) {
-      const queue = lane.queues.get(key);
+    for (const queues of this.#queues.values()) {
+      const queue = queues.get(key);
       if (queue !== undefined) return queue;
     }
     return undefined;
   }
 
   addQueue(queue: KeyQueue): void {
-    queue.lane.queues.set(queue.key, queue);
+    this.#queues.get(queue.lane)?.set(queue.key, queue);
   }
 
   arrive(lane: LaneWork, entry: Entry): KeyQueue {
-    let queue = lane.queues.get(entry.key);
+    let queue = this.queueOf(lane, entry.key);
     if (queue === undefined) {
       queue = new KeyQueue(lane, entry.key, entry.keyHash);
-      lane.queues.set(entry.key, queue);
+      this.addQueue(queue);
     }
     queue.arrivals.push(entry);
     lane.open(entry);
@@ -90,6 +100,7 @@ export class Workload {
   refresh(queue: KeyQueue): void {
     if (queue.next !== undefined) this.ready.add(queue);
     else this.ready.delete(queue);
-    if (queue.empty && queue.lane.queues.get(queue.key) === queue) queue.lane.queues.delete(queue.key);
+    if (queue.empty && this.queueOf(queue.lane, queue.key) === queue)
+      this.#queues.get(queue.lane)?.delete(queue.key);
   }
 }

@@ -1,0 +1,191 @@
+import { ContractSet } from '../../contracts/index.ts';
+import type { EventBatch } from '../../log/index.ts';
+import { Breaker } from '../breaker/index.ts';
+import type { Fence, LaneSet } from '../parked/index.ts';
+import type { RunnerServices } from '../runner.ts';
+import { CheckpointWriter } from './checkpoint-writer.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { DueRetries } from './due-retries.ts';
+import { EffectLedger } from './effect-ledger.ts';
+import type { Handler } from './handler.ts';
+import { InboxWriter } from './inbox-writer.ts';
+import { KeyParking } from './key-parking.ts';
+import type { LaneWork } from './lane-work.ts';
+import { OwnerRequests } from './owner-requests.ts';
+import { ParkingWriter } from './parking-writer.ts';
+import { RateLimiter } from './rate-limiter.ts';
+import { Reader } from './reader.ts';
+import { Spilling } from './spilling.ts';
+import { Suspects } from './suspects.ts';
+import { Upkeep } from './upkeep.ts';
+import { Window } from './window.ts';
+import { Workload } from './workload.ts';
+
+/*
+ *   Reader ──events──► Workload (lanes, key queues) ──► Dispatcher ──► Attempt ──► COMMIT with the fence
+ *      ▲ room              ▲     │ hot, slow               │ failed            └──► InboxWriter (no transaction of its own)
+ *   Window ◄───────────────┘     └──► Spilling ──► KeyParking ──► ParkingWriter ──► parked
+ *                                        DueRetries ──┘ │ rows
+ *   Upkeep: CheckpointWriter, pruning, Breaker          └──► back into the Workload
+ */
+export interface RunnerParts {
+  readonly workload: Workload;
+  readonly window: Window;
+  readonly breaker: Breaker;
+  readonly checkpoints: CheckpointWriter;
+  readonly parking: KeyParking;
+  readonly due: DueRetries;
+  readonly dispatcher: Dispatcher;
+  readonly reader: Reader;
+  readonly spilling: Spilling;
+  readonly upkeep: Upkeep;
+  readonly requests: OwnerRequests;
+}
+
+/** What the parts tell the runner. */
+export interface RunnerHooks {
+  /** Something may begin, or be read, or has ended. */
+  readonly onChange: () => void;
+  readonly onLost: (lane: LaneWork) => void;
+  readonly accept: (batch: EventBatch) => void;
+  readonly paused: () => boolean;
+}
+
+const activeLanes = (workload: Workload): readonly LaneWork[] =>
+  workload.laneList.filter((lane) => lane.active);
+
+const laneSetOf = (workload: Workload): LaneSet | null => {
+  const lanes = activeLanes(workload);
+  const [any] = lanes;
+  return any === undefined ? null : { laneCount: any.lease.laneCount, lanes: lanes.map((lane) => lane.lane) };
+};
+
+const fencesOfLanes = (workload: Workload): { laneCount: number; fences: Fence[] } => {
+  const lanes = activeLanes(workload);
+  const fences = lanes.map((lane) => ({ lane: lane.lane, token: lane.lease.token, position: 0 }));
+  return { laneCount: lanes[0]?.lease.laneCount ?? 1, fences };
+};
+
+/** Makes the parts of a runner and ties them together. */
+export const assembleParts = (
+  handler: Handler,
+  services: RunnerServices,
+  hooks: RunnerHooks,
+): RunnerParts => {
+  const { database, clock, telemetry, tail, consumer } = services;
+  const { onChange, onLost, accept } = hooks;
+  const workload = new Workload();
+  const window = new Window(workload);
+  const effects = new EffectLedger({ database, clock, consumer });
+  const breaker: Breaker = breakerOf(services, workload, () => {
+    if (breaker.open === null) due.check();
+    onChange();
+  });
+  const checkpoints = new CheckpointWriter({
+    services,
+    lanes: () => workload.laneList,
+    onLost,
+    onBreakerOpen: () => breaker.notice(),
+  });
+  const parking = parkingOf({ handler, services, workload }, hooks, (delayMs) => due.expect(delayMs));
+  const due: DueRetries = new DueRetries({
+    services,
+    lanes: () => laneSetOf(workload),
+    allowed: () => !hooks.paused() && breaker.open === null,
+    onDue: (key) => {
+      const queue = workload.find(key);
+      if (queue !== undefined) parking.want(queue);
+    },
+  });
+  const dispatcher = dispatcherOf({ handler, services, workload, parking, breaker, effects }, hooks);
+  const room = (): number => window.room;
+  const reader = new Reader({ tail, clock, telemetry, consumer: handler.name, room, accept });
+  const freeSlots = (): number => dispatcher.freeSlots;
+  const spilling = new Spilling({
+    clock,
+    workload,
+    window,
+    parking,
+    freeSlots,
+    enabled: handler.ordering !== 'global',
+  });
+  const upkeep = new Upkeep({
+    clock,
+    telemetry,
+    consumer: handler.name,
+    workload,
+    checkpoints,
+    spilling,
+    breaker,
+    inFlight: () => dispatcher.inFlight,
+    handled: () => dispatcher.handled,
+  });
+  const requests = new OwnerRequests({ services, workload, parking, effects });
+  return {
+    workload,
+    window,
+    breaker,
+    checkpoints,
+    parking,
+    due,
+    dispatcher,
+    reader,
+    spilling,
+    upkeep,
+    requests,
+  };
+};
+
+const breakerOf = (services: RunnerServices, workload: Workload, onChange: () => void): Breaker => {
+  const { database, clock, telemetry, consumer, app, process } = services;
+  return new Breaker({
+    database,
+    clock,
+    telemetry,
+    consumer,
+    processId: process.id,
+    codeVersion: app.codeVersion,
+    lanes: () => fencesOfLanes(workload),
+    onChange,
+  });
+};
+
+const parkingOf = (
+  parts: { readonly handler: Handler; readonly services: RunnerServices; readonly workload: Workload },
+  { onChange, onLost }: RunnerHooks,
+  onRetry: (delayMs: number) => void,
+): KeyParking => {
+  const { handler, services, workload } = parts;
+  const writer = new ParkingWriter(services);
+  return new KeyParking({ services, workload, writer, types: handler.types, onLost, onChange, onRetry });
+};
+
+interface DispatcherParts {
+  readonly handler: Handler;
+  readonly services: RunnerServices;
+  readonly workload: Workload;
+  readonly parking: KeyParking;
+  readonly breaker: Breaker;
+  readonly effects: EffectLedger;
+}
+
+const dispatcherOf = (parts: DispatcherParts, { onChange, onLost }: RunnerHooks): Dispatcher => {
+  const { handler, services, workload, parking, breaker, effects } = parts;
+  const { database, clock, telemetry, consumer } = services;
+  const { rate } = handler;
+  return new Dispatcher({
+    tools: { handler, contracts: new ContractSet(handler.contracts), services, effects },
+    services,
+    workload,
+    parking,
+    inbox: new InboxWriter(services),
+    limiter:
+      rate === null
+        ? null
+        : new RateLimiter({ database, clock, telemetry, consumer, rate, onPermit: onChange }),
+    breaker,
+    suspects: new Suspects(services, onChange),
+    onLost,
+    onChange,
+  });
+};
