@@ -1,4 +1,4 @@
-import { examine, type Finding } from '../../operations/index.ts';
+import { countText, examine, type Finding } from '../../operations/index.ts';
 import type { Command } from '../command.ts';
 import { databaseOptions, withDatabase } from '../connection.ts';
 import { printable, type Style, wrap } from '../style.ts';
@@ -58,5 +58,5 @@ const findingLines = (
   });
   const count = (status: Finding['status']): number =>
     findings.filter((finding) => finding.status === status).length;
-  return [...lines, '', `${count('ok')} ok, ${count('warn')} warnings, ${count('fail')} failed`];
+  return [...lines, '', `${count('ok')} ok, ${countText(count('warn'), 'warning')}, ${count('fail')} failed`];
 };
