@@ -8,6 +8,6 @@ export {
   internals,
   type Published,
 } from './factline.ts';
-export { type FactlineOptions, readOptions, type Settings } from './options.ts';
-export { bringUpToDate, openParts, type Parts, type Seams, systemSeams } from './parts.ts';
+export type { FactlineOptions, Settings } from './options.ts';
+export { type Parts, type Seams, systemSeams } from './parts.ts';
 export { resolveServer, type ServerAddress } from './server-address.ts';

@@ -10,18 +10,14 @@ export {
   encodeToken,
   type PublishingOptions,
   type PublishingResult,
-  parsePositions,
   publishInForeignTransaction,
   publishingQueries,
   publishingTransaction,
-  publishParameter,
-  type StoredDraft,
   type StoringOptions,
-  storeDrafts,
   type TokenFacts,
   type Tx,
 } from './publishing/index.ts';
-export { type LogHead, type Range, readBarrier, readHead, readPositions, readRange } from './reading.ts';
+export { type LogHead, type Range, readHead, readPositions, readRange } from './reading.ts';
 export type { EventBatch, EventTypes } from './recent-rows.ts';
 export {
   checkLog,

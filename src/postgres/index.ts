@@ -17,7 +17,6 @@ export {
   type EmbeddedOptions,
   type EmbeddedServer,
   embeddedDirectory,
-  removeEmbedded,
   startEmbedded,
 } from './embedded/index.ts';
 export type { LastRow, LastStatement } from './finish-query.ts';
@@ -25,7 +24,6 @@ export { type ForeignTransaction, fromPg } from './foreign-transaction.ts';
 export { type GuardedClient, ownStatement, refusedStatement } from './guarded-client.ts';
 export { checkServer, type MigrateOptions, migrate, migrations, pendingMigrations } from './migrate.ts';
 export {
-  engineTypes,
   loadQueries,
   type NamedQuery,
   type Queryable,

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { type Clock, FactlineError, systemClock } from '../foundation/index.ts';
 import { resolveLostCommit } from './commit-outcome.ts';
-import { classifyDatabaseError, isConnectionLost, sqlState } from './connection-errors.ts';
+import { isConnectionLost, sqlState } from './connection-errors.ts';
 import { FinishQuery, type LastRow, type LastStatement } from './finish-query.ts';
 import { type GuardedClient, guardClient } from './guarded-client.ts';
 import { LazyBegin } from './lazy-begin.ts';
@@ -162,5 +162,3 @@ export const explain = (error: unknown): unknown => {
   const { message, detail } = error as { message: string; detail?: string };
   return new FactlineError(code, { reason: message, detail }, { cause: error });
 };
-
-export { classifyDatabaseError };

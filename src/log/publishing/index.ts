@@ -1,6 +1,6 @@
 /** Writing events: the log's side that app.transaction, app.publish and the handlers' transactions use. */
 export { type Cause, currentCause } from './cause.ts';
-export { parsePositions, publishingQueries } from './dedupe.ts';
+export { publishingQueries } from './dedupe.ts';
 export { publishInForeignTransaction } from './foreign.ts';
 export {
   type PublishingOptions,
@@ -8,5 +8,5 @@ export {
   publishingTransaction,
   type Tx,
 } from './publishing-transaction.ts';
-export { publishParameter, type StoredDraft, type StoringOptions, storeDrafts } from './stored-drafts.ts';
+export type { StoringOptions } from './stored-drafts.ts';
 export { decodeToken, encodeToken, type TokenFacts } from './token.ts';
