@@ -127,20 +127,22 @@ describe('a process that has lost its lane', () => {
     await takeover.query('begin');
     await takeover.query('select 1 from factline.lanes for update');
     goOn.open();
-    const waiting = async (): Promise<number | null> => {
-      const { rows } = await takeover.query(
-        `select a.pid from pg_stat_activity a where a.datname = current_database() and a.wait_event_type = 'Lock' and a.query like '%finish%' or a.wait_event_type = 'Lock' and a.query like '%published%'`,
+    try {
+      // The handler's own connection: the checkpoints wait for the same rows on another one.
+      const waiting = `select pid from pg_stat_activity where datname = current_database()
+        and wait_event_type = 'Lock' and application_name ~ '(handlers|transactions)'`;
+      await eventually(
+        async () => (await takeover.query(waiting)).rowCount === 1,
+        'the commit waits for the lane',
       );
-      return rows[0]?.pid ?? null;
-    };
-    await eventually(async () => (await waiting()) !== null, 'the commit waits for the lane');
-    const { rows } = await takeover.query(
-      `select count(*)::int as n from pg_locks where pid = $1 and relation = 'factline.events_position_seq'::regclass`,
-      [await waiting()],
-    );
-    expect(rows).toEqual([{ n: 0 }]);
-    await takeover.query('rollback');
-    await takeover.end();
+      const { rows } = await takeover.query(
+        `select count(*)::int as n from pg_locks where relation = 'factline.events_position_seq'::regclass and pid in (${waiting})`,
+      );
+      expect(rows).toEqual([{ n: 0 }]);
+    } finally {
+      await takeover.query('rollback');
+      await takeover.end();
+    }
     await process.settled();
     expect(await process.rows(`select count(*)::int as n from factline.events`)).toEqual([{ n: 2 }]);
   });
