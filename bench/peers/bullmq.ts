@@ -3,9 +3,9 @@ import pg from 'pg';
 import type { Workloads } from '../contenders/index.ts';
 import { latencyWorkloads, type OpenMessaging, type Order } from '../contenders/latency.ts';
 import { orderOf } from '../contenders/load.ts';
-import { measureIdle, until } from '../contenders/quiet.ts';
 import { auditSpend, spendTable, upsertOne } from '../contenders/read-model.ts';
 import { type RunContext, type RunReport, sizeOf } from '../harness/workload.ts';
+import { measureIdle, until } from './shared/quiet.ts';
 
 /*
  * BullMQ on its PostgreSQL backend. It adds jobs through connections of its own, so there is no publishing in the user's

@@ -3,10 +3,10 @@ import pg from 'pg';
 import type { Workloads } from '../contenders/index.ts';
 import { latencyWorkloads, type OpenMessaging, type Order } from '../contenders/latency.ts';
 import { orderOf } from '../contenders/load.ts';
-import { publishInTransactions } from '../contenders/publish.ts';
-import { measureIdle, until } from '../contenders/quiet.ts';
 import { auditSpend, spendTable, upsertOne } from '../contenders/read-model.ts';
 import { type RunContext, type RunReport, sizeOf } from '../harness/workload.ts';
+import { publishInTransactions } from './shared/publish.ts';
+import { measureIdle, until } from './shared/quiet.ts';
 
 /*
  * DBOS: durable workflows on queues. An event is a workflow that is enqueued in the user's transaction; handling it is one step.

@@ -8,10 +8,10 @@ import pg from 'pg';
 import type { Workloads } from '../contenders/index.ts';
 import { latencyWorkloads, type OpenMessaging, type Order } from '../contenders/latency.ts';
 import { businessStatement, businessTable, orderOf } from '../contenders/load.ts';
-import { publishMany } from '../contenders/publish.ts';
-import { measureIdle } from '../contenders/quiet.ts';
 import { auditSpend, foldOrders, spendTable, upsertMany, upsertOne } from '../contenders/read-model.ts';
 import { type RunContext, type RunReport, sizeOf } from '../harness/workload.ts';
+import { publishMany } from './shared/publish.ts';
+import { measureIdle } from './shared/quiet.ts';
 
 /*
  * Emmett on PostgreSQL: an event store with streams. Its appends open their own transaction, in which an inline projection

@@ -3,10 +3,10 @@ import pg from 'pg';
 import type { Workloads } from '../contenders/index.ts';
 import { latencyWorkloads, type OpenMessaging, type Order } from '../contenders/latency.ts';
 import { customers } from '../contenders/load.ts';
-import { publishInTransactions } from '../contenders/publish.ts';
-import { measureIdle, until } from '../contenders/quiet.ts';
 import { auditSpend, spendTable, upsertOne } from '../contenders/read-model.ts';
 import { type RunContext, type RunReport, sizeOf } from '../harness/workload.ts';
+import { publishInTransactions } from './shared/publish.ts';
+import { measureIdle, until } from './shared/quiet.ts';
 
 /*
  * Graphile Worker with its local queue and batched completion where throughput counts, as its documentation on performance

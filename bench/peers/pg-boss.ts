@@ -3,10 +3,10 @@ import { type Job, PgBoss } from 'pg-boss';
 import type { Workloads } from '../contenders/index.ts';
 import { latencyWorkloads, type OpenMessaging, type Order } from '../contenders/latency.ts';
 import { orderOf } from '../contenders/load.ts';
-import { publishInTransactions } from '../contenders/publish.ts';
-import { measureIdle, until } from '../contenders/quiet.ts';
 import { auditSpend, foldOrders, spendTable, upsertMany, upsertOne } from '../contenders/read-model.ts';
 import { type RunContext, type RunReport, sizeOf } from '../harness/workload.ts';
+import { publishInTransactions } from './shared/publish.ts';
+import { measureIdle, until } from './shared/quiet.ts';
 
 /*
  * pg-boss with its notifications on, transactional workers where work is counted exactly once, and full batches fetched without

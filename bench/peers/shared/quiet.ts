@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { type RunContext, type RunReport, sizeOf } from '../harness/workload.ts';
+import { type RunContext, type RunReport, sizeOf } from '../../harness/workload.ts';
 
 /** The workload `idle` once the consumers run: waits until they are settled, then counts. */
 export const measureIdle = async (context: RunContext): Promise<RunReport> => {

@@ -1,7 +1,7 @@
 import pg from 'pg';
-import { type RunContext, type RunReport, sizeOf } from '../harness/workload.ts';
-import type { Order } from './latency.ts';
-import { businessRow, businessStatement, businessTable, runClients } from './load.ts';
+import type { Order } from '../../contenders/latency.ts';
+import { businessRow, businessStatement, businessTable, runClients } from '../../contenders/load.ts';
+import { type RunContext, type RunReport, sizeOf } from '../../harness/workload.ts';
 
 /** Publishes one event on the connection of the user's open transaction. */
 export type PublishInTransaction = (connection: pg.PoolClient, order: Order) => Promise<unknown>;
