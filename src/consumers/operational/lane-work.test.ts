@@ -96,15 +96,31 @@ describe('the mark of a lane', () => {
       leaseOf(0, { clean: false, dispatchLimit: 100, settledAtTakeover: 80 }),
       new Set(),
     );
-    expect([1, 80, 81, 100].map((position) => unclean.isSuspect(position))).toEqual([
+    expect([1, 80, 81, 100].map((position) => unclean.isSuspect(position, `k${position}`))).toEqual([
       true,
       true,
       false,
       false,
     ]);
     expect(
-      new LaneWork(leaseOf(0, { dispatchLimit: 100, settledAtTakeover: 80 }), new Set()).isSuspect(1),
+      new LaneWork(leaseOf(0, { dispatchLimit: 100, settledAtTakeover: 80 }), new Set()).isSuspect(1, 'k1'),
     ).toBe(false);
+  });
+
+  it('suspects of each key only the first event: what is behind it had not begun', () => {
+    const unclean = new LaneWork(
+      leaseOf(0, { clean: false, dispatchLimit: 100, settledAtTakeover: 100 }),
+      new Set(),
+    );
+    const keys = ['a', 'b', 'a', 'a', 'b', 'c'];
+    expect(keys.map((key, index) => unclean.isSuspect(index + 1, key))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+      true,
+    ]);
   });
 });
 

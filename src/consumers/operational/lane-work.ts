@@ -30,6 +30,8 @@ export class LaneWork {
   readonly #open: number[] = [];
   #openFirst = 0;
   readonly #finished = new Set<number>();
+  /** The keys whose first event after an unclean takeover was seen; bounded by the dispatch limit. */
+  readonly #suspectKeys = new Set<string>();
 
   constructor(lease: LaneLease, known: Set<number>) {
     this.lease = lease;
@@ -61,10 +63,16 @@ export class LaneWork {
     return this.#finished.size;
   }
 
-  /** Whether the entry was in flight, or could have been, when the previous owner died. */
-  isSuspect(position: number): boolean {
+  /**
+   * Whether the entry was in flight, or could have been, when the previous owner died: of a key only its first event that
+   * is not handled, since the ones behind it wait for it. Asked once per entry, in the order of positions.
+   */
+  isSuspect(position: number, key: string): boolean {
     const { clean, dispatchLimit, settledAtTakeover } = this.lease;
-    return !clean && position <= Math.min(dispatchLimit, settledAtTakeover);
+    if (clean || position > Math.min(dispatchLimit, settledAtTakeover)) return false;
+    if (this.#suspectKeys.has(key)) return false;
+    this.#suspectKeys.add(key);
+    return true;
   }
 
   /** Positions come in order. */

@@ -186,17 +186,18 @@ class OperationalRunner implements ConsumerRunner {
       const { position } = event;
       if (lane === undefined || !lane.active || position <= lane.readUpTo || position > stopAt) continue;
       if (lane.known.delete(position)) continue;
+      const key = orderingKey(this.#handler, event);
       const queue = this.#workload.arrive(lane, {
         event,
         position,
-        key: orderingKey(this.#handler, event),
+        key,
         keyHash: orderingKeyHash(this.#handler, event),
         lane: lane.lane,
         attempts: 0,
         open: true,
         parked: false,
         deletesRow: false,
-        suspect: lane.isSuspect(position),
+        suspect: lane.isSuspect(position, key),
       });
       if (queue.phase === 'parked') parked.add(queue);
     }
