@@ -7,7 +7,7 @@ import type { RunnerServices } from '../runner.ts';
 import type { EffectLedger } from './effect-ledger.ts';
 import type { Entry } from './entry.ts';
 import type { EffectCall, EffectOptions, Handler, HandlerContext, JsonResult } from './handler.ts';
-import { cancelOnAbort } from './query-cancellation.ts';
+import { cancellableWork } from './query-cancellation.ts';
 
 const sql = loadQueries<'finish' | 'finish_all' | 'finish_many'>(new URL('./commits.sql', import.meta.url));
 
@@ -43,7 +43,6 @@ export class Attempt {
   readonly #tools: AttemptTools;
   readonly #entry: Entry;
   readonly #token: number;
-  readonly #abort = new AbortController();
   readonly #usedEffects = new Set<string>();
   /** Promises of the context that the handler may not have awaited. */
   readonly #pending = new Set<Promise<unknown>>();
@@ -52,6 +51,11 @@ export class Attempt {
   /** An error that the handler can't catch away. `final`: nor replace by one of its own. */
   #decided: { readonly error: unknown; readonly final: boolean } | null = null;
   #giveUp: (outcome: Outcome) => void = () => {};
+  /** Made when the handler asks for its signal: most never do, and an event target for each event would be felt. */
+  #abort: AbortController | null = null;
+  #closedBy: FactlineError | null = null;
+  /** Ends the transaction that is open. */
+  #cancel: ((reason: FactlineError) => void) | null = null;
 
   constructor(tools: AttemptTools, entry: Entry, token: number) {
     this.#tools = tools;
@@ -162,8 +166,16 @@ export class Attempt {
   #close(outcome: Outcome, reason: FactlineError): void {
     if (this.#phase === 'committing') return;
     this.#phase = 'closed';
-    this.#abort.abort(reason);
+    this.#closedBy = reason;
+    this.#abort?.abort(reason);
+    this.#cancel?.(reason);
     this.#giveUp(outcome);
+  }
+
+  get #signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#closedBy !== null) this.#abort.abort(this.#closedBy);
+    return this.#abort.signal;
   }
 
   #assertOpen(operation: string): void {
@@ -177,13 +189,16 @@ export class Attempt {
   #context(cause: Cause): HandlerContext {
     const { services, handler } = this.#tools;
     const eventId = this.#entry.event.id;
+    const signal = (): AbortSignal => this.#signal;
     const query: Tx['query'] = async (text, values) => {
       this.#assertOpen('db.query()');
       return services.database.readers.query(text, values === undefined ? [] : [...values]);
     };
     return {
       attempt: this.#entry.attempts + 1,
-      signal: this.#abort.signal,
+      get signal() {
+        return signal();
+      },
       replay: null,
       // Made only when it is asked for: a hash for every event would be felt.
       get idempotencyKey() {
@@ -231,9 +246,12 @@ export class Attempt {
       return this.#deciding(Promise.reject(new FactlineError('EFFECT_OUTCOME_UNKNOWN', details)));
     }
     this.#assertOpen(`effect(${name})`);
-    const call = {
+    const signal = (): AbortSignal => this.#signal;
+    const call: EffectCall = {
       idempotencyKey: start.idempotencyKey,
-      signal: this.#abort.signal,
+      get signal() {
+        return signal();
+      },
       repeated: start.state === 'repeated',
     };
     let text: string | null;
@@ -283,13 +301,11 @@ export class Attempt {
   async #commit<T>(cause: Cause, run: (tx: Tx) => Promise<T>): Promise<T> {
     const { services } = this.#tools;
     const { database, consumer, clock, app, testStep } = services;
-    const signal = this.#abort.signal;
     const { value, positions } = await publishingTransaction(
       {
         database,
         pool: database.handlers,
         clock,
-        signal,
         source: app.source,
         telemetry: services.telemetry,
         cause,
@@ -302,7 +318,12 @@ export class Attempt {
       },
       async (tx) => {
         await testStep?.('operational.transaction-begun');
-        const value = await cancelOnAbort({ database, client: tx.client, signal }, run(tx));
+        const cancellable = cancellableWork(database, tx.client);
+        this.#cancel = cancellable.cancel;
+        const value = await cancellable.until(run(tx)).finally(() => {
+          // From here on the connection may be somebody else's.
+          this.#cancel = null;
+        });
         await testStep?.('operational.before-commit');
         return value;
       },

@@ -33,6 +33,7 @@ class OperationalRunner implements ConsumerRunner {
   readonly #changed: Signal;
   readonly #parts: RunnerParts;
   #pause: Pause | null = null;
+  #releasing = false;
   /** Lanes whose lease was lost while `take` was loading their state. */
   readonly #droppedWhileTaking = new Set<number>();
   #limitWanted = 0;
@@ -80,6 +81,7 @@ class OperationalRunner implements ConsumerRunner {
   async release(lanes: readonly number[]): Promise<void> {
     const held = this.#held(lanes);
     for (const lane of held) lane.releasing = true;
+    this.#releasing = true;
     const { clock } = this.#services;
     const grace = clock.timer(releaseGraceMs, () => {
       for (const lane of held) this.#parts.dispatcher.abandon(lane);
@@ -89,6 +91,7 @@ class OperationalRunner implements ConsumerRunner {
         await this.#changed.wait(releaseLookMs);
     } finally {
       grace.cancel();
+      this.#releasing = false;
     }
     await this.#parts.checkpoints.write();
     for (const lane of held) this.#forget(lane);
@@ -245,10 +248,12 @@ class OperationalRunner implements ConsumerRunner {
   }
 
   #onChange(): void {
-    this.#parts.dispatcher.pump();
-    this.#parts.reader.more();
-    this.#changed.fire();
-    this.#parts.upkeep.poke();
+    const { dispatcher, reader, window, upkeep } = this.#parts;
+    dispatcher.pump();
+    if (window.room > 0) reader.more();
+    // Who waits for quiet need not hear of every event.
+    if (this.#releasing || dispatcher.inFlight === 0) this.#changed.fire();
+    upkeep.poke();
   }
 
   #lose(lane: LaneWork): void {
