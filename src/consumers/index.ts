@@ -13,7 +13,6 @@ export {
 } from './engine.ts';
 export { sessionLockSpace } from './membership/membership.ts';
 export {
-  createOperationalRunner,
   defineHandler,
   type EffectCall,
   type EffectOptions,
@@ -24,7 +23,6 @@ export {
   type OnUnknown,
   operationalClass,
   operationalSteps,
-  parkedVerbs,
 } from './operational/index.ts';
 export {
   type Column,

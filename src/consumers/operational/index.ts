@@ -14,8 +14,6 @@ export type {
   OnUnknown,
   Rate,
 } from './handler.ts';
-export { createOperationalRunner } from './operational-runner.ts';
-export { parkedVerbs } from './owner-requests.ts';
 export { operationalSteps } from './steps.ts';
 
 /** What the shared engine needs of this class. */

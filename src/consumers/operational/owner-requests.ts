@@ -16,7 +16,7 @@ export interface OwnerRequestsOptions {
 }
 
 /** What people may ask of a parked event; carried out by the owner of its lane. */
-export const parkedVerbs = ['retry', 'discard', 'effect-happened', 'effect-did-not-happen'] as const;
+const parkedVerbs = ['retry', 'discard', 'effect-happened', 'effect-did-not-happen'] as const;
 
 interface Target {
   readonly request: OwnerRequest;

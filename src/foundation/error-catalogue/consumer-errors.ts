@@ -146,8 +146,10 @@ export const consumerErrors = {
     remedy: 'Run: npx factline projection rebuild {projection}',
   },
   PROJECTION_BUILDING: {
-    message: 'The rows of {projection} are still those of an earlier version; version {version} is being filled.',
-    cause: 'The view moves when the new rows have caught up; until then it shows the old ones, which lack some columns.',
+    message:
+      'The rows of {projection} are still those of an earlier version; version {version} is being filled.',
+    cause:
+      'The view moves when the new rows have caught up; until then it shows the old ones, which lack some columns.',
     remedy: 'Try again later; see how far it is with: npx factline projection list',
     retryable: true,
   },
