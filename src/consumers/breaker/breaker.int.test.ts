@@ -102,6 +102,27 @@ describe('the breaker', () => {
     expect(await next.parked()).toEqual([]);
   }, 60_000);
 
+  test('a person closes it with resume', async () => {
+    let up = false;
+    const process = await bench.launch({
+      definitions: [
+        handlerOf(async () => {
+          if (!up) throw new TypeError('cannot read total');
+        }),
+      ],
+    });
+    await process.publish(...many(60));
+    await eventually(() => isOpen(process), 'it opens');
+    up = true;
+    expect(await process.ask('subject', 'resume')).toMatchObject({ state: 'done' });
+    await eventually(() => !isOpen(process), 'it is closed');
+    await eventually(async () => {
+      await process.advance(10);
+      await process.settled();
+      return process.engine.handled() === 60;
+    }, 'all are handled');
+  }, 40_000);
+
   test('what a handler refuses on purpose never opens it', async () => {
     const process = await bench.launch({
       definitions: [
