@@ -261,6 +261,9 @@ export class Dispatcher {
       attempt: entry.attempts + 1,
       durationMs,
     });
+    if (entry.releasedId !== null) {
+      telemetry.emit('quarantine.released', { consumer, id: entry.releasedId, eventId: event.id });
+    }
     if (lateError !== undefined) {
       telemetry.emit('event.failed-after-commit', {
         consumer,

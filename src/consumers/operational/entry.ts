@@ -16,6 +16,8 @@ export interface Entry {
   parked: boolean;
   /** Whether the statement that ends it deletes that row: it may have been parked after the statement was made. */
   deletesRow: boolean;
+  /** The number that people know it by, when it has failed before. */
+  readonly releasedId: number | null;
   /** It may have taken the previous owner down: it runs alone, and its attempt is on record before it begins. */
   suspect: boolean;
 }

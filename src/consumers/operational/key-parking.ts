@@ -1,4 +1,5 @@
 import { contractVersionOf } from '../../contracts/index.ts';
+import { FactlineError } from '../../foundation/index.ts';
 import { readPositions, type StoredEvent } from '../../log/index.ts';
 import {
   type FailureDescription,
@@ -206,7 +207,13 @@ export class KeyParking {
     const entries: Entry[] = [];
     for (const row of taken.rows) {
       const event = byPosition.get(row.position) ?? (row.envelope as StoredEvent | null);
-      if (event !== null) entries.push(this.#entry(queue, row, event));
+      // Never passed over: the key stays where it is, and says so with every look.
+      if (event === null)
+        throw new FactlineError('LOG_COMPACTED', {
+          after: row.position - 1,
+          compactedBelow: row.position + 1,
+        });
+      entries.push(this.#entry(queue, row, event));
     }
     queue.suspectRows = false;
     return { entries, more: taken.more };
@@ -223,6 +230,7 @@ export class KeyParking {
       open: false,
       parked: true,
       deletesRow: false,
+      releasedId: row.failed ? row.id : null,
       suspect: queue.suspectRows && row.was === 'running',
     };
   }

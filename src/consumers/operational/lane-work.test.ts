@@ -45,6 +45,7 @@ const entryOf = (key: string, position: number): Entry => ({
   open: true,
   parked: false,
   deletesRow: false,
+  releasedId: null,
   suspect: false,
 });
 

@@ -58,9 +58,10 @@ class OperationalRunner implements ConsumerRunner {
     const { known, heads } = await loadTakenState(this.#services, leases);
     await this.#parts.breaker.look();
     for (const lease of leases) {
-      const before = this.#workload.lanes.get(lease.lane);
-      if (before !== undefined) this.drop([lease.lane]);
-      if (!this.#droppedWhileTaking.has(lease.lane)) this.#workload.addLane(new LaneWork(lease, known));
+      const lost = this.#droppedWhileTaking.has(lease.lane);
+      // Held under an older token: what runs there may write nothing more.
+      this.drop([lease.lane]);
+      if (!lost) this.#workload.addLane(new LaneWork(lease, known));
     }
     const queues: KeyQueue[] = [];
     for (const head of heads) {
@@ -200,6 +201,7 @@ class OperationalRunner implements ConsumerRunner {
         open: true,
         parked: false,
         deletesRow: false,
+        releasedId: null,
         suspect: lane.isSuspect(position, key),
       });
       if (queue.phase === 'parked') parked.add(queue);

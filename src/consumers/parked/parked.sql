@@ -78,7 +78,8 @@ select (select count(*) from fence) as fenced,
     where p.consumer_id = $1::integer and p.replay_id = $2::bigint and p.key = $4::text
       and p.position > coalesce((select max(position) from taken), 0)) as more,
   coalesce((select json_agg(json_build_object('id', t.id, 'position', t.position, 'was', t.was,
-      'attempts', coalesce(e.attempts, 0), 'envelope', e.envelope) order by t.position)
+      'attempts', coalesce(e.attempts, 0),
+      'failed', e.failure_class is not null, 'envelope', e.envelope) order by t.position)
     from taken t left join factline.parked_events e
       on e.consumer_id = $1::integer and e.replay_id = $2::bigint and e.position = t.position), '[]'::json) as rows
 

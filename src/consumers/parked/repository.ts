@@ -99,6 +99,8 @@ export interface TakenRow {
   readonly was: ParkedState;
   /** How often it has failed so far. */
   readonly attempts: number;
+  /** Whether it ever failed; followers of a failed event only wait. */
+  readonly failed: boolean;
   /** A copy of the event, there when the log no longer holds it. */
   readonly envelope: unknown;
 }
