@@ -14,6 +14,8 @@ export interface Sight {
   /** Events that are neither handled nor quarantined; null when a consumer could not be measured. */
   readonly unhandled: number | null;
   readonly head: number;
+  /** When all of this was measured, by `performance.now()`: on a busy machine `status` may show what it saw some seconds ago. */
+  readonly measuredAt: number;
 }
 
 export interface MonitorOptions {
@@ -53,6 +55,8 @@ export class Monitor {
   async look(): Promise<Sight> {
     const { app, pool, workers, feed, analyticsDirectory, apiUrl } = this.#options;
     const verdicts = (await app.status()).filter(({ state }) => state === 'live');
+    const ages = verdicts.map(({ measuredSecondsAgo }) => measuredSecondsAgo ?? Number.POSITIVE_INFINITY);
+    const measuredAt = performance.now() - Math.max(0, ...ages) * 1000;
     const metrics = readMetrics([app.metrics(), ...(workers?.metrics() ?? [])]);
     workers?.observeOwners(ownersOf(verdicts));
     this.#countOrders();
@@ -74,7 +78,8 @@ export class Monitor {
       }),
       apiUrl,
     };
-    return { picture, metrics, unhandled, head: Math.max(0, ...verdicts.map(({ head }) => head ?? 0)) };
+    const head = Math.max(0, ...verdicts.map((verdict) => verdict.head ?? 0));
+    return { picture, metrics, unhandled, head, measuredAt };
   }
 
   /** Orders accepted in each second gone by; a look that comes late spreads what it finds. */

@@ -8,6 +8,8 @@ const LOOK_FAST_MS = 200;
 const FAST_FOR_MS = 15_000;
 /** Without any progress for this long the run gives up and says what is left. */
 const STUCK_MS = 5 * 60_000;
+/** Measurements that are not further apart are the same one, shown again. */
+const SAME_MS = 5;
 
 export interface Outcome {
   readonly sight: Sight;
@@ -15,7 +17,8 @@ export interface Outcome {
 }
 
 /**
- * Looks until everything is fed and handled. Two looks must agree: handling one event may publish another one.
+ * Looks until everything is fed and handled. Two looks must agree, since handling one event may publish another one, and
+ * both must have been measured after the last invoice was posted.
  *
  * @param fed rejects when the feed cannot go on
  */
@@ -24,19 +27,29 @@ export async function watch(
   { fed, screen, fast }: { fed: Promise<void>; screen: Screen; fast: boolean },
 ): Promise<Outcome> {
   let failure: { error: unknown } | null = null;
-  fed.catch((error: unknown) => {
-    failure = { error };
-  });
+  let finishedAt = Number.POSITIVE_INFINITY;
+  fed.then(
+    () => {
+      finishedAt = performance.now();
+    },
+    (error: unknown) => {
+      failure = { error };
+    },
+  );
   let before: Sight | null = null;
   let movedAt = performance.now();
   for (;;) {
     const sight = await monitor.look();
     screen.show(sight.picture);
-    const still = before?.unhandled === sight.unhandled && before.head === sight.head;
-    if (still && sight.unhandled === 0 && sight.picture.feed.finished) return { sight, drained: true };
-    if (!still) movedAt = performance.now();
+    if (before === null || sight.measuredAt > before.measuredAt + SAME_MS) {
+      if (before === null || before.unhandled !== sight.unhandled || before.head !== sight.head) {
+        movedAt = performance.now();
+      } else if (sight.unhandled === 0 && before.measuredAt > finishedAt) {
+        return { sight, drained: true };
+      }
+      before = sight;
+    }
     if (performance.now() - movedAt > STUCK_MS) return { sight, drained: false };
-    before = sight;
     await sleep(fast && monitor.elapsedMs < FAST_FOR_MS ? LOOK_FAST_MS : LOOK_MS);
     rethrow(failure);
   }
