@@ -6,9 +6,6 @@ const sql = loadQueries<'write_checkpoints' | 'prune_inbox' | 'inbox_above' | 'f
   new URL('./checkpoints.sql', import.meta.url),
 );
 
-/** The limit is raised in steps of this size, so that one statement covers many events. */
-export const dispatchStep = 1_000;
-
 /** Inbox rows that one statement deletes at most. */
 const pruneMax = 2_000;
 
@@ -39,20 +36,19 @@ export class CheckpointWriter {
     return this.#options.lanes().some((lane) => lane.active && lane.mark > lane.stored);
   }
 
-  /** One write at a time; a second call waits for the first and then writes what came up. */
-  async write(highestRead = 0): Promise<void> {
+  /** One write at a time; a second call waits for the first and then writes what came up. `limit`: see `DispatchLimit`. */
+  async write(limit = 0): Promise<void> {
     while (this.#writing !== null) await this.#writing;
     const lanes = this.#options.lanes().filter((lane) => !lane.dropped);
     if (lanes.length === 0) return;
-    this.#writing = this.#writeNow(lanes, highestRead).finally(() => {
+    this.#writing = this.#writeNow(lanes, limit).finally(() => {
       this.#writing = null;
     });
     await this.#writing;
   }
 
-  async #writeNow(lanes: readonly LaneWork[], highestRead: number): Promise<void> {
+  async #writeNow(lanes: readonly LaneWork[], limit: number): Promise<void> {
     const { services, onLost, onBreakerOpen } = this.#options;
-    const limit = highestRead === 0 ? 0 : highestRead + dispatchStep;
     const rows = lanes.map((lane) => ({
       lane: lane.lane,
       token: lane.lease.token,

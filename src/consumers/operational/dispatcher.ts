@@ -3,6 +3,7 @@ import type { Breaker } from '../breaker/index.ts';
 import { describeFailure, type ParkedFailureClass, retryAfterMs } from '../parked/index.ts';
 import type { RunnerServices } from '../runner.ts';
 import { Attempt, type AttemptTools, type Outcome } from './attempt.ts';
+import type { DispatchLimit } from './dispatch-limit.ts';
 import type { Entry } from './entry.ts';
 import type { InboxWriter } from './inbox-writer.ts';
 import type { KeyParking } from './key-parking.ts';
@@ -22,6 +23,7 @@ export interface DispatcherOptions {
   readonly limiter: RateLimiter | null;
   readonly breaker: Breaker;
   readonly suspects: Suspects;
+  readonly limit: DispatchLimit;
   readonly onLost: (lane: LaneWork) => void;
   readonly onChange: () => void;
 }
@@ -76,7 +78,7 @@ export class Dispatcher {
 
   /** Begins what may begin. */
   pump(): void {
-    const { workload, breaker, services, limiter, suspects } = this.#options;
+    const { workload, breaker, services, limiter, suspects, limit } = this.#options;
     if (this.#stopped || this.paused || workload.ready.size === 0) return;
     if (services.clock.monotonic() < this.#pausedUntil) return;
     for (const queue of workload.ready) {
@@ -87,7 +89,7 @@ export class Dispatcher {
         continue;
       }
       // Its dispatch limit is being raised; that calls us again.
-      if (entry.open && entry.position > queue.lane.dispatchLimit) continue;
+      if (entry.open && !limit.admits(queue.lane, entry.position)) continue;
       if (!this.#options.tools.handler.types.has(entry.event.type)) {
         workload.ready.delete(queue);
         void this.#options.parking.parkArrivalsWithoutCode(queue);

@@ -10,7 +10,6 @@ import type {
   RunnerProgress,
   RunnerServices,
 } from '../runner.ts';
-import { dispatchStep } from './checkpoint-writer.ts';
 import type { Handler } from './handler.ts';
 import { KeyQueue } from './key-queue.ts';
 import { LaneWork } from './lane-work.ts';
@@ -36,8 +35,6 @@ class OperationalRunner implements ConsumerRunner {
   #releasing = false;
   /** Lanes whose lease was lost while `take` was loading their state. */
   readonly #droppedWhileTaking = new Set<number>();
-  #limitWanted = 0;
-  #raising = false;
 
   constructor(handler: Handler, services: RunnerServices) {
     this.#handler = handler;
@@ -208,37 +205,8 @@ class OperationalRunner implements ConsumerRunner {
     }
     for (const lane of this.#workload.laneList) if (lane.active) lane.passTo(upTo);
     for (const queue of parked) this.#parts.parking.append(queue);
-    this.#raiseLimit(Math.min(upTo, stopAt));
     this.#onChange();
-  }
-
-  /** Well ahead of what was read, so that no event waits for it. */
-  #raiseLimit(upTo: number): void {
-    const lowest = Math.min(
-      ...this.#workload.laneList.filter((lane) => lane.active).map((lane) => lane.dispatchLimit),
-    );
-    if (lowest - upTo >= dispatchStep / 2) return;
-    this.#limitWanted = Math.max(this.#limitWanted, upTo);
-    if (this.#raising) return;
-    this.#raising = true;
-    void this.#raise().finally(() => {
-      this.#raising = false;
-    });
-  }
-
-  async #raise(): Promise<void> {
-    const { telemetry, clock } = this.#services;
-    while (this.#limitWanted > 0 && this.#workload.lanes.size > 0) {
-      const wanted = this.#limitWanted;
-      try {
-        await this.#parts.checkpoints.write(wanted);
-        if (this.#limitWanted === wanted) this.#limitWanted = 0;
-        this.#onChange();
-      } catch (error) {
-        telemetry.emit('engine.error', { unit: `dispatch limit of ${this.#handler.name}`, error });
-        await clock.sleep(raisePauseMs);
-      }
-    }
+    if (this.#workload.ready.size === 0) this.#parts.limit.nothingWaits(Math.min(upTo, stopAt));
   }
 
   #readOn(): void {
@@ -281,4 +249,3 @@ class OperationalRunner implements ConsumerRunner {
 /** Waits end with a signal; these are only the net below it. */
 const releaseLookMs = 200;
 const idleLookMs = 200;
-const raisePauseMs = 500;

@@ -4,6 +4,7 @@ import { Breaker } from '../breaker/index.ts';
 import type { Fence, LaneSet } from '../parked/index.ts';
 import type { RunnerServices } from '../runner.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
+import { DispatchLimit } from './dispatch-limit.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { DueRetries } from './due-retries.ts';
 import { EffectLedger } from './effect-ledger.ts';
@@ -35,6 +36,7 @@ export interface RunnerParts {
   readonly checkpoints: CheckpointWriter;
   readonly parking: KeyParking;
   readonly due: DueRetries;
+  readonly limit: DispatchLimit;
   readonly dispatcher: Dispatcher;
   readonly reader: Reader;
   readonly spilling: Spilling;
@@ -97,7 +99,14 @@ export const assembleParts = (
       if (queue !== undefined) parking.want(queue);
     },
   });
-  const dispatcher = dispatcherOf({ handler, services, workload, parking, breaker, effects }, hooks);
+  const limit = new DispatchLimit({
+    clock,
+    lanes: () => activeLanes(workload),
+    write: (position) => checkpoints.write(position),
+    onRaised: onChange,
+    onError: (error) => telemetry.emit('engine.error', { unit: `dispatch limit of ${handler.name}`, error }),
+  });
+  const dispatcher = dispatcherOf({ handler, services, workload, parking, breaker, effects, limit }, hooks);
   const room = (): number => window.room;
   const reader = new Reader({ tail, clock, telemetry, consumer: handler.name, room, accept });
   const freeSlots = (): number => dispatcher.freeSlots;
@@ -128,6 +137,7 @@ export const assembleParts = (
     checkpoints,
     parking,
     due,
+    limit,
     dispatcher,
     reader,
     spilling,
@@ -167,10 +177,11 @@ interface DispatcherParts {
   readonly parking: KeyParking;
   readonly breaker: Breaker;
   readonly effects: EffectLedger;
+  readonly limit: DispatchLimit;
 }
 
 const dispatcherOf = (parts: DispatcherParts, { onChange, onLost }: RunnerHooks): Dispatcher => {
-  const { handler, services, workload, parking, breaker, effects } = parts;
+  const { handler, services, workload, parking, breaker, effects, limit } = parts;
   const { database, clock, telemetry, consumer } = services;
   const { rate } = handler;
   return new Dispatcher({
@@ -185,6 +196,7 @@ const dispatcherOf = (parts: DispatcherParts, { onChange, onLost }: RunnerHooks)
         : new RateLimiter({ database, clock, telemetry, consumer, rate, onPermit: onChange }),
     breaker,
     suspects: new Suspects(services, onChange),
+    limit,
     onLost,
     onChange,
   });
