@@ -99,13 +99,7 @@ export const assembleParts = (
       if (queue !== undefined) parking.want(queue);
     },
   });
-  const limit = new DispatchLimit({
-    clock,
-    lanes: () => activeLanes(workload),
-    write: (position) => checkpoints.write(position),
-    onRaised: onChange,
-    onError: (error) => telemetry.emit('engine.error', { unit: `dispatch limit of ${handler.name}`, error }),
-  });
+  const limit = limitOf({ handler, services, workload, checkpoints }, onChange);
   const dispatcher = dispatcherOf({ handler, services, workload, parking, breaker, effects, limit }, hooks);
   const room = (): number => window.room;
   const reader = new Reader({ tail, clock, telemetry, consumer: handler.name, room, accept });
@@ -157,6 +151,26 @@ const breakerOf = (services: RunnerServices, workload: Workload, onChange: () =>
     codeVersion: app.codeVersion,
     lanes: () => fencesOfLanes(workload),
     onChange,
+  });
+};
+
+const limitOf = (
+  parts: {
+    readonly handler: Handler;
+    readonly services: RunnerServices;
+    readonly workload: Workload;
+    readonly checkpoints: CheckpointWriter;
+  },
+  onRaised: () => void,
+): DispatchLimit => {
+  const { handler, services, workload, checkpoints } = parts;
+  const { clock, telemetry } = services;
+  return new DispatchLimit({
+    clock,
+    lanes: () => activeLanes(workload),
+    write: (position) => checkpoints.write(position),
+    onRaised,
+    onError: (error) => telemetry.emit('engine.error', { unit: `dispatch limit of ${handler.name}`, error }),
   });
 };
 
