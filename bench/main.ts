@@ -118,6 +118,8 @@ const main = async (): Promise<void> => {
   const server = await startBenchServer();
   say(`PostgreSQL ${server.version}, fsync and synchronous_commit on, ${JSON.stringify(server.settings)}`);
   say(`Node ${process.version}, ${availableParallelism()} cores, ${new Date().toISOString()}`);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void server.stop().finally(() => process.exit(130)));
   const runs: Run[] = [];
   try {
     for (const planned of plan.filter(({ name }) => workloads.includes(name))) {
