@@ -46,7 +46,7 @@ describe('an attempt', () => {
       definitions: [
         handlerOf(
           async (event) => {
-            throw thrown[event.data.n];
+            if (event.data.n >= 0) throw thrown[event.data.n];
           },
           { retry: { unclassified: { attempts: 1 } } },
         ),
