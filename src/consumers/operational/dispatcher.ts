@@ -42,6 +42,8 @@ export class Dispatcher {
   #handled = 0;
   #stopped = false;
   #pausedUntil = 0;
+  /** A suspect was not let in when it was last looked at: see `Suspects`. */
+  #suspectWaits = false;
   #systemicPauseMs = systemicPauseMsMin;
 
   constructor(options: DispatcherOptions) {
@@ -81,11 +83,17 @@ export class Dispatcher {
     const { workload, breaker, services, limiter, suspects, limit } = this.#options;
     if (this.#stopped || this.paused || workload.ready.size === 0) return;
     if (services.clock.monotonic() < this.#pausedUntil) return;
+    let waiting = false;
     for (const queue of workload.ready) {
       if (this.freeSlots <= 0) return;
       const entry = queue.next;
       if (entry === undefined) {
         workload.ready.delete(queue);
+        continue;
+      }
+      // While a suspect waits for its turn the last free slot is its own: others would take it again and again.
+      if (!entry.suspect && this.#suspectWaits && this.freeSlots === 1) {
+        if (waiting) return;
         continue;
       }
       // Its dispatch limit is being raised; that calls us again.
@@ -96,13 +104,20 @@ export class Dispatcher {
         continue;
       }
       if (!breaker.admits()) return;
-      if (entry.suspect && !suspects.tryBegin(entry)) continue;
+      if (entry.suspect && !suspects.tryBegin(entry)) {
+        waiting = true;
+        this.#suspectWaits = true;
+        continue;
+      }
       if (limiter !== null && !limiter.tryTake()) {
         if (entry.suspect) suspects.end(entry);
         return;
       }
       this.#begin(queue);
     }
+    if (waiting || !this.#suspectWaits) return;
+    this.#suspectWaits = false;
+    this.pump();
   }
 
   #begin(queue: KeyQueue): void {
