@@ -215,7 +215,8 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
       this.#report = report;
       await this.#reader.begin(this.#options.rule === 'sequence-only' ? 'sequence-only' : report.rule);
     } catch (error) {
-      await this.#session.close();
+      // Told to who prepared the connection as well: its locks are gone.
+      this.#session.giveUp(error);
       throw error;
     }
     this.#activeAt = this.#options.clock.monotonic();
