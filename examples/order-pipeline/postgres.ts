@@ -20,6 +20,8 @@ export async function openPostgres(
   if (database !== null) {
     return { url: database, label: `PostgreSQL at ${new URL(database).host}`, stop: async () => {} };
   }
+  // A demonstration is no production, whatever the shell says; the embedded server refuses to be one.
+  if (process.env['NODE_ENV'] === 'production') process.env['NODE_ENV'] = 'development';
   const server = await startEmbedded({ directory: EMBEDDED_DIRECTORY, onNotice });
   const [major] = server.version.split('.');
   return { url: server.url, label: `PostgreSQL ${major} (embedded, .factline/)`, stop: () => server.stop() };
