@@ -39,7 +39,6 @@ export class Spilling {
     const crowded = window.halfFull;
     for (const lane of workload.laneList) {
       const holdsMark = lane.finishedAbove >= finishedAboveMax / 2 ? lane.lowestOpen : undefined;
-      if (!crowded && holdsMark === undefined) continue;
       for (const queue of workload.queuesOf(lane)) {
         const reason = this.#reason(queue, crowded, holdsMark);
         if (reason === null) continue;
@@ -66,9 +65,13 @@ export class Spilling {
 
   #reason(queue: KeyQueue, crowded: boolean, holdsMark: number | undefined): string | null {
     const { clock, freeSlots } = this.#options;
-    if (queue.phase === 'draining') return queue.arrivals.length > hotKeyWaiting ? 'hot key' : null;
+    const runningMs = queue.running === null ? 0 : clock.monotonic() - queue.runningSince;
+    if (queue.phase === 'draining') {
+      if (queue.arrivals.length > hotKeyWaiting) return 'hot key';
+      // Its head hangs in `parked` already: what arrives meanwhile must not hold the mark in its place.
+      return queue.arrivals.length > 0 && runningMs > slowHeadMs ? 'slow key' : null;
+    }
     if (queue.phase !== 'flowing' || queue.running === null) return null;
-    const runningMs = clock.monotonic() - queue.runningSince;
     if (crowded && runningMs > slowHeadMs) return 'slow key';
     // While all slots are busy with others, making room for more of them speeds nobody up.
     if (crowded && queue.arrivals.length > hotKeyWaiting && freeSlots() > 0) return 'hot key';
