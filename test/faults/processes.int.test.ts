@@ -147,7 +147,8 @@ test('a process whose session is lost stops dispatching at once, takes its lanes
     await client.query(
       `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'first tail' and datname = current_database()`,
     );
-    const reported = (kind: string): boolean => first.reports.slice(before).some((report) => report.kind === kind);
+    const reported = (kind: string): boolean =>
+      first.reports.slice(before).some((report) => report.kind === kind);
     await until(() => reported('dropped'));
     // Its own report, not only its share: a session that is killed while it is being made was never held.
     await until(() => reported('taken') && first.held === 4 && second.held === 4);

@@ -109,7 +109,8 @@ test('an event that takes the process down is quarantined after three recorded d
   // 17, 21, 25 … 37 have the deadly event's key and wait.
   const done = [{ events: 34 }, { events: 34 }];
   for (let runs = 0, seen: unknown[] = []; JSON.stringify(seen) !== JSON.stringify(done); runs += 1) {
-    expect(runs).toBeLessThan(20);
+    // Two consumers share the process: which of them it dies in is chance.
+    expect(runs).toBeLessThan(60);
     await runUntilKilled('idle', 0, { TALLY_DEADLY: '1' });
     seen = await publisher.rows(
       'select sum(events)::int as events from tally union all select sum(events)::int from tally_sql',
