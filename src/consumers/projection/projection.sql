@@ -114,10 +114,6 @@ rollback to savepoint event
 -- name: release_savepoint
 release savepoint event
 
--- name: idle_limit
--- A process that was stopped in the middle of a batch must not block its successor on the rows it has locked.
-set local idle_in_transaction_session_timeout = '10s'
-
 -- name: note_dead_owner
 -- After an unclean takeover: how often that has happened at this checkpoint, and whether the attempt of a suspect is on record.
 with lane as materialized (

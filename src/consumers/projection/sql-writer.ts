@@ -15,7 +15,7 @@ import { OpenProjectionTx } from './projection-tx.ts';
 import type { SqlProjection } from './sql-definition.ts';
 import { qualifiedTable } from './statements.ts';
 
-const sql = loadQueries<'savepoint' | 'rollback_to_savepoint' | 'release_savepoint' | 'idle_limit'>(
+const sql = loadQueries<'savepoint' | 'rollback_to_savepoint' | 'release_savepoint'>(
   new URL('./projection.sql', import.meta.url),
 );
 
@@ -108,7 +108,6 @@ export class SqlWriter implements BatchWriter<OpenedBatch> {
     const { store } = this.#options;
     const parks: ParkedEvent[] = [];
     await store.transaction(async (client) => {
-      await client.query(sql.idle_limit.text);
       await this.#tx.use(client, async (tx) => {
         for (const opened of batch.opened) {
           const park = await this.#handle(opened, { tx, client, savepoints, parks });
