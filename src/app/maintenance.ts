@@ -1,4 +1,4 @@
-import { Background, type Clock, Lifecycle, type Timer } from '../foundation/index.ts';
+import { type Clock, Periodic } from '../foundation/index.ts';
 import { ensurePartitions, publishingQueries } from '../log/index.ts';
 import { run } from '../postgres/index.ts';
 import type { Settings } from './options.ts';
@@ -13,42 +13,22 @@ export interface MaintenanceOptions {
 /** Partitions are made ten million positions ahead, so a quarter of an hour is far from late. */
 const everyMs = 15 * 60_000;
 
-/** The rare chores of a started app: partitions ahead of the log, dedupe keys beyond their window. */
-export class Maintenance extends Lifecycle {
+/**
+ * The rare chores of a started app: partitions ahead of the log, dedupe keys beyond their window. What a failed pass leaves
+ * missing is shown by `doctor`.
+ */
+export class Maintenance extends Periodic {
   readonly #options: MaintenanceOptions;
-  /** A chore that failed is tried again at the next pass; `doctor` shows what is missing meanwhile. */
-  readonly #background: Background = new Background(() => undefined);
-  #timer: Timer | undefined;
 
   constructor(options: MaintenanceOptions) {
-    super('the maintenance');
+    super('the maintenance', { clock: options.clock, everyMs, atStart: false });
     this.#options = options;
   }
 
-  protected async onStart(): Promise<void> {
-    this.#arm();
-  }
-
-  protected async onStop(): Promise<void> {
-    this.#timer?.cancel();
-    await this.#background.settled();
-  }
-
   /** One bounded pass. */
-  async runOnce(): Promise<void> {
+  override async runOnce(): Promise<void> {
     const { parts, settings } = this.#options;
     await ensurePartitions(parts.database);
     await run(parts.database.operations, publishingQueries.purge_ids, [settings.dedupeWindowDays]);
-  }
-
-  #arm(): void {
-    this.#timer = this.#options.clock.timer(
-      everyMs,
-      () => {
-        this.#background.run(() => this.runOnce());
-        this.#arm();
-      },
-      { unref: true },
-    );
   }
 }

@@ -1,4 +1,4 @@
-import { Background, type Clock, Lifecycle, type Timer } from '../foundation/index.ts';
+import { type Clock, Periodic } from '../foundation/index.ts';
 import { type Database, loadQueries, run } from '../postgres/index.ts';
 import { measureConsumers } from './measuring.ts';
 
@@ -17,31 +17,19 @@ export interface ObjectiveSamplerOptions {
 
 /**
  * Writes down once a minute how the consumers of an app keep their promises, so that the error budget knows thirty days
- * and not only what is late now. Every running process has one; in each minute the first one counts.
+ * and not only what is late now. Every running process has one; in each minute the first one counts. A sample
+ * that failed is made up for by the next, which counts from the last one that was written.
  */
-export class ObjectiveSampler extends Lifecycle {
+export class ObjectiveSampler extends Periodic {
   readonly #options: ObjectiveSamplerOptions;
-  /** A sample that failed is made up for by the next, which counts from the last one that was written. */
-  readonly #background: Background = new Background(() => undefined);
-  #timer: Timer | undefined;
 
   constructor(options: ObjectiveSamplerOptions) {
-    super('the sampler of objectives');
+    super('the sampler of objectives', { clock: options.clock, everyMs, atStart: true });
     this.#options = options;
   }
 
-  protected async onStart(): Promise<void> {
-    this.#background.run(() => this.runOnce());
-    this.#arm();
-  }
-
-  protected async onStop(): Promise<void> {
-    this.#timer?.cancel();
-    await this.#background.settled();
-  }
-
   /** One bounded pass. Returns for how many consumers this process was the one that counted. */
-  async runOnce(): Promise<number> {
+  override async runOnce(): Promise<number> {
     const { database, app } = this.#options;
     const consumers = await measureConsumers(database.operations, app);
     if (consumers.length === 0) return 0;
@@ -52,16 +40,5 @@ export class ObjectiveSampler extends Lifecycle {
       late: (oldest?.ageMs ?? 0) > handledWithinMs,
     }));
     return (await run(database.operations, sql.sample, [JSON.stringify(samples), countedRowsMax])).length;
-  }
-
-  #arm(): void {
-    this.#timer = this.#options.clock.timer(
-      everyMs,
-      () => {
-        this.#background.run(() => this.runOnce());
-        this.#arm();
-      },
-      { unref: true },
-    );
   }
 }

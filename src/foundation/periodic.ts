@@ -1,0 +1,51 @@
+import { Background } from './background.ts';
+import type { Clock, Timer } from './clock.ts';
+import { Lifecycle } from './lifecycle.ts';
+
+export interface PeriodicOptions {
+  readonly clock: Clock;
+  /** From the beginning of one pass to the beginning of the next. */
+  readonly everyMs: number;
+  /** Whether the first pass begins with the start, instead of one period later. */
+  readonly atStart: boolean;
+}
+
+/**
+ * A chore that is done now and then while it is started: the loop ticks, `runOnce` does one bounded pass. A pass that fails is
+ * made up for by the next; none is awaited by the start, all are by the stop.
+ */
+export abstract class Periodic extends Lifecycle {
+  readonly #options: PeriodicOptions;
+  readonly #background: Background = new Background(() => undefined);
+  #timer: Timer | undefined;
+
+  constructor(unit: string, options: PeriodicOptions) {
+    super(unit);
+    this.#options = options;
+  }
+
+  /** One bounded pass. */
+  abstract runOnce(): Promise<unknown>;
+
+  protected async onStart(): Promise<void> {
+    if (this.#options.atStart) this.#background.run(() => this.runOnce());
+    this.#arm();
+  }
+
+  protected async onStop(): Promise<void> {
+    this.#timer?.cancel();
+    await this.#background.settled();
+  }
+
+  #arm(): void {
+    const { clock, everyMs } = this.#options;
+    this.#timer = clock.timer(
+      everyMs,
+      () => {
+        this.#background.run(() => this.runOnce());
+        this.#arm();
+      },
+      { unref: true },
+    );
+  }
+}
