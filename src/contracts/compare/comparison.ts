@@ -1,0 +1,42 @@
+import type { Json } from '../../foundation/index.ts';
+
+/** The encodings that a contract can be published in. */
+export type SchemaFormat = 'json-schema' | 'avro' | 'protobuf';
+
+/**
+ * 'strict': the truth about stored data: every value that the one schema accepts must be accepted by the other.
+ * 'lenient': Confluent's habit: an open object's other members are taken to be absent (docs/compare.md lists the differences).
+ */
+export type ComparePolicy = 'strict' | 'lenient';
+
+/** One direction: 'backward' asks whether the new schema reads what the old one wrote; 'forward' the reverse. */
+export type CompareDirection = 'backward' | 'forward';
+
+/** 'breaking' makes the pair incompatible; 'warning' is worth a look; 'info' is told for completeness. */
+export type ChangeSeverity = 'breaking' | 'warning' | 'info';
+
+/** One difference that was found, with everything a reviewer needs. */
+export interface Change {
+  /** The rule's stable name in kebab-case: `required-added`, `not-proved`, `field-type-changed`. docs/compare.md lists them. */
+  readonly rule: string;
+  /** JSON pointer of the value (`/lines/0/price`, `*` for any member) for JSON Schema; `Record.field` for Avro and `pkg.Message.field` for Protobuf. */
+  readonly path: string;
+  readonly severity: ChangeSeverity;
+  /** One sentence: what changed and what it does to whom. */
+  readonly message: string;
+  /** What stood there before and after, short enough to print. */
+  readonly old?: string;
+  readonly new?: string;
+  /** Who is broken. */
+  readonly breaks?: 'readers of old data' | 'readers of new data';
+  /** A safe way to do it. */
+  readonly remedy?: string;
+  /** A document that the writing schema accepts and the reading one refuses, checked by an independent validator. */
+  readonly witness?: Json;
+}
+
+/** What a comparison answers. Compatible exactly when no change is breaking. */
+export interface Comparison {
+  readonly compatible: boolean;
+  readonly changes: readonly Change[];
+}
