@@ -13,6 +13,13 @@ export const contractErrors = {
       'Export one contract and import it everywhere, or give the new one its own type (or a new version).',
     exitCode: 2,
   },
+  CONTRACT_SCHEMA_UNAVAILABLE: {
+    message: 'The schema of {type} cannot be written as JSON Schema at {path} ({library}): {reason}',
+    cause:
+      'Comparing, locking and showing a contract needs its schema as data; a function or a transform is none, and some libraries need an adapter.',
+    remedy: 'For {type}: {cure}.',
+    exitCode: 2,
+  },
   SCHEMA_ASYNC: {
     message: 'The schema of {type} answered with a promise.',
     cause:
@@ -58,6 +65,12 @@ export const contractErrors = {
       'The dedupeKey {dedupeKey} of {type} was already used with another payload, at position {position}.',
     cause: 'A dedupeKey names one fact; the same key with different data is a contradiction, not a repeat.',
     remedy: 'Use a key that is different for each fact, or publish the correction as an event of its own.',
+  },
+  SCHEMA_INVALID: {
+    message: 'The {side} {format} schema cannot be used, at {path}: {reason}',
+    cause: 'What was given is not a schema of this format, or leans on something that is not there.',
+    remedy: 'Correct the schema at the place named above, and give every file that it imports.',
+    exitCode: 2,
   },
   EVENT_UNKNOWN_TYPE: {
     message: 'No contract is known for the event type {type}.',
