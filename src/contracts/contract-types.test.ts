@@ -35,6 +35,11 @@ const Shipped = defineEvent({
 
 const id = z.object({ id: z.string() });
 const optionalId = z.object({ id: z.string().optional() });
+const person = z.object({
+  id: z.string(),
+  contact: z.object({ email: z.string() }).optional(),
+  notes: z.array(z.object({ text: z.string() })),
+});
 const paid = z.object({ id: z.string(), paid: z.boolean() });
 const date = z.object({ id: z.string(), at: z.date() });
 const bigint = z.object({ id: z.string(), all: z.array(z.object({ n: z.bigint() })) });
@@ -78,6 +83,23 @@ const declarations = (): unknown[] => [
   defineEvent({ type: 'a.b.c.v1', key: 'id' }),
   // @ts-expect-error an unknown option
   defineEvent({ type: 'a.b.c.v1', key: 'id', schema: id, retentoin: 'forever' }),
+  defineEvent({ type: 'a.b.c.v1', key: 'id', schema: person, sensitivity: { 'contact.email': 'personal' } }),
+  defineEvent({
+    type: 'a.b.c.v1',
+    key: 'id',
+    schema: person,
+    sensitivity: { 'notes.text': 'secret', id: 'personal' },
+  }),
+  // @ts-expect-error the sensitivity of a field that the payload lacks
+  defineEvent({ type: 'a.b.c.v1', key: 'id', schema: person, sensitivity: { 'contact.phone': 'personal' } }),
+  // @ts-expect-error an unknown sensitivity
+  defineEvent({ type: 'a.b.c.v1', key: 'id', schema: person, sensitivity: { id: 'private' } }),
+  // @ts-expect-error an unknown compatibility mode
+  defineEvent({ type: 'a.b.c.v1', key: 'id', schema: id, compatibility: 'backwards' }),
+  // @ts-expect-error a deprecation without its end
+  defineEvent({ type: 'a.b.c.v1', key: 'id', schema: id, deprecated: { since: '2026-01-01' } }),
+  // @ts-expect-error nobody may publish it
+  defineEvent({ type: 'a.b.c.v1', key: 'id', schema: id, producers: [] }),
   // @ts-expect-error a duration without unit
   defineEvent({ type: 'a.b.c.v1', key: 'id', schema: id, sla: { handledWithin: '30' } }),
 ];

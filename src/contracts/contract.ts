@@ -1,13 +1,37 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Duration } from '../foundation/index.ts';
 import type { FactEvent } from './envelope.ts';
-import type { TypeName } from './payload-types.ts';
+import type { PayloadSchema, TypeName } from './payload-types.ts';
 
 export type EventKind = 'domain' | 'integration' | 'system' | 'notification';
 /** 'standard': until an operator sets an age. 'forever': never removed from the log. */
 export type Retention = 'standard' | 'forever';
 /** The least that consumers may rely on: events of one key in order, all events in order, or no order. */
 export type EventOrdering = 'key' | 'global' | 'none';
+/**
+ * What a change of the schema must keep. backward: this code reads what earlier code wrote. forward: earlier code reads what
+ * this one writes. full: both. Transitive: against every earlier schema, not only the newest. none: anything goes.
+ */
+export type CompatibilityMode =
+  | 'backward'
+  | 'forward'
+  | 'full'
+  | 'backward-transitive'
+  | 'forward-transitive'
+  | 'full-transitive'
+  | 'none';
+/** personal: says something about a person. secret: must not be shown to anyone who need not know it. */
+export type Sensitivity = 'personal' | 'secret';
+
+/** An event that is on its way out. Publishing it warns and goes on; the gate fails once `until` has passed. */
+export interface Deprecation {
+  /** The first day on which nobody should publish it any more: `2026-12-01`. */
+  readonly since: string;
+  /** The last day on which consumers of it are tolerated. */
+  readonly until: string;
+  /** The type that takes its place. */
+  readonly replacement?: TypeName;
+}
 
 export interface DraftOptions {
   /** When it happened, if not now. */
@@ -23,9 +47,14 @@ export interface EventContractJson {
   readonly kind: EventKind;
   readonly retention: Retention;
   readonly ordering: EventOrdering;
+  readonly compatibility: CompatibilityMode;
   readonly owner?: string;
   readonly summary?: string;
   readonly sla?: { readonly handledWithin: Duration };
+  readonly highImpact?: true;
+  readonly deprecated?: Deprecation;
+  readonly sensitivity?: Readonly<Record<string, Sensitivity>>;
+  readonly producers?: readonly string[];
 }
 
 /**
@@ -47,6 +76,16 @@ export interface EventContract<T extends TypeName = TypeName, D = unknown> exten
   readonly owner: string | undefined;
   readonly summary: string | undefined;
   readonly sla: { readonly handledWithin: Duration } | undefined;
+  /** Changes of its schema need its owner's recorded approval. */
+  readonly highImpact: boolean;
+  readonly compatibility: CompatibilityMode;
+  readonly deprecated: Deprecation | undefined;
+  /** By dotted field path; `lines.note` is the note of every line. */
+  readonly sensitivity: Readonly<Record<string, Sensitivity>>;
+  /** The sources that may publish it; empty: any. */
+  readonly producers: readonly string[];
+  /** Further schemas that every payload fits: other encodings in which it is published. */
+  readonly encodings: readonly PayloadSchema[];
   /** Narrows an event to this contract's. */
   is(event: { readonly type: string }): event is FactEvent<T, D>;
   toJSON(): EventContractJson;

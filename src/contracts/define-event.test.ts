@@ -105,6 +105,11 @@ describe('a contract', () => {
       sla: { handledWithin: '30s' },
       retention: 'forever',
       ordering: 'global',
+      highImpact: true,
+      compatibility: 'full-transitive',
+      deprecated: { since: '2026-01-01', until: '2026-06-30', replacement: 'shop.order.paid.v3' },
+      sensitivity: { orderId: 'personal' },
+      producers: ['shop'],
     });
     expect(JSON.parse(JSON.stringify({ Full }))).toEqual({
       Full: {
@@ -116,15 +121,46 @@ describe('a contract', () => {
         owner: 'payments',
         summary: 'An order was paid.',
         sla: { handledWithin: '30s' },
+        highImpact: true,
+        compatibility: 'full-transitive',
+        deprecated: { since: '2026-01-01', until: '2026-06-30', replacement: 'shop.order.paid.v3' },
+        sensitivity: { orderId: 'personal' },
+        producers: ['shop'],
       },
     });
     expect(JSON.stringify(OrderPlaced)).toBe(
-      '{"type":"shop.order.placed.v1","key":["orderId"],"kind":"domain","retention":"standard","ordering":"key"}',
+      '{"type":"shop.order.placed.v1","key":["orderId"],"kind":"domain","retention":"standard","ordering":"key","compatibility":"backward"}',
     );
     expect(inspect({ OrderPlaced })).toBe(
       '{ OrderPlaced: EventContract shop.order.placed.v1 (key orderId) }',
     );
     expect(inspect(OrderPlaced({ orderId: 'A1', pence: 1 }))).toContain('orderId=A1');
+  });
+
+  test('has every term, also those that were not declared', () => {
+    expect({ ...OrderPlaced }).toMatchObject({
+      highImpact: false,
+      compatibility: 'backward',
+      sensitivity: {},
+      producers: [],
+      encodings: [],
+    });
+    expect([OrderPlaced.owner, OrderPlaced.deprecated]).toEqual([undefined, undefined]);
+  });
+
+  test('does not change when the objects it was declared with do', () => {
+    const producers: [string, ...string[]] = ['shop'];
+    const deprecated = { since: '2026-01-01', until: '2026-06-30' };
+    const Old = defineEvent({
+      type: 'shop.order.placed.v1',
+      key: 'id',
+      schema: z.object({ id: z.string() }),
+      producers,
+      deprecated,
+    });
+    producers.push('other');
+    deprecated.until = '2030-01-01';
+    expect([Old.producers, Old.deprecated?.until]).toEqual([['shop'], '2026-06-30']);
   });
 
   test('is recognised as one, and nothing else is', () => {
@@ -136,6 +172,7 @@ describe('a contract', () => {
 
 describe('a declaration', () => {
   const valid = { type: 'shop.order.placed.v1', key: 'orderId', schema: OrderPlaced.schema };
+  const window = { since: '2026-01-01', until: '2026-12-01' };
 
   test.each([
     ['type', 'OrderPlaced'],
@@ -163,6 +200,23 @@ describe('a declaration', () => {
     ['sla.handledWithin', { sla: {} }],
     ['sla.handledWithin', { sla: null }],
     ['retentoin', 'forever'],
+    ['highImpact', 'yes'],
+    ['compatibility', 'wire'],
+    ['deprecated', '2026-12-01'],
+    ['deprecated.since', { deprecated: { since: '2026-02-30', until: '2026-12-01' } }],
+    ['deprecated.since', { deprecated: { since: new Date(), until: '2026-12-01' } }],
+    ['deprecated.until', { deprecated: { since: '2026-01-01' } }],
+    ['deprecated.until', { deprecated: { since: '2026-12-01', until: '2026-11-30' } }],
+    ['deprecated.replacement', { deprecated: { ...window, replacement: 'placed' } }],
+    ['deprecated.replacement', { deprecated: { ...window, replacement: 'shop.order.placed.v1' } }],
+    ['deprecated.because', { deprecated: { ...window, because: 'old' } }],
+    ['sensitivity', ['orderId']],
+    ['sensitivity.orderId', { sensitivity: { orderId: 'private' } }],
+    ['sensitivity.customer..email', { sensitivity: { 'customer..email': 'personal' } }],
+    ['producers', []],
+    ['producers', ['shop', 'shop']],
+    ['producers', 'shop'],
+    ['encodings', [{}]],
   ])('with a wrong %s (%j) is refused', (path, value) => {
     const wrong = path.includes('.') ? (value as object) : { [path]: value };
     const error = errorOf(() => defineEvent({ ...valid, ...wrong } as never));
@@ -201,6 +255,20 @@ describe('a payload', () => {
     expect(error.details['issues']).toMatchObject([{ path: 'pence', actual: '"4200"' }]);
     expect(error.message).toMatch(/shop\.order\.placed\.v1 .*pence.*number/s);
     expect(errorOf(() => contract(null as never)).code).toBe('PAYLOAD_INVALID');
+  });
+
+  test('must fit every encoding of the contract', () => {
+    const Narrow = defineEvent({
+      type: 'test.thing.made.v1',
+      key: 'id',
+      schema: z.object({ id: z.string(), n: z.number() }),
+      encodings: [z.object({ n: z.int() })],
+    });
+    expect(Narrow({ id: 'x', n: 1 }).data).toEqual({ id: 'x', n: 1 });
+    expect(errorOf(() => Narrow({ id: 'x', n: 1.5 }))).toMatchObject({
+      code: 'PAYLOAD_INVALID',
+      details: { issues: [{ path: 'n' }] },
+    });
   });
 
   test('reports every issue, with paths into arrays and odd names', () => {

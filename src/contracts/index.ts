@@ -1,7 +1,9 @@
 /** The room `contracts`, and the public subpath `factline/contracts`: events as values. Knows no database. */
 
 export {
+  type CompatibilityMode,
   type DataOf,
+  type Deprecation,
   type Draft,
   type DraftOptions,
   type EventContract,
@@ -11,6 +13,7 @@ export {
   type EventOrdering,
   isEventContract,
   type Retention,
+  type Sensitivity,
 } from './contract.ts';
 export { acceptPayload, ContractSet, type Many, manyContracts, type On, type OneOf } from './contract-set.ts';
 export { defineEvent, type EventDeclaration } from './define-event.ts';
@@ -24,6 +27,12 @@ export {
   type StoredRow,
   toCloudEvent,
 } from './envelope.ts';
+export {
+  type ContractEncoding,
+  type ContractSchemas,
+  contractSchemas,
+  schemaDigest,
+} from './formats/contract-schemas.ts';
 export { keyBytesMax } from './key.ts';
 export { describeValue, payloadBytesMax, payloadText } from './payload-check.ts';
 export type { JsonOnly, KeyField, PayloadSchema, TypeName } from './payload-types.ts';

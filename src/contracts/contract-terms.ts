@@ -1,0 +1,78 @@
+import type { Duration } from '../foundation/index.ts';
+import type {
+  CompatibilityMode,
+  Deprecation,
+  EventContract,
+  EventContractJson,
+  EventKind,
+  EventOrdering,
+  Retention,
+  Sensitivity,
+} from './contract.ts';
+import type { FieldPath } from './field-paths.ts';
+import type { PayloadSchema } from './payload-types.ts';
+
+/** What a declaration may say beside type, key and schema; all of it optional. */
+export interface ContractTerms<D> {
+  readonly kind?: EventKind;
+  /** The team that answers for it. Default: the app's owner. */
+  readonly owner?: string;
+  /** One sentence for the catalogue: what happened. */
+  readonly summary?: string;
+  /** The promise to those who wait for its effects. */
+  readonly sla?: { readonly handledWithin: Duration };
+  readonly retention?: Retention;
+  readonly ordering?: EventOrdering;
+  /** A mistake in it hurts: changes of its schema need the owner's recorded approval. Default false. */
+  readonly highImpact?: boolean;
+  /** What every change of its schema must keep; checked by `factline contracts check`. Default backward. */
+  readonly compatibility?: CompatibilityMode;
+  readonly deprecated?: Deprecation;
+  /** Which fields tell about a person, or are secret: `{ 'customer.email': 'personal' }`. */
+  readonly sensitivity?: { readonly [Path in FieldPath<D>]?: Sensitivity };
+  /** The names of the apps that publish it; another app's publish is refused. Without it any app may. */
+  readonly producers?: readonly [string, ...string[]];
+  /** Further schemas of the same payload, made by `avroSchema`, `protobufSchema` or `jsonSchema`: every payload must fit them too. */
+  readonly encodings?: readonly PayloadSchema[];
+}
+
+/** The terms of a contract with every default filled in. */
+type FilledTerms = Pick<
+  EventContract,
+  | 'kind'
+  | 'retention'
+  | 'ordering'
+  | 'compatibility'
+  | 'owner'
+  | 'summary'
+  | 'sla'
+  | 'highImpact'
+  | 'deprecated'
+  | 'sensitivity'
+  | 'producers'
+>;
+
+export const termsOf = (declared: ContractTerms<unknown>): FilledTerms => ({
+  kind: declared.kind ?? 'domain',
+  retention: declared.retention ?? 'standard',
+  ordering: declared.ordering ?? 'key',
+  compatibility: declared.compatibility ?? 'backward',
+  owner: declared.owner,
+  summary: declared.summary,
+  sla: declared.sla && Object.freeze({ ...declared.sla }),
+  highImpact: declared.highImpact ?? false,
+  deprecated: declared.deprecated && Object.freeze({ ...declared.deprecated }),
+  sensitivity: Object.freeze({ ...declared.sensitivity }) as Readonly<Record<string, Sensitivity>>,
+  producers: Object.freeze([...(declared.producers ?? [])]),
+});
+
+const isSaid = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null
+    ? Object.keys(value).length > 0
+    : value !== undefined && value !== false;
+
+/** What a contract shows of its terms: nothing that says nothing. */
+export const saidOf = (terms: FilledTerms): Omit<EventContractJson, 'type' | 'key'> =>
+  Object.fromEntries(
+    Object.entries(terms).filter(([, value]) => isSaid(value)),
+  ) as unknown as EventContractJson;
