@@ -1,0 +1,48 @@
+import type { Change, CompareDirection, Comparison } from '../compare/comparison.ts';
+import { avroChange } from './avro-changes.ts';
+import { AvroFindings } from './avro-findings.ts';
+import { AvroReading } from './avro-reading.ts';
+import { type AvroType, describeAvro } from './avro-type.ts';
+import { readAvro } from './read-avro.ts';
+
+export interface CompareAvroRequest {
+  /** Parsed schemas: an object, a union's list, or a type's name. */
+  readonly old: unknown;
+  readonly new: unknown;
+  /** 'backward': can the new schema read what the old one wrote? */
+  readonly direction: CompareDirection;
+  /** Other decimals, time units and the like are breaking. Apache's own check ignores them: false does as well. Default: true. */
+  readonly logicalTypes?: boolean;
+}
+
+/**
+ * Compares two Avro schemas by the rules of schema resolution.
+ * @throws FactlineError SCHEMA_INVALID
+ * @example compareAvro({ old: 'int', new: 'long', direction: 'backward' }).compatible // true
+ */
+export const compareAvro = (request: CompareAvroRequest): Comparison => {
+  const { direction, logicalTypes = true } = request;
+  const old = readAvro(request.old, 'old');
+  const after = readAvro(request.new, 'new');
+  const [reader, writer] = direction === 'backward' ? [after, old] : [old, after];
+  const reading = new AvroReading(logicalTypes);
+  const compatible = reading.reads(reader, writer);
+  const findings = new AvroFindings(reading);
+  findings.walk(reader, writer, rootPath(old));
+  const changes = findings.found
+    .filter(({ rule }) => logicalTypes || !rule.startsWith('logical-type'))
+    .map((finding) => avroChange(finding, direction));
+  if (!compatible && !changes.some(({ severity }) => severity === 'breaking'))
+    changes.push(notProved(rootPath(old)));
+  return { compatible, changes };
+};
+
+const rootPath = (type: AvroType): string => ('name' in type ? type.name : describeAvro(type));
+
+const notProved = (path: string): Change => ({
+  rule: 'not-proved',
+  path,
+  severity: 'breaking',
+  message: 'The schemas are too large or too deeply recursive to be compared; that counts as incompatible.',
+  remedy: 'Split the schema into smaller ones.',
+});
