@@ -3,8 +3,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export interface LossyProxy {
   /** The database's URL through the proxy. */
   readonly url: string;
-  /** What happens to the next message that contains COMMIT; once. */
-  loseNextCommit(how: 'before the server has it' | 'after the server has it'): void;
+  /** What happens to the next message that contains COMMIT, or another text; once. */
+  loseNextCommit(how: 'before the server has it' | 'after the server has it', text?: string): void;
   close(): Promise<void>;
 }
 
@@ -13,6 +13,7 @@ export const startLossyProxy = async (databaseUrl: string): Promise<LossyProxy> 
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
   let lose: 'before the server has it' | 'after the server has it' | null = null;
+  let commit = 'COMMIT';
   const server: Server = createServer((client) => {
     const upstream = connect({ host: target.hostname, port: Number(target.port) });
     for (const socket of [client, upstream]) {
@@ -22,7 +23,7 @@ export const startLossyProxy = async (databaseUrl: string): Promise<LossyProxy> 
     }
     let deaf = false;
     client.on('data', (data: Buffer) => {
-      if (lose !== null && data.includes('COMMIT')) {
+      if (lose !== null && data.includes(commit)) {
         const how = lose;
         lose = null;
         deaf = true;
@@ -46,8 +47,9 @@ export const startLossyProxy = async (databaseUrl: string): Promise<LossyProxy> 
   url.port = String(typeof address === 'object' && address !== null ? address.port : 0);
   return {
     url: url.href,
-    loseNextCommit: (how) => {
+    loseNextCommit: (how, text = 'COMMIT') => {
       lose = how;
+      commit = text;
     },
     close: async () => {
       for (const socket of sockets) socket.destroy();

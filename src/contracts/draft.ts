@@ -119,6 +119,19 @@ export const storedDraftText = (draft: Draft, envelope: DraftEnvelope): string =
   `,"meta":${metaText(draft, envelope)},"time":${draft.time === undefined ? 'null' : `"${draft.time}"`}` +
   `,"class":"${draft.contract.retention}"}`;
 
+/** The same as the values of `publish_one`: id, type, source, key, key hash, data, meta, time, class. */
+export const storedDraftValues = (draft: Draft, envelope: DraftEnvelope): (string | number | null)[] => [
+  envelope.id,
+  draft.type,
+  envelope.source,
+  draft.key,
+  draft.keyHash,
+  draft.dataText,
+  metaText(draft, envelope),
+  draft.time ?? null,
+  draft.contract.retention,
+];
+
 /** SHA-256 of the payload's canonical JSON: tells a repeat of a dedupeKey from a contradiction. */
 export const payloadDigest = (draft: Draft): string =>
   createHash('sha256').update(canonicalJson(draft.data)).digest('hex');

@@ -15,9 +15,9 @@ export {
   type Retention,
   type Sensitivity,
 } from './contract.ts';
-export { acceptPayload, ContractSet, type Many, manyContracts, type On, type OneOf } from './contract-set.ts';
+export { ContractSet, type Many, manyContracts, type On, type OneOf } from './contract-set.ts';
 export { defineEvent, type EventDeclaration } from './define-event.ts';
-export { type DraftEnvelope, isDraft, payloadDigest, storedDraftText } from './draft.ts';
+export { type DraftEnvelope, isDraft, payloadDigest, storedDraftText, storedDraftValues } from './draft.ts';
 export {
   type CloudEvent,
   contractVersionOf,
@@ -36,3 +36,5 @@ export {
 export { keyBytesMax } from './key.ts';
 export { describeValue, payloadBytesMax, payloadText } from './payload-check.ts';
 export type { JsonOnly, KeyField, PayloadSchema, TypeName } from './payload-types.ts';
+export { defineUpcaster, isUpcaster, type Upcaster } from './upcasting/define-upcaster.ts';
+export { type UpcastRoutes, upcastRoutes } from './upcasting/upcasting.ts';

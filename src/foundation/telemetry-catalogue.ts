@@ -30,7 +30,7 @@ const handlingBuckets = [
 /** From the same process at once to hours behind; fine between 1 ms and 1 s, where percentiles are read. */
 const latencyBuckets = [
   0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5,
-  0.75, 1, 2, 5, 10, 15, 30, 60, 300, 3600,
+  0.75, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 3600,
 ] as const;
 
 export const metrics = {

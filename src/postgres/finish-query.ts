@@ -11,9 +11,9 @@ export interface LastStatement {
 export type LastRow = readonly (string | null)[];
 
 /**
- * Sends the last statement and COMMIT before one Sync (and BEGIN, when nothing was sent before). When the statement fails,
- * the server skips everything up to the Sync, COMMIT included. A plain object with pg's Submittable methods, as
- * pg-cursor is one: it needs no pipeline mode and works with every pg 8.
+ * Sends the last statement and COMMIT before one Sync. When the statement fails, the server skips everything up to the Sync,
+ * COMMIT included. `alone`: nothing was sent before, so the statement is a transaction by itself, which the Sync commits.
+ * A plain object with pg's Submittable methods, as pg-cursor is one: it needs no pipeline mode and works with every pg 8.
  */
 export class FinishQuery {
   /** pg notes a parsed statement under these two, at any ParseComplete: see `noteWhenParsed`. */
@@ -21,22 +21,22 @@ export class FinishQuery {
   readonly text: string;
   readonly finished: Promise<void>;
   row: LastRow | null = null;
-  /** What the server answered to COMMIT: 'COMMIT', 'ROLLBACK', or null when it never answered. */
+  /** What the server answered to COMMIT: 'COMMIT', 'ROLLBACK', or null when it never answered. For a statement alone: to the Sync. */
   answer: string | null = null;
   callback: (error: unknown) => void = () => {};
   readonly #last: LastStatement;
-  readonly #withBegin: boolean;
+  readonly #alone: boolean;
   readonly #resolve: () => void;
   readonly #reject: (error: unknown) => void;
   #completed = 0;
   #failed = false;
   #endWatch: () => void = () => {};
 
-  constructor(last: LastStatement, options: { readonly withBegin: boolean }) {
+  constructor(last: LastStatement, options: { readonly alone: boolean }) {
     this.name = last.query.name;
     this.text = last.query.text;
     this.#last = last;
-    this.#withBegin = options.withBegin;
+    this.#alone = options.alone;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.finished = promise;
     this.#resolve = resolve;
@@ -47,13 +47,12 @@ export class FinishQuery {
     connection.stream.cork?.();
     try {
       const parsed = connection.parsedStatements[this.name] !== undefined;
-      if (!parsed) this.#endWatch = noteWhenParsed(connection, this, this.#withBegin ? 2 : 1);
-      if (this.#withBegin) sendUnsynced(connection, 'BEGIN');
+      if (!parsed) this.#endWatch = noteWhenParsed(connection, this, 1);
       if (!parsed) connection.parse({ name: this.name, text: this.text });
       const values = this.#last.values.map((value) => (value === null ? null : String(value)));
       connection.bind({ portal: '', statement: this.name, values });
       connection.execute({ portal: '' });
-      sendUnsynced(connection, 'COMMIT');
+      if (!this.#alone) sendUnsynced(connection, 'COMMIT');
       connection.sync();
     } finally {
       connection.stream.uncork?.();
@@ -67,12 +66,14 @@ export class FinishQuery {
 
   handleCommandComplete(message: { text?: string }): void {
     this.#completed += 1;
-    if (this.#completed === (this.#withBegin ? 3 : 2)) this.answer = message.text ?? '';
+    if (this.#completed === 2) this.answer = message.text ?? '';
   }
 
   handleReadyForQuery(): void {
     this.#endWatch();
-    if (!this.#failed) this.#resolve();
+    if (this.#failed) return;
+    if (this.#alone) this.answer = 'COMMIT';
+    this.#resolve();
   }
 
   handleError(error: unknown): void {

@@ -13,12 +13,12 @@ export class LazyBegin {
     this.#client = client;
   }
 
-  /** Whether the transaction has begun on the server; the finishing query sends BEGIN itself when not. */
+  /** Whether the transaction has begun on the server; when not, the finishing query is a transaction by itself. */
   get sent(): boolean {
     return this.#sent;
   }
 
-  /** The finishing query takes BEGIN along. */
+  /** Somebody else has sent BEGIN. */
   markSent(): void {
     this.#sent = true;
   }

@@ -229,6 +229,27 @@ describe('a COMMIT whose answer is lost', () => {
     expect(runs).toBe(1);
   });
 
+  it('is that of a statement that is a transaction by itself, too', async () => {
+    const lone = {
+      query: {
+        name: 'lone_note',
+        text: "insert into notes values ('lone') returning pg_current_xact_id()::text",
+      },
+      values: [],
+    };
+    const writeAlone = (how: Parameters<LossyProxy['loseNextCommit']>[0]): Promise<unknown> => {
+      proxy.loseNextCommit(how, 'lone');
+      return transaction(behindProxy.transactions, async () => {}, {
+        last: () => lone,
+        findWork: noteIsThere,
+      });
+    };
+    await expect(writeAlone('before the server has it')).rejects.toMatchObject({ code: 'COMMIT_ABORTED' });
+    expect(await notes()).toEqual([]);
+    await writeAlone('after the server has it');
+    expect(await notes()).toEqual(['lone']);
+  });
+
   it('says that the outcome is unknown when there is nothing to look for', async () => {
     await expect(write('before the server has it')).rejects.toMatchObject({ code: 'COMMIT_OUTCOME_UNKNOWN' });
   });

@@ -74,7 +74,8 @@ const inTransaction = async <T>(
     const row = last === null && !begin.sent ? null : await finish(pool, client, { last, options, begin });
     return { value, last: last === null ? null : row };
   } catch (error) {
-    if (begin.sent || lost.error !== undefined) broken = await rollBack(client, error, lost);
+    broken = lost.error ?? (isConnectionLost(error) ? error : undefined);
+    if (broken === undefined && begin.sent) broken = await rollBack(client);
     throw explain(error);
   } finally {
     lost.stop();
@@ -96,8 +97,7 @@ const finish = async <T>(
   client: pg.PoolClient,
   { last, options, begin }: FinishOptions<T>,
 ): Promise<LastRow | null> => {
-  const query = new FinishQuery(last ?? { query: sql.nothing_last, values: [] }, { withBegin: !begin.sent });
-  begin.markSent();
+  const query = new FinishQuery(last ?? { query: sql.nothing_last, values: [] }, { alone: !begin.sent });
   try {
     client.query(query as unknown as pg.Submittable);
     await query.finished;
@@ -131,18 +131,12 @@ const watchConnection = (client: pg.PoolClient): { error: unknown; stop(): void 
 };
 
 /** Undefined when the connection can be used again; otherwise why it is to be thrown away. */
-const rollBack = async (
-  client: pg.PoolClient,
-  error: unknown,
-  lost: { error: unknown },
-): Promise<unknown> => {
-  if (lost.error !== undefined) return lost.error;
-  if (isConnectionLost(error)) return error;
+const rollBack = async (client: pg.PoolClient): Promise<unknown> => {
   try {
     await client.query('ROLLBACK');
     return undefined;
-  } catch (rollbackError) {
-    return rollbackError;
+  } catch (error) {
+    return error;
   }
 };
 

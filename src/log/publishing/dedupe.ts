@@ -1,10 +1,10 @@
 import { type Draft, payloadDigest } from '../../contracts/index.ts';
 import { FactlineError } from '../../foundation/index.ts';
 import { loadQueries } from '../../postgres/index.ts';
-import { publishParameter, type StoredDraft, type StoringOptions, storeDrafts } from './stored-drafts.ts';
+import { type StoredDraft, type StoringOptions, storeDrafts, storedText } from './stored-drafts.ts';
 
 export const publishingQueries = loadQueries<
-  'publish' | 'reserve_ids' | 'read_ids' | 'publish_with_ids' | 'find_event' | 'purge_ids'
+  'publish' | 'publish_one' | 'reserve_ids' | 'read_ids' | 'publish_with_ids' | 'find_event' | 'purge_ids'
 >(new URL('./publishing.sql', import.meta.url));
 
 /** Runs one statement with one text parameter, in the transaction that publishes. */
@@ -66,7 +66,11 @@ export const publishDeduplicated = async (
 
 const assertSamePayload = (entry: Keyed, digest: string, position: number | string): void => {
   if (entry.digest === digest) return;
-  throw new FactlineError('DEDUPE_KEY_CONFLICT', { type: entry.stored.type, dedupeKey: entry.key, position });
+  throw new FactlineError('DEDUPE_KEY_CONFLICT', {
+    type: entry.stored.draft.type,
+    dedupeKey: entry.key,
+    position,
+  });
 };
 
 const reserve = async (
@@ -94,13 +98,14 @@ const insert = async (
   runStatement: RunStatement,
 ): Promise<number[]> => {
   const byEvent = new Map([...keyed.values()].map((entry) => [entry.stored, entry]));
-  const parameter = rows.map((event) => {
+  const texts = rows.map((event) => {
+    const text = storedText(event);
     const entry = byEvent.get(event);
-    if (entry === undefined) return event;
+    if (entry === undefined) return text;
     const ids = `"id_source":${JSON.stringify(entry.source)},"id_key":${JSON.stringify(entry.key)}`;
-    return { ...event, text: `${event.text.slice(0, -1)},${ids}}` };
+    return `${text.slice(0, -1)},${ids}}`;
   });
-  const [row] = await runStatement(publishingQueries.publish_with_ids, publishParameter(parameter));
+  const [row] = await runStatement(publishingQueries.publish_with_ids, `[${texts.join(',')}]`);
   return parsePositions(row?.['positions']);
 };
 

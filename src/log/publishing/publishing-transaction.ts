@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Draft } from '../../contracts/index.ts';
+import { type Draft, storedDraftValues } from '../../contracts/index.ts';
 import { type Clock, FactlineError } from '../../foundation/index.ts';
 import {
   type Database,
@@ -12,7 +12,7 @@ import {
 } from '../../postgres/index.ts';
 import { parsePositions, publishDeduplicated, publishingQueries } from './dedupe.ts';
 import { type PublishSpan, startPublishSpan } from './publish-span.ts';
-import { publishParameter, type StoringOptions, storeDrafts } from './stored-drafts.ts';
+import { publishParameter, type StoredDraft, type StoringOptions, storeDrafts } from './stored-drafts.ts';
 
 /** A transaction that publishes. Events are buffered and written as its last statement. */
 export interface Tx {
@@ -59,8 +59,7 @@ export const publishingTransaction = async <T>(
   const { database, clock, signal, knownPosition = 0 } = options;
   const buffer: Draft[] = [];
   let early: number[] = [];
-  let events = '[]';
-  let firstId: string | undefined;
+  let stored: readonly StoredDraft[] = [];
   let span: PublishSpan | undefined;
   const result = await transaction(
     options.pool ?? database.transactions,
@@ -79,20 +78,16 @@ export const publishingTransaction = async <T>(
           publishDeduplicated(buffer, options, async (query, parameter) => run(client, query, [parameter])),
         );
       } else {
-        const stored = span.run(() => storeDrafts(buffer, options));
-        firstId = stored[0]?.id;
-        events = publishParameter(stored);
+        stored = span.run(() => storeDrafts(buffer, options));
       }
       return value;
     },
     {
       ...(clock === undefined ? {} : { clock }),
       ...(signal === undefined ? {} : { signal }),
-      last: () => {
-        if (options.last !== undefined) return options.last(events);
-        return events === '[]' ? null : { query: publishingQueries.publish, values: [events] };
-      },
+      last: () => options.last?.(publishParameter(stored)) ?? publishStatement(stored),
       findWork: async (on) => {
+        const firstId = stored[0]?.envelope.id;
         if (firstId === undefined)
           throw new FactlineError('COMMIT_OUTCOME_UNKNOWN', {
             reason: 'nothing was published that could be looked for',
@@ -107,6 +102,15 @@ export const publishingTransaction = async <T>(
   span?.end();
   const late = parsePositions(result.last?.[1]);
   return { value: result.value, positions: [...early, ...late], drafts: buffer, last: result.last };
+};
+
+/** One event, the usual case, as plain values: reading them out of JSON would double what the statement costs the server. */
+const publishStatement = (stored: readonly StoredDraft[]): LastStatement | null => {
+  const [first] = stored;
+  if (first === undefined) return null;
+  return stored.length === 1
+    ? { query: publishingQueries.publish_one, values: storedDraftValues(first.draft, first.envelope) }
+    : { query: publishingQueries.publish, values: [publishParameter(stored)] };
 };
 
 interface Scope {

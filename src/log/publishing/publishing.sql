@@ -1,4 +1,4 @@
--- Writing events. Each statement takes ONE text parameter, so that every driver can carry it (ENGINE.md §2).
+-- Writing events. Each statement but publish_one takes ONE text parameter, so that every driver can carry it (ENGINE.md §2).
 
 -- name: publish
 -- Called as the last statement of app.transaction, and at the call in a foreign transaction. $1: JSON array of events.
@@ -14,6 +14,12 @@ with inserted as (
 )
 select pg_current_xact_id()::text as transaction_id,
   (select coalesce(string_agg(position::text, ',' order by position), '') from inserted) as positions;
+
+-- name: publish_one
+-- As publish, for one event in a transaction of our own, as plain values: about half of its time on the server.
+insert into factline.events (id, type, source, key, key_hash, data, meta, time, class)
+values ($1::uuid, $2, $3, $4, $5::integer, $6::jsonb, $7::jsonb, coalesce($8::timestamptz, factline.clock()), $9)
+returning pg_current_xact_id()::text as transaction_id, position::text as positions;
 
 -- name: reserve_ids
 -- First statement of a publish with dedupe keys: rows that can wait are inserted first, in sorted order, before any

@@ -12,12 +12,10 @@ export interface StoringOptions {
   readonly nextId: (ordinal: number) => string;
 }
 
-/** A draft with its id and cause, as one element of the publish statement's parameter. */
+/** A draft with its id and cause, ready to be written. */
 export interface StoredDraft {
-  readonly id: string;
-  readonly type: string;
-  /** A JSON object. */
-  readonly text: string;
+  readonly draft: Draft;
+  readonly envelope: DraftEnvelope;
 }
 
 export const storeDrafts = (drafts: readonly Draft[], options: StoringOptions): StoredDraft[] => {
@@ -35,10 +33,13 @@ export const storeDrafts = (drafts: readonly Draft[], options: StoringOptions): 
       ...(cause === undefined ? {} : { causationId: cause.causationId }),
       ...trace,
     };
-    return { id, type: draft.type, text: storedDraftText(draft, envelope) };
+    return { draft, envelope };
   });
 };
 
+/** One element of the publish statements' parameter: a JSON object. */
+export const storedText = ({ draft, envelope }: StoredDraft): string => storedDraftText(draft, envelope);
+
 /** The parameter of the publish statements. */
 export const publishParameter = (stored: readonly StoredDraft[]): string =>
-  `[${stored.map(({ text }) => text).join(',')}]`;
+  `[${stored.map(storedText).join(',')}]`;
