@@ -10,6 +10,7 @@ export {
   type DataOf,
   type Draft,
   defineEvent,
+  defineUpcaster,
   type EventContract,
   type EventOf,
   type FactEvent,

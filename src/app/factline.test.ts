@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineHandler, defineProjection } from '../consumers/index.ts';
-import { defineEvent } from '../contracts/index.ts';
-import { createFactline, type FactlineOptions } from './index.ts';
+import { defineEvent, defineUpcaster } from '../contracts/index.ts';
+import { createFactline, type FactlineOptions, internals } from './index.ts';
 
 const schema = z.object({ orderId: z.string() });
 const OrderPlaced = defineEvent({ type: 'shop.order.placed.v1', key: 'orderId', schema });
@@ -14,6 +14,9 @@ const orders = defineProjection({
   evolve: () => ({}),
 });
 const mail = defineHandler({ name: 'mail', on: OrderPlaced, handle: async () => {} });
+
+const OrderPlacedV2 = defineEvent({ type: 'shop.order.placed.v2', key: 'orderId', schema });
+const upcaster = defineUpcaster(OrderPlaced, OrderPlacedV2, (data) => data);
 
 const refusal = (options: unknown): unknown => {
   try {
@@ -35,7 +38,47 @@ describe('createFactline', () => {
     expect(refusal({ consumers: { orders, OrderPlaced, helper: () => 1, text: 'x' } })).toBeNull();
   });
 
+  it('gives each consumer the upcasters that lead to its contracts, and knows all their contracts', () => {
+    const newer = defineHandler({ name: 'newer', on: OrderPlacedV2, handle: async () => {} });
+    const app = createFactline({ name: 'shop', consumers: [mail, newer], upcasters: { upcaster, other: 1 } });
+    const { consumers, contracts } = internals(app).settings;
+    expect(consumers.map(({ types, upcasters }) => [[...types], upcasters])).toEqual([
+      [[OrderPlaced.type], []],
+      [[OrderPlacedV2.type, OrderPlaced.type], [upcaster]],
+    ]);
+    expect(consumers[0]).toBe(mail);
+    expect(internals(createFactline({ consumers: [], upcasters: [upcaster] })).settings.contracts).toEqual([
+      OrderPlaced,
+      OrderPlacedV2,
+    ]);
+    expect(contracts).toHaveLength(2);
+  });
+
   it.each([
+    [
+      'upcasters that contradict each other, also when no consumer needs them',
+      { consumers: [], upcasters: [upcaster, defineUpcaster(OrderPlacedV2, OrderPlaced, (data) => data)] },
+      { code: 'UPCASTER_INVALID' },
+    ],
+    [
+      'another contract of the type that an upcaster begins at',
+      {
+        consumers: [orders],
+        upcasters: [
+          defineUpcaster(
+            defineEvent({ type: 'shop.order.placed.v1', key: 'orderId', schema }),
+            OrderPlacedV2,
+            (data) => data,
+          ),
+        ],
+      },
+      { code: 'CONTRACT_DUPLICATE' },
+    ],
+    [
+      'what is no upcaster',
+      { consumers: [], upcasters: [OrderPlaced] },
+      { code: 'OPTION_INVALID', details: { option: 'upcasters[0]' } },
+    ],
     [
       'an unknown option',
       { consumers: [], consumer: [] },

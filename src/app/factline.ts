@@ -1,4 +1,4 @@
-import { type Projection, type ReadOptions, readProjection } from '../consumers/index.ts';
+import { type Projection, type ReadOptions, readProjection, withUpcasters } from '../consumers/index.ts';
 import type { Draft } from '../contracts/index.ts';
 import {
   createTelemetry,
@@ -94,7 +94,7 @@ export const internals = (app: unknown): Internals => {
  * @example
  * await using app = createFactline({ consumers: [orders] })
  * await app.start()
- * @throws FactlineError OPTION_INVALID, CONSUMER_DUPLICATE, CONTRACT_DUPLICATE
+ * @throws FactlineError OPTION_INVALID, CONSUMER_DUPLICATE, CONTRACT_DUPLICATE, UPCASTER_INVALID
  */
 export const createFactline = (options: FactlineOptions): Factline =>
   createFactlineWith(options, systemSeams);
@@ -202,7 +202,8 @@ class App extends Lifecycle implements Factline {
         clock: this.#seams.clock,
         epoch: parts.log.epoch,
       },
-      { projection, key, options },
+      // As this app's consumers read it: older events count as well where an upcaster leads to it.
+      { projection: withUpcasters(projection, this.#settings.upcasters), key, options },
     );
   }
 

@@ -1,5 +1,11 @@
-import { type ConsumerDefinition, isConsumerDefinition } from '../consumers/index.ts';
-import { type EventContract, isEventContract } from '../contracts/index.ts';
+import { type ConsumerDefinition, isConsumerDefinition, withUpcasters } from '../consumers/index.ts';
+import {
+  ContractSet,
+  type EventContract,
+  isEventContract,
+  isUpcaster,
+  type Upcaster,
+} from '../contracts/index.ts';
 import { type Duration, FactlineError, toMilliseconds } from '../foundation/index.ts';
 import type { PoolSizes } from '../postgres/index.ts';
 import { readAppIdentity } from './app-identity.ts';
@@ -21,6 +27,8 @@ export interface FactlineOptions {
   readonly consumers: readonly ConsumerDefinition[] | Readonly<Record<string, unknown>>;
   /** Contracts that no consumer handles but this app publishes. */
   readonly contracts?: readonly EventContract[] | Readonly<Record<string, unknown>>;
+  /** How events of older contracts are read by consumers of newer ones; made by `defineUpcaster`. */
+  readonly upcasters?: readonly Upcaster[] | Readonly<Record<string, unknown>>;
   /** 'auto': the first use brings the schema up to date. 'check': a missing migration is an error. Default: auto. */
   readonly migrations?: 'auto' | 'check';
   /** How long a dedupeKey is remembered. Default: 30d. */
@@ -40,6 +48,7 @@ export interface Settings {
   readonly projectionSchema: string;
   readonly consumers: readonly ConsumerDefinition[];
   readonly contracts: readonly EventContract[];
+  readonly upcasters: readonly Upcaster[];
   readonly migrations: 'auto' | 'check';
   readonly dedupeWindowDays: number;
   readonly handleSignals: boolean;
@@ -54,18 +63,28 @@ const known = new Set([
   'projectionSchema',
   'consumers',
   'contracts',
+  'upcasters',
   'migrations',
   'dedupeWindow',
   'handleSignals',
 ]);
 
-/** @throws FactlineError OPTION_INVALID, CONSUMER_DUPLICATE, CONTRACT_DUPLICATE */
+/** @throws FactlineError OPTION_INVALID, CONSUMER_DUPLICATE, CONTRACT_DUPLICATE, UPCASTER_INVALID */
 export const readOptions = (options: FactlineOptions): Settings => {
   for (const name of Object.keys(options)) {
     if (!known.has(name)) throw invalid(name, `one of ${[...known].join(', ')}`, 'an unknown option');
   }
   const identity = readAppIdentity();
-  const consumers = readConsumers(options.consumers);
+  const upcasters = collect('upcasters', options.upcasters ?? [], isUpcaster);
+  const consumers = readConsumers(options.consumers).map((consumer) => withUpcasters(consumer, upcasters));
+  const contracts = new ContractSet(
+    [
+      ...consumers.flatMap((consumer) => consumer.contracts),
+      ...upcasters.flatMap(({ from, to }) => [from, to]),
+      ...collect('contracts', options.contracts ?? [], isEventContract),
+    ],
+    upcasters,
+  );
   const name = text('name', options.name, identity.name);
   return {
     name,
@@ -80,7 +99,8 @@ export const readOptions = (options: FactlineOptions): Settings => {
     pools: options.pools ?? {},
     projectionSchema: text('projectionSchema', options.projectionSchema, 'public'),
     consumers,
-    contracts: readContracts(options.contracts ?? [], consumers),
+    contracts: [...contracts],
+    upcasters,
     migrations: oneOf('migrations', options.migrations ?? 'auto', ['auto', 'check']),
     dedupeWindowDays: Math.ceil(toMilliseconds(options.dedupeWindow ?? '30d', 'dedupeWindow') / 86_400_000),
     handleSignals: options.handleSignals ?? true,
@@ -97,22 +117,6 @@ const readConsumers = (given: FactlineOptions['consumers']): readonly ConsumerDe
     }
   }
   return consumers;
-};
-
-const readContracts = (
-  given: NonNullable<FactlineOptions['contracts']>,
-  consumers: readonly ConsumerDefinition[],
-): readonly EventContract[] => {
-  const all = new Set([
-    ...consumers.flatMap(({ contracts }) => contracts),
-    ...collect('contracts', given, isEventContract),
-  ]);
-  const types = new Map<string, EventContract>();
-  for (const contract of all) {
-    if (types.has(contract.type)) throw new FactlineError('CONTRACT_DUPLICATE', { type: contract.type });
-    types.set(contract.type, contract);
-  }
-  return [...all];
 };
 
 /** An array is taken at its word; a module also exports other things, which are passed over. */

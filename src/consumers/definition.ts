@@ -1,4 +1,4 @@
-import type { EventContract } from '../contracts/index.ts';
+import { ContractSet, type EventContract, type Upcaster } from '../contracts/index.ts';
 import { type Duration, keyHash, laneOf } from '../foundation/index.ts';
 
 /**
@@ -10,8 +10,10 @@ export interface ConsumerDefinition {
   /** The identity under which progress is stored; unique in the database, over all apps. */
   readonly name: string;
   readonly contracts: readonly EventContract[];
-  /** The types of `contracts`. */
+  /** What it reads from the log: the types of `contracts`, and those that `upcasters` lead from. */
   readonly types: ReadonlySet<string>;
+  /** Those of the app that lead to its contracts; none before it is given to an app. */
+  readonly upcasters: readonly Upcaster[];
   readonly ordering: Ordering;
   /** 1 for a projection and for `ordering: 'global'`; otherwise 16 unless declared. */
   readonly lanes: number;
@@ -35,6 +37,22 @@ export const isConsumerDefinition = (value: unknown): value is ConsumerDefinitio
   return (
     (kind === 'projection' || kind === 'operational') && typeof name === 'string' && types instanceof Set
   );
+};
+
+/** What opens the stored events of a consumer. */
+export const contractSetOf = (definition: ConsumerDefinition): ContractSet =>
+  new ContractSet(definition.contracts, definition.upcasters);
+
+/**
+ * The consumer with those upcasters of its app that lead to its contracts: it then reads the older types as well.
+ * @throws FactlineError UPCASTER_INVALID
+ */
+export const withUpcasters = <Definition extends ConsumerDefinition>(
+  definition: Definition,
+  upcasters: readonly Upcaster[],
+): Definition => {
+  const { types, upcasters: own } = new ContractSet(definition.contracts, upcasters);
+  return own.length === 0 ? definition : Object.freeze({ ...definition, types, upcasters: own });
 };
 
 /** Raised when the meaning of an ordering key changes; lanes of another key version are never mixed. */

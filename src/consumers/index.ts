@@ -1,9 +1,11 @@
 export type { ConsumerClass, ConsumerClasses, Preparation } from './consumer-class.ts';
 export {
   type ConsumerDefinition,
+  contractSetOf,
   isConsumerDefinition,
   laneFor,
   type Ordering,
+  withUpcasters,
 } from './definition.ts';
 export {
   type ConsumerEngine,
@@ -28,14 +30,12 @@ export {
   type Column,
   type ColumnType,
   type ColumnValue,
-  contractsByType,
   defineProjection,
   defineSqlProjection,
   evolveRow,
   type FoldingProjection,
   foldingProjection,
   type KeyOf,
-  openEvent,
   type Projection,
   type ProjectionOptions,
   type ProjectionStep,

@@ -1,7 +1,9 @@
 import { FactlineError } from '../foundation/index.ts';
 import { type EventContract, type EventOf, isEventContract } from './contract.ts';
-import type { FactEvent } from './envelope.ts';
+import { type FactEvent, openEnvelope, type StoredRow } from './envelope.ts';
 import { validatePayload } from './payload-check.ts';
+import type { Upcaster } from './upcasting/define-upcaster.ts';
+import { type UpcastRoutes, upcastEvent, upcastRoutes } from './upcasting/upcasting.ts';
 
 /** One contract, several, or a module of them (`import * as orders from './orders-contracts.ts'`). */
 export type Many<C> = C | readonly C[] | { readonly [name: string]: C };
@@ -32,49 +34,52 @@ export const manyContracts = (
   });
 };
 
-/**
- * Checks a payload that was read from the log against the contract of this code, which may be older or newer than its writer.
- * Members that this code does not know are dropped where its schema drops them; defaults are filled in.
- * @throws FactlineError PAYLOAD_INVALID, SCHEMA_ASYNC, SCHEMA_THREW: all of them poison, a retry cannot help
- */
-export const acceptPayload = <D>(contract: EventContract<EventContract['type'], D>, payload: unknown): D =>
-  validatePayload(contract.type, contract.schema, payload) as D;
-
-/** The contracts that an app or a consumer knows, one per type. */
+/** The contracts that a consumer knows, one per type, and the upcasters that bring older events to them. */
 export class ContractSet implements Iterable<EventContract> {
   readonly #byType = new Map<string, EventContract>();
+  readonly #routes: UpcastRoutes;
 
-  /** @throws FactlineError CONTRACT_DUPLICATE when two different contracts have one type */
-  constructor(contracts: Iterable<EventContract>) {
+  /** @throws FactlineError CONTRACT_DUPLICATE when two different contracts have one type; UPCASTER_INVALID */
+  constructor(contracts: Iterable<EventContract>, upcasters: readonly Upcaster[] = []) {
     for (const contract of contracts) {
       const present = this.#byType.get(contract.type);
       if (present && present !== contract)
         throw new FactlineError('CONTRACT_DUPLICATE', { type: contract.type });
       this.#byType.set(contract.type, contract);
     }
+    this.#routes = upcastRoutes(upcasters, (type) => this.#byType.has(type));
   }
 
+  /** Every type that `open` accepts: those of the contracts, and those that upcasters lead from. */
   get types(): ReadonlySet<string> {
-    return new Set(this.#byType.keys());
+    return new Set([...this.#byType.keys(), ...this.#routes.keys()]);
   }
 
-  get(type: string): EventContract | undefined {
-    return this.#byType.get(type);
+  /** The upcasters that are in use: each leads, maybe over others, to one of the contracts. */
+  get upcasters(): readonly Upcaster[] {
+    return [...new Set([...this.#routes.values()].flat())];
   }
 
   has(type: string): boolean {
-    return this.#byType.has(type);
+    return this.#byType.has(type) || this.#routes.has(type);
   }
 
   /**
-   * The event with its payload checked against this code's contract.
-   * @throws FactlineError EVENT_UNKNOWN_TYPE, or what `acceptPayload` throws
+   * The event of a stored row as this code's contracts have it, which may be older or newer than its writer: the payload is
+   * checked, members that this code does not know are dropped where its schema drops them, defaults are filled in.
+   * @throws FactlineError EVENT_UNKNOWN_TYPE; PAYLOAD_INVALID, SCHEMA_ASYNC, SCHEMA_THREW, UPCAST_FAILED: a retry cannot help
    */
-  accept(event: FactEvent): FactEvent {
-    const contract = this.#byType.get(event.type);
-    if (!contract) throw new FactlineError('EVENT_UNKNOWN_TYPE', { type: event.type });
-    const data = acceptPayload(contract, event.data);
-    return data === event.data ? event : { ...event, data };
+  open(row: StoredRow): FactEvent {
+    const contract = this.#byType.get(row.type);
+    if (contract !== undefined) {
+      const event = openEnvelope(row) as { data: unknown } & FactEvent;
+      // The envelope was made for us alone just now, so the checked payload may take the place of the parsed one.
+      event.data = validatePayload(row.type, contract.schema, event.data);
+      return event;
+    }
+    const route = this.#routes.get(row.type);
+    if (route === undefined) throw new FactlineError('EVENT_UNKNOWN_TYPE', { type: row.type });
+    return upcastEvent(openEnvelope(row), route);
   }
 
   [Symbol.iterator](): Iterator<EventContract> {

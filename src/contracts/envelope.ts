@@ -4,6 +4,8 @@ import { toPosition } from '../foundation/index.ts';
 export interface FactEvent<T extends string = string, D = unknown> {
   readonly id: string;
   readonly type: T;
+  /** The type under which it stands in the log, when an upcaster made it one of `type`. */
+  readonly upcastFrom?: string;
   /** The app that published it, as a URI reference. */
   readonly source: string;
   /** The value of the key without its field names: `A1`, or `["t1","A1"]`. */

@@ -26,6 +26,6 @@ export {
   type StartCheckOptions,
   startChecks,
 } from './start-checks.ts';
-export { type StoredEvent, toFactEvent } from './stored-event.ts';
+export type { StoredEvent } from './stored-event.ts';
 export { createTail, type Tail, type TailOptions } from './tail.ts';
 export type { Notification, SharedSession } from './tail-session.ts';

@@ -1,5 +1,3 @@
-import { type FactEvent, openEnvelope } from '../contracts/index.ts';
-
 /** An event as it stands in the log. `data` and `meta` are JSON text: each consumer parses for itself. */
 export interface StoredEvent {
   readonly position: number;
@@ -33,9 +31,6 @@ export const storedEvent = (row: readonly unknown[], offset = 0): StoredEvent =>
   time: row[offset + 8] as string,
   recordedAt: row[offset + 9] as string,
 });
-
-/** The event as consumers get it. Parses anew each time: one consumer's changes never reach another. */
-export const toFactEvent = (stored: StoredEvent): FactEvent => openEnvelope(stored);
 
 /** Objects, headers and pointers of one event in memory, beside its text; an estimate for the limits in bytes. */
 const eventOverheadBytes = 400;

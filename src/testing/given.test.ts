@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineProjection, defineSqlProjection } from '../consumers/index.ts';
-import { defineEvent } from '../contracts/index.ts';
+import { defineEvent, defineUpcaster } from '../contracts/index.ts';
 import { given } from './given.ts';
 
 const OrderPlaced = defineEvent({
@@ -42,7 +42,39 @@ const spend = defineProjection({
 
 const placed = (orderId: string, customerId = 'c1') => OrderPlaced({ orderId, customerId, pence: 100 });
 
+const OrderPlacedV2 = defineEvent({
+  type: 'shop.order.placed.v2',
+  key: 'orderId',
+  schema: z.object({ orderId: z.string(), total: z.object({ pence: z.int() }) }),
+});
+const toV2 = defineUpcaster(OrderPlaced, OrderPlacedV2, ({ orderId, pence }) => ({
+  orderId,
+  total: { pence },
+}));
+const totals = defineProjection({
+  name: 'totals',
+  on: [OrderPlacedV2],
+  primaryKey: 'orderId',
+  columns: { orderId: 'text', pence: 'int8', type: 'text' },
+  evolve: (_row, event) => ({ pence: event.data.total.pence, type: event.type }),
+});
+
 describe('given … when', () => {
+  it('reads older events as the projection knows them, when it is told the upcasters', () => {
+    const events = given(placed('A1'), OrderPlacedV2({ orderId: 'A2', total: { pence: 5 } }));
+    expect(
+      events
+        .when(totals, { upcasters: [toV2] })
+        .twice()
+        .shuffled()
+        .rows(),
+    ).toEqual([
+      { orderId: 'A1', pence: 100, type: 'shop.order.placed.v2' },
+      { orderId: 'A2', pence: 5, type: 'shop.order.placed.v2' },
+    ]);
+    expect(events.when(totals).rows()).toHaveLength(1);
+  });
+
   it('folds events into rows', () => {
     const scenario = given(placed('A1'), placed('A2'), OrderPaid({ orderId: 'A1' })).when(orders);
     expect(scenario.row({ orderId: 'A1' })).toEqual({ orderId: 'A1', pence: 100, status: 'paid' });

@@ -1,16 +1,16 @@
 import {
-  contractsByType,
+  contractSetOf,
   evolveRow,
   type FoldingProjection,
   foldingProjection,
-  openEvent,
   type Projection,
   type RowData,
   rowKey,
   rowKeysOf,
   rowKeyText,
+  withUpcasters,
 } from '../consumers/index.ts';
-import type { Draft, StoredRow } from '../contracts/index.ts';
+import type { Draft, StoredRow, Upcaster } from '../contracts/index.ts';
 import { canonicalJson, FactlineError } from '../foundation/index.ts';
 import { withOtherSurroundings } from './other-surroundings.ts';
 
@@ -33,7 +33,11 @@ export interface ProjectionScenario<Row, Key> {
 }
 
 export interface GivenEvents {
-  when<Row, Key>(projection: Projection<Row, Key>): ProjectionScenario<Row, Key>;
+  /** `upcasters`: those of the app, for events of older contracts than the projection's. */
+  when<Row, Key>(
+    projection: Projection<Row, Key>,
+    options?: { readonly upcasters?: readonly Upcaster[] },
+  ): ProjectionScenario<Row, Key>;
 }
 
 /** How many other orders `shuffled` tries. */
@@ -70,11 +74,11 @@ const foldAll = (
   stored: readonly StoredRow[],
   step: Step,
 ): Map<string, FoldedRow> => {
-  const contracts = contractsByType(projection);
+  const contracts = contractSetOf(projection);
   const rows = new Map<string, FoldedRow>();
   for (const each of stored) {
     if (!contracts.has(each.type)) continue;
-    const event = openEvent(contracts, each);
+    const event = contracts.open(each);
     const changes = rowKeysOf(projection, event).map(({ id, key }) => ({
       id,
       text: rowKeyText(key),
@@ -198,5 +202,8 @@ class Scenario<Row, Key> implements ProjectionScenario<Row, Key> {
  */
 export const given = (...drafts: readonly Draft[]): GivenEvents => {
   const stored = storedRows(drafts);
-  return { when: (projection) => new Scenario(foldingProjection(projection), stored) };
+  return {
+    when: (projection, { upcasters = [] } = {}) =>
+      new Scenario(withUpcasters(foldingProjection(projection), upcasters), stored),
+  };
 };

@@ -202,6 +202,7 @@ export const declare = (given: Declaration): ConsumerDefinition => {
     name: given.name,
     contracts: types.map(contract),
     types: new Set(types),
+    upcasters: [],
     ordering: given.ordering ?? 'key',
     lanes: given.lanes ?? (kind === 'projection' ? 1 : 4),
     startAt: given.startAt ?? 'beginning',

@@ -1,6 +1,6 @@
 import type { ContractSet, FactEvent } from '../../contracts/index.ts';
 import { contextOfTrace, currentTrace, FactlineError, uuidv8 } from '../../foundation/index.ts';
-import { type Cause, currentCause, publishingTransaction, type Tx, toFactEvent } from '../../log/index.ts';
+import { type Cause, currentCause, publishingTransaction, type Tx } from '../../log/index.ts';
 import { loadQueries, type NamedQuery } from '../../postgres/index.ts';
 import type { ParkedFailureClass } from '../parked/index.ts';
 import type { RunnerServices } from '../runner.ts';
@@ -74,7 +74,7 @@ export class Attempt {
   async run(): Promise<Outcome> {
     let event: FactEvent;
     try {
-      event = this.#tools.contracts.accept(toFactEvent(this.#entry.event));
+      event = this.#tools.contracts.open(this.#entry.event);
     } catch (error) {
       return { kind: 'failed', error, failureClass: 'schema' };
     }

@@ -258,6 +258,7 @@ export const defineHandler = <const O extends Many<EventContract>>(
     name,
     contracts: Object.freeze(contracts),
     types: new Set(contracts.map(({ type }) => type)),
+    upcasters: [],
     ordering,
     lanes: alone ? 1 : (declaration.lanes ?? lanesDefault),
     startAt: declaration.startAt ?? 'now',

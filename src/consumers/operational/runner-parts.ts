@@ -1,6 +1,6 @@
-import { ContractSet } from '../../contracts/index.ts';
 import type { EventBatch } from '../../log/index.ts';
 import { Breaker } from '../breaker/index.ts';
+import { contractSetOf } from '../definition.ts';
 import type { Fence, LaneSet } from '../parked/index.ts';
 import type { RunnerServices } from '../runner.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
@@ -199,7 +199,7 @@ const dispatcherOf = (parts: DispatcherParts, { onChange, onLost }: RunnerHooks)
   const { database, clock, telemetry, consumer } = services;
   const { rate } = handler;
   return new Dispatcher({
-    tools: { handler, contracts: new ContractSet(handler.contracts), services, effects },
+    tools: { handler, contracts: contractSetOf(handler), services, effects },
     services,
     workload,
     parking,

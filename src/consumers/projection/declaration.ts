@@ -83,6 +83,7 @@ export const sharedFields = (
   name: options.name,
   contracts: Object.freeze([...manyContracts(options.on)]),
   types: new Set(manyContracts(options.on).map((contract) => contract.type)),
+  upcasters: [],
   lanes: 1,
   startAt: 'beginning',
   formerly: Object.freeze([...(options.formerly ?? [])]),

@@ -1,11 +1,5 @@
 /** The fold itself: pure, without database. The runner and `given(…)` run the same functions. */
-import {
-  acceptPayload,
-  type EventContract,
-  type FactEvent,
-  openEnvelope,
-  type StoredRow,
-} from '../../contracts/index.ts';
+import type { FactEvent } from '../../contracts/index.ts';
 import { FactlineError } from '../../foundation/index.ts';
 import { type ColumnData, describeValue } from './columns.ts';
 import type { FoldingProjection, Projection } from './definition.ts';
@@ -24,22 +18,6 @@ const isPromise = (value: object): boolean => {
 const refuseAsync = (projection: Projection, name: string): never => {
   throw new FactlineError('PROJECTION_ASYNC', { projection: projection.name, function: name });
 };
-
-/**
- * The event as the user's functions get it: its payload fits this code's contract.
- * @throws FactlineError EVENT_UNKNOWN_TYPE, PAYLOAD_INVALID, SCHEMA_ASYNC, SCHEMA_THREW
- */
-export const openEvent = (contracts: ReadonlyMap<string, EventContract>, stored: StoredRow): FactEvent => {
-  const contract = contracts.get(stored.type);
-  if (contract === undefined) throw new FactlineError('EVENT_UNKNOWN_TYPE', { type: stored.type });
-  const event = openEnvelope(stored) as { data: unknown } & FactEvent;
-  // The envelope was made for us alone just now, so the checked payload may take the place of the parsed one.
-  event.data = acceptPayload(contract, event.data);
-  return event;
-};
-
-export const contractsByType = (projection: Projection): ReadonlyMap<string, EventContract> =>
-  new Map(projection.contracts.map((contract) => [contract.type, contract]));
 
 /** The rows that an event touches, each once; none is possible with `rows`. */
 export const rowKeysOf = (projection: FoldingProjection, event: FactEvent): readonly RowKey[] => {

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { defineEvent } from '../../contracts/index.ts';
+import { defineEvent, defineUpcaster } from '../../contracts/index.ts';
 import { createManualClock, systemRandomness } from '../../foundation/index.ts';
 import type { StoredEvent } from '../../log/index.ts';
+import { withUpcasters } from '../definition.ts';
 import { defineProjection, foldingProjection } from './definition.ts';
 import { Folding } from './folding.ts';
 import { ParkedKeys } from './parked-keys.ts';
@@ -151,6 +152,42 @@ test('the fold does what is promised: rows as if one by one, and nothing gets ah
     }),
     { numRuns: 200 },
   );
+});
+
+test('an event that its upcaster cannot read is quarantined with its key, and the others go on', async () => {
+  const Newer = defineEvent({
+    type: 'test.thing.happened.v2',
+    key: 'thing',
+    schema: z.object({ thing: z.string() }),
+  });
+  const upcaster = defineUpcaster(Happened, Newer, ({ thing, what }) => {
+    if (what === 'fail') throw new Error('unreadable');
+    return { thing };
+  });
+  const newer = foldingProjection(
+    defineProjection({
+      name: 'newer',
+      on: Newer,
+      primaryKey: 'thing',
+      columns: { thing: 'text' },
+      evolve: () => ({}),
+    }),
+  );
+  const folding = new Folding({
+    projection: withUpcasters(newer, [upcaster]),
+    parked: new ParkedKeys(),
+    clock: createManualClock(),
+    randomness: systemRandomness,
+    readRows: async () => [],
+  });
+  const events = (['add', 'fail'] as const).map((what, index) =>
+    storedEvent(index + 1, { thing: `e${index + 1}`, rows: [], what }),
+  );
+  const { parks, handled } = await folding.foldBatch(events);
+  expect(handled).toBe(1);
+  expect(parks).toMatchObject([
+    { keys: ['thing=e2'], state: 'quarantined', failure: { failureClass: 'schema', attempts: 1 } },
+  ]);
 });
 
 test('rows are read once while they are in memory', async () => {

@@ -1,9 +1,10 @@
-import type { EventContract, FactEvent } from '../../contracts/index.ts';
+import type { ContractSet, FactEvent } from '../../contracts/index.ts';
 import type { Clock, Randomness } from '../../foundation/index.ts';
 import type { StoredEvent } from '../../log/index.ts';
+import { contractSetOf } from '../definition.ts';
 import type { PreparedBatch } from './batch-writer.ts';
 import type { FoldingProjection } from './definition.ts';
-import { contractsByType, evolveRow, openEvent, rowKeysOf } from './fold.ts';
+import { evolveRow, rowKeysOf } from './fold.ts';
 import type { ParkedKeys } from './parked-keys.ts';
 import { failedEvent, type ParkedEvent, waitingEvent } from './parking.ts';
 import { type CachedRow, RowCache } from './row-cache.ts';
@@ -40,13 +41,13 @@ const cacheLimits = { rowsMax: 50_000, bytesMax: 64 * 1024 * 1024 };
  */
 export class Folding {
   readonly #options: FoldingOptions;
-  readonly #contracts: ReadonlyMap<string, EventContract>;
+  readonly #contracts: ContractSet;
   readonly #cache = new RowCache(cacheLimits);
   #batch = 0;
 
   constructor(options: FoldingOptions) {
     this.#options = options;
-    this.#contracts = contractsByType(options.projection);
+    this.#contracts = contractSetOf(options.projection);
   }
 
   /** `untouched`: the table is empty, so a row that is not in memory does not exist. */
@@ -62,7 +63,7 @@ export class Folding {
 
   open(stored: StoredEvent): OpenedEvent {
     try {
-      const event = openEvent(this.#contracts, stored);
+      const event = this.#contracts.open(stored);
       return { stored, event, keys: rowKeysOf(this.#options.projection, event), error: null };
     } catch (error) {
       return { stored, event: null, keys: null, error };

@@ -8,7 +8,7 @@ export {
   type ProjectionOptions,
   type RowOf,
 } from './definition.ts';
-export { contractsByType, evolveRow, openEvent, rowKeysOf } from './fold.ts';
+export { evolveRow, rowKeysOf } from './fold.ts';
 export { type ReadOptions, type ReadPlace, type ReadRequest, readProjection } from './read.ts';
 export { projectionClass } from './runner.ts';
 export {

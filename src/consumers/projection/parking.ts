@@ -51,7 +51,12 @@ export const waitingEvent = (
   failure: null,
 });
 
-const schemaCodes: ReadonlySet<unknown> = new Set(['PAYLOAD_INVALID', 'SCHEMA_ASYNC', 'SCHEMA_THREW']);
+const schemaCodes: ReadonlySet<unknown> = new Set([
+  'PAYLOAD_INVALID',
+  'SCHEMA_ASYNC',
+  'SCHEMA_THREW',
+  'UPCAST_FAILED',
+]);
 
 /** A fold is a pure function: what it threw once it throws again, so only what says it is transient is tried again. */
 const classOf = (projection: Projection, error: unknown): ParkedFailureClass => {

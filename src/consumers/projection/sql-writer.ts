@@ -1,13 +1,12 @@
 import type pg from 'pg';
-import type { EventContract, FactEvent } from '../../contracts/index.ts';
+import type { ContractSet, FactEvent } from '../../contracts/index.ts';
 import { FactlineError } from '../../foundation/index.ts';
 import type { StoredEvent } from '../../log/index.ts';
 import { isConnectionLost, loadQueries } from '../../postgres/index.ts';
-import { globalKey } from '../definition.ts';
+import { contractSetOf, globalKey } from '../definition.ts';
 import { classifyFailure } from '../parked/index.ts';
 import type { RunnerServices } from '../runner.ts';
 import type { BatchWriter, DrainedEvent, PreparedBatch } from './batch-writer.ts';
-import { contractsByType, openEvent } from './fold.ts';
 import { isLaneLost, type LaneStore, type Move } from './lane-store.ts';
 import type { ParkedKeys } from './parked-keys.ts';
 import { failedEvent, type ParkedEvent, waitingEvent } from './parking.ts';
@@ -58,13 +57,13 @@ export class SqlWriter implements BatchWriter<OpenedBatch> {
   /** A transaction of well under a second: its row locks and its snapshot hold up others. */
   readonly batchMax = 500;
   readonly #options: SqlWriterOptions;
-  readonly #contracts: ReadonlyMap<string, EventContract>;
+  readonly #contracts: ContractSet;
   readonly #table: string;
   readonly #tx: OpenProjectionTx;
 
   constructor(options: SqlWriterOptions) {
     this.#options = options;
-    this.#contracts = contractsByType(options.projection);
+    this.#contracts = contractSetOf(options.projection);
     this.#table = qualifiedTable(options.relation);
     this.#tx = new OpenProjectionTx(this.#table);
   }
@@ -161,7 +160,7 @@ export class SqlWriter implements BatchWriter<OpenedBatch> {
     const { projection } = this.#options;
     let keys: readonly string[] = [projection.ordering === 'global' ? globalKey : stored.key];
     try {
-      const event = openEvent(this.#contracts, stored);
+      const event = this.#contracts.open(stored);
       if (projection.rows !== null && projection.ordering !== 'global')
         keys = this.#checkedKeys(projection.rows(event), keys);
       return { stored, event, keys, error: null };

@@ -20,6 +20,18 @@ export const contractErrors = {
     remedy: 'For {type}: {cure}.',
     exitCode: 2,
   },
+  UPCASTER_INVALID: {
+    message: 'The upcaster from {from} to {to} cannot work: {issues}',
+    cause:
+      'Old events must be read in exactly one way, and keep the key that decides their order: one upcaster from each type, chains that end, equal key fields.',
+    remedy: 'Correct the call to defineUpcaster, or the list of upcasters, as named above.',
+    exitCode: 2,
+  },
+  UPCAST_FAILED: {
+    message: 'The event {eventId} cannot be read as {to}: the upcaster from {from} failed, {reason}',
+    cause: 'The upcaster does not cover this payload of the old contract.',
+    remedy: 'Correct the upcaster and deploy it, then `factline quarantine retry` what it held back.',
+  },
   SCHEMA_ASYNC: {
     message: 'The schema of {type} answered with a promise.',
     cause:
