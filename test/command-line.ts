@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { runCli } from '../src/cli/run-cli.ts';
 import type { Terminal } from '../src/cli/terminal.ts';
 import { systemClock } from '../src/foundation/index.ts';
@@ -15,13 +16,15 @@ export interface Surroundings {
   readonly environment: Terminal['environment'];
   readonly directory: string;
   readonly signal?: AbortSignal;
+  /** What standard input holds. */
+  readonly input?: readonly Uint8Array[];
   /** Told each line of standard output as it is written. */
   readonly onLine?: (line: string) => void;
 }
 
 /** Runs one command line in this process, as `main.ts` does; words in double quotes stay together. */
 export const runWords = async (words: string, surroundings: Surroundings): Promise<Ran> => {
-  const { environment, directory, onLine, signal = new AbortController().signal } = surroundings;
+  const { environment, directory, onLine, input = [], signal = new AbortController().signal } = surroundings;
   const out: string[] = [];
   const err: string[] = [];
   const terminal: Terminal = {
@@ -30,6 +33,8 @@ export const runWords = async (words: string, surroundings: Surroundings): Promi
       onLine?.(text);
     },
     err: (text) => void err.push(text),
+    drained: () => Promise.resolve(),
+    input: Readable.from(input),
     width: 100,
     height: 0,
     interactive: false,

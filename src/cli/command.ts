@@ -20,6 +20,8 @@ export interface CommandOption {
   readonly short?: string;
   /** A switch that is on unless `--no-NAME` is given; help shows that form. */
   readonly negated?: boolean;
+  /** May be given again; `given.all` has every value, in order. */
+  readonly many?: boolean;
 }
 
 export interface CommandExample {
@@ -51,6 +53,8 @@ export interface JsonField {
 export interface Given {
   readonly arguments: readonly string[];
   text(option: string): string | undefined;
+  /** Of an option that may be given again. */
+  all(option: string): readonly string[];
   has(option: string): boolean;
 }
 

@@ -18,8 +18,9 @@ export const usageOf = (command: Command): string => {
   return ['factline', commandName(command), ...words, '[OPTIONS]'].join(' ');
 };
 
-export const optionLabel = ({ name, value, short, negated }: CommandOption): string => {
-  const long = negated ? `--no-${name}` : `--${name}${value === undefined ? '' : ` ${value}`}`;
+export const optionLabel = ({ name, value, short, negated, many }: CommandOption): string => {
+  const given = value === undefined ? '' : ` ${value}${many ? '…' : ''}`;
+  const long = negated ? `--no-${name}` : `--${name}${given}`;
   return short === undefined ? long : `-${short}, ${long}`;
 };
 

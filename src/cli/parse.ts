@@ -73,11 +73,15 @@ export const parse = (command: Command, words: readonly string[]): Given => {
       const value = values[option];
       return typeof value === 'string' ? value : undefined;
     },
+    all: (option) => {
+      const value = values[option];
+      return Array.isArray(value) ? value : [];
+    },
     has: (option) => values[option] === true,
   };
 };
 
-type Values = Readonly<Record<string, string | boolean | undefined>>;
+type Values = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
 const parseWords = (
   command: Command,
@@ -85,11 +89,12 @@ const parseWords = (
   words: readonly string[],
 ): { values: Values; positionals: string[] } => {
   const config = Object.fromEntries(
-    options.map(({ name, value, short, negated }) => [
+    options.map(({ name, value, short, negated, many }) => [
       negated ? `no-${name}` : name,
       {
         type: value === undefined ? ('boolean' as const) : ('string' as const),
         ...(short === undefined ? {} : { short }),
+        ...(many === undefined ? {} : { multiple: many }),
       },
     ]),
   );

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { Screen } from './screen.ts';
 import type { Terminal } from './terminal.ts';
@@ -5,7 +6,10 @@ import type { Terminal } from './terminal.ts';
 const terminal = (interactive: boolean): { written: string[]; terminal: Terminal } => {
   const written: string[] = [];
   const facts = { width: 10, height: 5, interactive, colour: false, environment: {}, directory: '/' };
-  return { written, terminal: { ...facts, out: (text) => void written.push(text), err: () => {} } };
+  const input = Readable.from([]);
+  const drained = (): Promise<void> => Promise.resolve();
+  const out = (text: string): void => void written.push(text);
+  return { written, terminal: { ...facts, input, drained, out, err: () => {} } };
 };
 
 describe('a screen', () => {

@@ -1,9 +1,15 @@
+import { once } from 'node:events';
+
 /** What a command writes to and reads about; tests put in their own. */
 export interface Terminal {
   /** What was asked for. */
   out(text: string): void;
   /** Progress and notices, never data: kept apart so that pipes stay clean. */
   err(text: string): void;
+  /** Resolves when standard output takes more: whoever writes much waits for it, instead of filling the memory. */
+  drained(): Promise<void>;
+  /** What is piped into the command. */
+  readonly input: AsyncIterable<Uint8Array>;
   /** Columns. */
   readonly width: number;
   /** Lines; 0 where nobody sees a screen. */
@@ -36,6 +42,12 @@ export const systemTerminal = (): Terminal => {
   return {
     out: (text) => void stdout.write(`${text}\n`),
     err: (text) => void stderr.write(`${text}\n`),
+    drained: async () => {
+      if (stdout.writableNeedDrain) await once(stdout, 'drain');
+    },
+    get input() {
+      return process.stdin;
+    },
     get width() {
       return interactive ? Math.max(stdout.columns ?? 80, widthMin) : widthWithoutTerminal;
     },

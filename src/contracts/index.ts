@@ -1,5 +1,16 @@
 /** The room `contracts`, and the public subpath `factline/contracts`: events as values. Knows no database. */
 
+export { type CompareRequest, compare } from './compare/compare.ts';
+export { compareBatch } from './compare/compare-batch.ts';
+export type {
+  Change,
+  ChangeSeverity,
+  CompareDirection,
+  ComparePolicy,
+  Comparison,
+  SchemaFormat,
+} from './compare/comparison.ts';
+export type { ComparisonMode, ProtobufMode } from './compare/comparison-mode.ts';
 export {
   type CompatibilityMode,
   type DataOf,

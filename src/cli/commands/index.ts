@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts';
 import { consumersAccept, consumersPause, consumersResume } from './consumers.ts';
+import { contractsCompare } from './contracts-compare.ts';
 import { dev } from './dev.ts';
 import { doctor } from './doctor.ts';
 import { eventsShow, eventsTail } from './events.ts';
@@ -29,6 +30,7 @@ export const commands: readonly Command[] = [
   consumersAccept,
   eventsTail,
   eventsShow,
+  contractsCompare,
   doctor,
   restored,
 ];

@@ -37,6 +37,12 @@ export const compareAvro = (request: CompareAvroRequest): Comparison => {
   return { compatible, changes };
 };
 
+/**
+ * Refuses what is not an Avro schema.
+ * @throws FactlineError SCHEMA_INVALID
+ */
+export const checkAvro = (schema: unknown, side: 'old' | 'new'): void => void readAvro(schema, side);
+
 const rootPath = (type: AvroType): string => ('name' in type ? type.name : describeAvro(type));
 
 const notProved = (path: string): Change => ({

@@ -33,6 +33,8 @@ export interface Change {
   readonly remedy?: string;
   /** A document that the writing schema accepts and the reading one refuses, checked by an independent validator. */
   readonly witness?: Json;
+  /** Of a transitive comparison: the earlier version that it is about, from 1 (the oldest). Left out for the newest. */
+  readonly version?: number;
 }
 
 /** What a comparison answers. Compatible exactly when no change is breaking. */

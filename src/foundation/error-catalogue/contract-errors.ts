@@ -84,6 +84,12 @@ export const contractErrors = {
     remedy: 'Correct the schema at the place named above, and give every file that it imports.',
     exitCode: 2,
   },
+  BATCH_LINE_INVALID: {
+    message: 'The line cannot be used: {reason}',
+    cause: 'Each line of a batch is one JSON object in UTF-8: { id, format, mode, old, new, … }.',
+    remedy: 'Correct the line; docs/compare.md says what it may hold.',
+    exitCode: 2,
+  },
   EVENT_UNKNOWN_TYPE: {
     message: 'No contract is known for the event type {type}.',
     cause: 'The log holds an event that this code does not declare.',

@@ -1,0 +1,45 @@
+import { FactlineError } from '../../foundation/index.ts';
+import type { CompareRequest } from './compare-request.ts';
+import type { CompareDirection, Comparison } from './comparison.ts';
+import type { Question } from './comparison-mode.ts';
+import { jsonOf, type SchemaSource } from './schema-source.ts';
+
+/** One format's comparer, with the request's options. */
+export interface CompareEngine {
+  /** @throws FactlineError SCHEMA_INVALID */
+  compare(old: SchemaSource, after: SchemaSource, question: Question): Comparison;
+  /** @throws FactlineError SCHEMA_INVALID */
+  check(schema: SchemaSource): void;
+}
+
+/** Loads what the format needs: the libraries behind the comparers are larger than all the rest of Factline. */
+export const loadEngine = async (request: CompareRequest): Promise<CompareEngine> => {
+  switch (request.format) {
+    case 'avro':
+      return avroEngine(request);
+    default:
+      throw new FactlineError('OPTION_INVALID', {
+        option: 'format',
+        expected: 'avro',
+        actual: request.format,
+      });
+  }
+};
+
+const avroEngine = async ({ logicalTypes = true }: CompareRequest): Promise<CompareEngine> => {
+  const { checkAvro, compareAvro } = await import('../avro/compare-avro.ts');
+  return {
+    compare: (old, after, question) =>
+      compareAvro({
+        old: jsonOf(old, 'avro'),
+        new: jsonOf(after, 'avro'),
+        direction: directionOf(question),
+        logicalTypes,
+      }),
+    check: (schema) => checkAvro(jsonOf(schema, 'avro'), schema.side),
+  };
+};
+
+/** Only Protobuf has questions that are not a direction. */
+const directionOf = (question: Question): CompareDirection =>
+  question === 'forward' ? 'forward' : 'backward';
