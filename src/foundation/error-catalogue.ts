@@ -3,6 +3,7 @@ import { commandErrors } from './error-catalogue/command-errors.ts';
 import { consumerErrors } from './error-catalogue/consumer-errors.ts';
 import { contractErrors } from './error-catalogue/contract-errors.ts';
 import { databaseErrors } from './error-catalogue/database-errors.ts';
+import { gateErrors } from './error-catalogue/gate-errors.ts';
 import { logErrors } from './error-catalogue/log-errors.ts';
 
 /** One row of the catalogue. Add a code to the table of its subject; a released code is never reused for something else. */
@@ -31,6 +32,7 @@ export const exitCodes = {
 
 export const errorCatalogue = {
   ...contractErrors,
+  ...gateErrors,
   ...databaseErrors,
   ...logErrors,
   ...consumerErrors,

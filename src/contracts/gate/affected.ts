@@ -1,0 +1,69 @@
+import type { AffectedConsumer, Finding, FindingFacts } from './finding.ts';
+import type { LockedConsumer, LockedContract } from './lock.ts';
+import { compareText } from './lock-text.ts';
+import type { GateSubject } from './subject.ts';
+
+/** One contract on both sides: null where that side does not know it. */
+export interface ContractPair {
+  readonly type: string;
+  readonly locked: LockedContract | null;
+  readonly current: LockedContract | null;
+}
+
+/** Makes the findings of one contract: whom they affect and who can let them pass does not depend on the rule. */
+export const findingMaker = (
+  pair: ContractPair,
+  subject: GateSubject,
+): ((facts: FindingFacts) => Finding) => {
+  const consumers = consumersOnEitherSide(pair, subject);
+  // Who has had the contract so far decides: nobody makes himself the owner by the change that he wants to get through.
+  const owner = (pair.locked ?? pair.current)?.owner ?? null;
+  return ({ path = '', ...facts }) => ({
+    contract: pair.type,
+    path,
+    approver: facts.kind === 'break' ? owner : null,
+    waiver: null,
+    affected:
+      facts.kind === 'break'
+        ? consumers.map((consumer) => ({ ...consumer, uses: usesPath(consumer.reads, path) }))
+        : [],
+    ...facts,
+  });
+};
+
+type Known = Omit<AffectedConsumer, 'uses'>;
+
+const consumersOnEitherSide = ({ locked, current }: ContractPair, subject: GateSubject): readonly Known[] => {
+  const live = new Map(subject.consumers.map((consumer) => [consumer.name, consumer.live ?? []]));
+  const known = (
+    consumers: ReadonlyMap<string, LockedConsumer> | undefined,
+    side: AffectedConsumer['known'],
+  ): [string, Known][] =>
+    [...(consumers ?? [])].map(([name, { class: kind, owner, reads }]) => [
+      name,
+      { name, class: kind, owner, reads, known: side, live: live.get(name) ?? [] },
+    ]);
+  const all = new Map([...known(locked?.consumers, 'removed'), ...known(current?.consumers, 'declared')]);
+  return [...all.values()].sort((a, b) => compareText(a.name, b.name));
+};
+
+// `/lines/0/price` is what consumers call lines.price: neither positions nor `*` have names there.
+const fieldsOf = (pointer: string): readonly string[] =>
+  pointer
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .filter((part) => part !== '*' && !/^\d+$/.test(part));
+
+/** Whoever reads an object reads all its fields, and whoever reads a field is hit by a change of the object around it. */
+const usesPath = (reads: readonly string[] | null, path: string): AffectedConsumer['uses'] => {
+  if (reads === null) return 'unknown';
+  // Avro and Protobuf name the record or message that holds a field, not the way to it.
+  const last = path.split('.').at(-1) ?? '';
+  const named = (read: readonly string[]): boolean => read.includes(last);
+  const changed = fieldsOf(path);
+  const around = (read: readonly string[]): boolean =>
+    read.every((field, index) => changed[index] === undefined || changed[index] === field);
+  const touches = path === '' || path.startsWith('/') ? around : named;
+  return reads.some((read) => touches(read.split('.'))) ? 'yes' : 'no';
+};

@@ -1,0 +1,101 @@
+import type { FindingFacts } from './finding.ts';
+import type { ContractFacts, LockedContract } from './lock.ts';
+
+interface FactRule {
+  readonly rule: string;
+  readonly of: (facts: ContractFacts) => string;
+  /** Whether somebody relies on how it was; without it any difference counts. */
+  readonly breaks?: (locked: ContractFacts, current: ContractFacts) => boolean;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+const rules: readonly FactRule[] = [
+  {
+    rule: 'key-changed',
+    of: ({ key }) => key.join(', '),
+    message:
+      'The key decides which events wait for one another: earlier and later events of one entity would be handled side by side, in any order.',
+    remedy: 'Publish a new version (…v2) with the new key beside this one, and deprecate this one.',
+  },
+  {
+    rule: 'owner-changed',
+    of: ({ owner }) => owner,
+    message: 'Another team would answer for the event, and decide about its changes.',
+    remedy: 'Let the present owner hand it over: its waiver is the record.',
+  },
+  {
+    rule: 'ordering-changed',
+    of: ({ ordering }) => ordering,
+    message: 'Consumers were written for the order that was promised.',
+    remedy: 'Publish a new version (…v2) with the other order beside this one.',
+  },
+  {
+    rule: 'retention-shortened',
+    of: ({ retention }) => retention,
+    breaks: (locked) => locked.retention === 'forever',
+    message: 'Events that a rebuild or a replay counts on may be removed.',
+    remedy: "Keep retention: 'forever' as long as a consumer is rebuilt from these events.",
+  },
+  {
+    rule: 'compatibility-weakened',
+    of: ({ compatibility }) => compatibility,
+    breaks: (locked, current) =>
+      [...promisesOf(locked.compatibility)].some(
+        (promise) => !promisesOf(current.compatibility).has(promise),
+      ),
+    message: 'Changes that consumers were protected from would pass from now on.',
+    remedy: 'Keep the mode; a single exception is better waived than allowed for good.',
+  },
+];
+
+/** What a mode keeps, so that modes can be held against each other. */
+const promisesOf = (mode: string): ReadonlySet<string> => {
+  const promises = new Set<string>();
+  for (const direction of ['backward', 'forward'])
+    if (mode.startsWith(direction) || mode.startsWith('full')) {
+      promises.add(direction);
+      if (mode.endsWith('-transitive')) promises.add(`${direction} with all earlier versions`);
+    }
+  return promises;
+};
+
+/** What changed in the declaration beside the schemas, where somebody relies on it. */
+export const declaredFindings = (locked: LockedContract, current: LockedContract): readonly FindingFacts[] =>
+  rules
+    .filter((rule) => rule.of(locked) !== rule.of(current) && (rule.breaks?.(locked, current) ?? true))
+    .map(({ rule, of, message, remedy }) => ({
+      rule,
+      kind: 'break',
+      severity: 'error',
+      message,
+      remedy,
+      old: of(locked),
+      new: of(current),
+    }));
+
+const describedParts: readonly (readonly [string, (contract: LockedContract) => unknown])[] = [
+  [
+    'schema',
+    ({ schemas }) =>
+      schemas.map(({ format, outputDigest, inputDigest }) => [format, outputDigest, inputDigest]),
+  ],
+  ['kind', ({ kind }) => kind],
+  ['key', ({ key }) => key],
+  ['owner', ({ owner }) => owner],
+  ['ordering', ({ ordering }) => ordering],
+  ['retention', ({ retention }) => retention],
+  ['compatibility', ({ compatibility }) => compatibility],
+  ['policy', ({ policy }) => policy],
+  ['high impact', ({ highImpact }) => highImpact],
+  ['sensitivity', ({ sensitivity }) => [...sensitivity]],
+  ['producers', ({ producers }) => producers],
+  ['deprecation', ({ deprecated }) => deprecated],
+  ['consumers', ({ consumers }) => [...consumers]],
+];
+
+/** The parts in which the code differs from the lock file, in words. */
+export const differingParts = (locked: LockedContract, current: LockedContract): readonly string[] =>
+  describedParts
+    .filter(([, part]) => JSON.stringify(part(locked)) !== JSON.stringify(part(current)))
+    .map(([name]) => name);

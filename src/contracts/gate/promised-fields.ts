@@ -1,0 +1,125 @@
+import type { LockedSchema } from './lock.ts';
+import { isObject } from './lock-shape.ts';
+
+/** What an output schema says about a field: always there, sometimes, never; 'unknown' where it cannot be told. */
+export type Promised = 'always' | 'sometimes' | 'never' | 'unknown';
+
+/** Reference chains and branches of hostile schemas end here. */
+const depthMax = 64;
+
+/** What a producer promises about a dotted path. Lists are looked into: `lines.price` is the price of every line. */
+export const promiseOf = ({ format, output }: LockedSchema, path: string): Promised => {
+  const fields = path.split('.');
+  if (format === 'json-schema') return inJsonSchema({ root: output, depth: 0 }, output, fields);
+  if (format === 'avro') return inAvro(namedTypes(output), output, fields);
+  return 'unknown';
+};
+
+interface Search {
+  readonly root: unknown;
+  readonly depth: number;
+}
+
+/** The weakest of several that all apply somewhere. */
+const either = (promises: readonly Promised[]): Promised => {
+  if (promises.every((promise) => promise === promises[0])) return promises[0] ?? 'unknown';
+  return promises.includes('unknown') ? 'unknown' : 'sometimes';
+};
+
+/** The strongest of several that all hold. */
+const all = (promises: readonly Promised[]): Promised =>
+  (['always', 'sometimes', 'unknown'] as const).find((promise) => promises.includes(promise)) ?? 'never';
+
+const inJsonSchema = (search: Search, schema: unknown, fields: readonly string[]): Promised => {
+  const [field, ...rest] = fields;
+  if (field === undefined) return 'always';
+  if (search.depth > depthMax) return 'unknown';
+  if (!isObject(schema)) return schema === false ? 'never' : 'unknown';
+  const deeper = { ...search, depth: search.depth + 1 };
+  const found: Promised[] = [inProperties(deeper, schema, fields)];
+  if (typeof schema['$ref'] === 'string')
+    found.push(inJsonSchema(deeper, resolve(search.root, schema['$ref']), fields));
+  for (const name of ['allOf', 'anyOf', 'oneOf'] as const) {
+    const branches = schema[name];
+    if (!Array.isArray(branches)) continue;
+    const promises = branches
+      .filter((branch) => !(isObject(branch) && branch['type'] === 'null'))
+      .map((branch) => inJsonSchema(deeper, branch, fields));
+    found.push(name === 'allOf' ? all(promises) : either(promises));
+  }
+  for (const name of ['items', 'prefixItems'] as const) {
+    const items = schema[name];
+    const parts = Array.isArray(items) ? items : isObject(items) ? [items] : [];
+    // A number names a place in the list and not a field.
+    const below = /^\d+$/.test(field) ? rest : fields;
+    if (parts.length > 0) found.push(either(parts.map((part) => inJsonSchema(deeper, part, below))));
+  }
+  return all(found);
+};
+
+const inProperties = (
+  search: Search,
+  schema: Readonly<Record<string, unknown>>,
+  fields: readonly string[],
+): Promised => {
+  const [field = '', ...rest] = fields;
+  const properties = schema['properties'];
+  if (isObject(properties) && Object.hasOwn(properties, field)) {
+    const below = inJsonSchema(search, properties[field], rest);
+    const required = Array.isArray(schema['required']) && schema['required'].includes(field);
+    return below === 'always' && !required ? 'sometimes' : below;
+  }
+  const others = schema['additionalProperties'] ?? schema['unevaluatedProperties'];
+  if (isObject(others) && Object.keys(others).length > 0) {
+    const below = inJsonSchema(search, others, rest);
+    return below === 'always' ? 'sometimes' : below;
+  }
+  return isObject(schema['patternProperties']) ? 'unknown' : 'never';
+};
+
+/** Only within the document: a lock file fetches nothing. */
+const resolve = (root: unknown, reference: string): unknown => {
+  if (!reference.startsWith('#')) return undefined;
+  let place = root;
+  for (const part of reference.slice(1).split('/').slice(1)) {
+    const name = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
+    if (typeof place !== 'object' || place === null || !Object.hasOwn(place, name)) return undefined;
+    place = (place as Readonly<Record<string, unknown>>)[name];
+  }
+  return place;
+};
+
+type NamedTypes = ReadonlyMap<string, unknown>;
+
+const namedTypes = (schema: unknown, found: Map<string, unknown> = new Map()): NamedTypes => {
+  if (Array.isArray(schema)) for (const branch of schema) namedTypes(branch, found);
+  if (!isObject(schema)) return found;
+  if (typeof schema['name'] === 'string' && schema['type'] === 'record') found.set(schema['name'], schema);
+  for (const name of ['type', 'items', 'values'] as const)
+    if (typeof schema[name] === 'object') namedTypes(schema[name], found);
+  if (Array.isArray(schema['fields']))
+    for (const field of schema['fields']) if (isObject(field)) namedTypes(field['type'], found);
+  return found;
+};
+
+const inAvro = (types: NamedTypes, schema: unknown, fields: readonly string[], depth = 0): Promised => {
+  const [field, ...rest] = fields;
+  if (field === undefined) return 'always';
+  if (depth > depthMax) return 'unknown';
+  if (typeof schema === 'string') {
+    const named = types.get(schema) ?? types.get(schema.split('.').at(-1) ?? '');
+    return named === undefined ? 'never' : inAvro(types, named, fields, depth + 1);
+  }
+  if (Array.isArray(schema))
+    return either(
+      schema.filter((branch) => branch !== 'null').map((branch) => inAvro(types, branch, fields, depth + 1)),
+    );
+  if (!isObject(schema)) return 'unknown';
+  if (schema['type'] === 'array')
+    return inAvro(types, schema['items'], /^\d+$/.test(field) ? rest : fields, depth + 1);
+  if (schema['type'] === 'map') return inAvro(types, schema['values'], rest, depth + 1);
+  if (schema['type'] !== 'record') return inAvro(types, schema['type'], fields, depth + 1);
+  const members = Array.isArray(schema['fields']) ? schema['fields'] : [];
+  const member = members.find((each) => isObject(each) && each['name'] === field);
+  return isObject(member) ? inAvro(types, member['type'], rest, depth + 1) : 'never';
+};
