@@ -1,6 +1,7 @@
 import { type Projection, type ReadOptions, readProjection, withUpcasters } from '../consumers/index.ts';
 import type { Draft } from '../contracts/index.ts';
 import {
+  type Clock,
   createTelemetry,
   type Duration,
   FactlineError,
@@ -74,6 +75,8 @@ export interface Internals {
   readonly settings: Settings;
   readonly telemetry: Telemetry;
   open(): Promise<Parts>;
+  /** Publishes what another app would have published. */
+  publishAs(source: string, drafts: readonly Draft[]): Promise<Published>;
 }
 
 const internalsOf = new WeakMap<object, Internals>();
@@ -117,7 +120,12 @@ class App extends Lifecycle implements Factline {
     super(`the app ${settings.name}`);
     this.#settings = settings;
     this.#seams = seams;
-    internalsOf.set(this, { settings, telemetry: this.#telemetry, open: () => this.#open() });
+    internalsOf.set(this, {
+      settings,
+      telemetry: this.#telemetry,
+      open: () => this.#open(),
+      publishAs: (source, drafts) => this.#publishAs(source, drafts),
+    });
   }
 
   protected async onStart(signal: AbortSignal): Promise<void> {
@@ -158,13 +166,19 @@ class App extends Lifecycle implements Factline {
     }
   }
 
-  async transaction<T>(work: (tx: Tx) => Promise<T>): Promise<Published & { readonly value: T }> {
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<Published & { readonly value: T }> {
+    return this.#transact(this.#settings.source, work);
+  }
+
+  async #transact<T>(
+    source: string,
+    work: (tx: Tx) => Promise<T>,
+  ): Promise<Published & { readonly value: T }> {
     const parts = await this.#open();
     const { value, positions, drafts } = await publishingTransaction(
       {
-        ...this.#storing(),
+        ...this.#storing(source),
         database: parts.database,
-        clock: this.#seams.clock,
         knownPosition: this.#known(parts),
       },
       work,
@@ -177,17 +191,20 @@ class App extends Lifecycle implements Factline {
     drafts: Draft | readonly Draft[],
     options: { readonly tx?: ForeignTransaction } = {},
   ): Promise<Published> {
-    const [first, ...rest] = Array.isArray(drafts) ? (drafts as readonly Draft[]) : [drafts as Draft];
-    if (first === undefined) {
-      const { log } = await this.#open();
-      return { token: encodeToken({ epoch: log.epoch, positions: [] }) };
-    }
-    if (options.tx === undefined) return this.transaction(async (tx) => tx.publish(first, ...rest));
+    const all = Array.isArray(drafts) ? (drafts as readonly Draft[]) : [drafts as Draft];
+    const { source } = this.#settings;
+    if (options.tx === undefined || all.length === 0) return this.#publishAs(source, all);
     const parts = await this.#open();
-    const all = [first, ...rest];
-    const positions = await publishInForeignTransaction(all, options.tx, this.#storing());
+    const positions = await publishInForeignTransaction(all, options.tx, this.#storing(source));
     this.#committed(parts, positions, all);
     return { token: encodeToken({ epoch: parts.log.epoch, positions }) };
+  }
+
+  async #publishAs(source: string, drafts: readonly Draft[]): Promise<Published> {
+    const [first, ...rest] = drafts;
+    if (first !== undefined) return this.#transact(source, async (tx) => tx.publish(first, ...rest));
+    const { log } = await this.#open();
+    return { token: encodeToken({ epoch: log.epoch, positions: [] }) };
   }
 
   async read<Row, Key>(
@@ -246,12 +263,13 @@ class App extends Lifecycle implements Factline {
     return this.#parts;
   }
 
-  #storing(): { source: string; nextId: () => string; telemetry: Telemetry } {
+  #storing(source: string): { source: string; nextId: () => string; telemetry: Telemetry; clock: Clock } {
     const { clock, randomness } = this.#seams;
     return {
-      source: this.#settings.source,
+      source,
       nextId: () => uuidv7(clock.wall().getTime(), randomness),
       telemetry: this.#telemetry,
+      clock,
     };
   }
 

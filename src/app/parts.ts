@@ -74,6 +74,7 @@ export const openParts = async (settings: Settings, seams: Seams, telemetry: Tel
       clock: seams.clock,
       randomness: seams.randomness,
       definitions: settings.consumers,
+      contracts: settings.contracts,
       classes: { projection: projectionClass, operational: operationalClass },
       app: {
         name: settings.name,

@@ -1,5 +1,6 @@
 import { ContractSet, type EventContract, type Upcaster } from '../contracts/index.ts';
 import { type Duration, keyHash, laneOf } from '../foundation/index.ts';
+import type { DeclaredReads } from './reads.ts';
 
 /**
  * What the user declared, as far as the shared engine needs it. `Projection` and `Handler` extend it with what only
@@ -14,6 +15,8 @@ export interface ConsumerDefinition {
   readonly types: ReadonlySet<string>;
   /** Those of the app that lead to its contracts; none before it is given to an app. */
   readonly upcasters: readonly Upcaster[];
+  /** The fields it reads of each type of `contracts`. */
+  readonly reads: DeclaredReads;
   readonly ordering: Ordering;
   /** 1 for a projection and for `ordering: 'global'`; otherwise 16 unless declared. */
   readonly lanes: number;

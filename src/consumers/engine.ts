@@ -1,3 +1,4 @@
+import type { EventContract } from '../contracts/index.ts';
 import {
   type Clock,
   Lifecycle,
@@ -14,6 +15,7 @@ import { ConsumerUnit } from './consumer-unit.ts';
 import type { ConsumerDefinition } from './definition.ts';
 import { Looker } from './looking.ts';
 import { Membership } from './membership/membership.ts';
+import { runningCode } from './membership/running-code.ts';
 import { type Registration, registerConsumers, rereadRegistrations } from './registration/register.ts';
 import type { AppIdentity, RegisteredConsumer, RunnerProgress, RunnerServices, TestStep } from './runner.ts';
 
@@ -24,6 +26,8 @@ export interface ConsumerEngineOptions {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly definitions: readonly ConsumerDefinition[];
+  /** Every contract of the app, those included that it only publishes: told to others when this process joins. */
+  readonly contracts: readonly EventContract[];
   readonly app: AppIdentity;
   readonly classes: ConsumerClasses;
   /** Reached at every step that the crash explorer can stop at. */
@@ -122,8 +126,9 @@ class Engine extends Lifecycle implements ConsumerEngine {
   protected async onStart(signal: AbortSignal): Promise<void> {
     const registrations = await this.#registrations();
     if (registrations.length === 0) return;
-    const { database, tail, telemetry, clock } = this.#options;
-    const membership = await Membership.join({ ...this.#options, session: tail.session });
+    const { database, tail, telemetry, clock, definitions, contracts } = this.#options;
+    const code = runningCode(definitions, contracts);
+    const membership = await Membership.join({ ...this.#options, code, session: tail.session });
     this.#membership = membership;
     await this.#holdSessionLock(membership, signal);
     this.#looker = new Looker({

@@ -14,6 +14,7 @@ export {
   type RunningConsumer,
 } from './engine.ts';
 export { sessionLockSpace } from './membership/membership.ts';
+export type { RunningCode, RunningConsumerCode } from './membership/running-code.ts';
 export {
   defineHandler,
   type EffectCall,

@@ -38,6 +38,7 @@ export {
   type StoredRow,
   toCloudEvent,
 } from './envelope.ts';
+export { type CommonFieldPath, type FieldPath, isFieldPath } from './field-paths.ts';
 export {
   type ContractEncoding,
   type ContractSchemas,

@@ -252,6 +252,11 @@ export const telemetryEvents = {
     fields: ['consumer', 'id', 'startPosition'],
     when: 'A consumer was registered for the first time.',
   },
+  'contract.deprecated': {
+    level: 'warn',
+    fields: ['type', 'since', 'until', 'replacement'],
+    when: 'This process published a deprecated event for the first time; it goes on doing so.',
+  },
   'engine.error': {
     level: 'error',
     fields: ['unit', 'error'],

@@ -19,6 +19,7 @@ export type {
   Trend,
   VerdictContext,
 } from './facts.ts';
+export { type LiveContracts, liveContracts } from './live-contracts.ts';
 export { createMeter, type MeasureOptions, type Meter, type MeterOptions, measure } from './meter.ts';
 export { ObjectiveSampler, type ObjectiveSamplerOptions } from './objective-sampler.ts';
 export {

@@ -12,6 +12,7 @@ import {
 } from '../consumers/index.ts';
 import type { Draft, StoredRow, Upcaster } from '../contracts/index.ts';
 import { canonicalJson, FactlineError } from '../foundation/index.ts';
+import { guardReads } from './guard-reads.ts';
 import { withOtherSurroundings } from './other-surroundings.ts';
 
 /** The outcome of the given events in one projection. Pure: no database, no clock, no waiting. */
@@ -198,12 +199,13 @@ class Scenario<Row, Key> implements ProjectionScenario<Row, Key> {
  * @example
  * expect(given(OrderPlaced({ orderId: 'A1', pence: 4200 }), OrderPaid({ orderId: 'A1' })).when(orders).row({ orderId: 'A1' }))
  *   .toEqual({ orderId: 'A1', pence: 4200, status: 'paid' })
- * @throws FactlineError OPTION_INVALID for a SQL projection, which needs a database: use testFactline.
+ * @throws FactlineError OPTION_INVALID for a SQL projection, which needs a database: use testFactline; READ_UNDECLARED when
+ *   the projection reads a field that its `reads` lacks.
  */
 export const given = (...drafts: readonly Draft[]): GivenEvents => {
   const stored = storedRows(drafts);
   return {
     when: (projection, { upcasters = [] } = {}) =>
-      new Scenario(withUpcasters(foldingProjection(projection), upcasters), stored),
+      new Scenario(guardReads(withUpcasters(foldingProjection(projection), upcasters)), stored),
   };
 };

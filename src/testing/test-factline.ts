@@ -6,12 +6,13 @@ import {
   type Published,
   systemSeams,
 } from '../app/index.ts';
-import type { Handler } from '../consumers/index.ts';
+import { type Handler, isConsumerDefinition } from '../consumers/index.ts';
 import type { Draft, FactEvent } from '../contracts/index.ts';
 import { type Duration, FactlineError, toMilliseconds, withDeadline } from '../foundation/index.ts';
 import { decodeToken } from '../log/index.ts';
 import { loadQueries, run } from '../postgres/index.ts';
 import { CrashPoint } from './crash-point.ts';
+import { guardReads } from './guard-reads.ts';
 import { createOwnDatabase, type OwnDatabase, runBuilt } from './own-database.ts';
 
 const sql = loadQueries<'effects' | 'clock_statement' | 'rewind'>(new URL('./testing.sql', import.meta.url));
@@ -35,11 +36,13 @@ export interface TestFactline extends AsyncDisposable {
   /** The app; after `crashAt` another one stands here. */
   readonly app: Factline;
   readonly databaseUrl: string;
+  /** Publishes as the events' own producer would: a test plays the outside world. */
   publish(...drafts: readonly Draft[]): Promise<Published>;
   /**
    * Resolves when every event that is in the log, those published meanwhile included, is handled or parked (waiting for a retry,
    * or in quarantine).
-   * @throws FactlineError WAIT_TIMED_OUT after `within` (default 10s)
+   * @throws FactlineError WAIT_TIMED_OUT after `within` (default 10s); READ_UNDECLARED when a consumer has read a field that
+   *   its `reads` lacks
    */
   settled(options?: { readonly within?: Duration }): Promise<void>;
   /**
@@ -85,6 +88,7 @@ class Kit implements TestFactline {
   #app: Factline | undefined;
   #crashPoint: CrashPoint = new CrashPoint();
   #advancedMs = 0;
+  readonly #undeclaredReads: FactlineError[] = [];
   /** Tells the apps of one test apart in pg_stat_activity: a dead one's connections are ended, its successor's are not. */
   #lives = 0;
 
@@ -111,6 +115,7 @@ class Kit implements TestFactline {
     this.#app = createFactlineWith(
       {
         ...this.#options,
+        consumers: this.#guardedConsumers(),
         name,
         database: `${this.#database.url}?application_name=${this.#applicationName()}`,
         handleSignals: false,
@@ -121,7 +126,9 @@ class Kit implements TestFactline {
   }
 
   publish(...drafts: readonly Draft[]): Promise<Published> {
-    return this.app.publish(drafts);
+    const app = internals(this.app);
+    const producer = drafts.flatMap(({ contract }) => contract.producers).at(0);
+    return app.publishAs(producer ?? app.settings.source, drafts);
   }
 
   async settled({ within = settleWithin }: { readonly within?: Duration } = {}): Promise<void> {
@@ -139,6 +146,8 @@ class Kit implements TestFactline {
       clock: systemSeams.clock,
       stage: 'settled()',
     });
+    const [undeclared] = this.#undeclaredReads;
+    if (undeclared !== undefined) throw undeclared;
   }
 
   async redeliver(
@@ -189,6 +198,15 @@ class Kit implements TestFactline {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  #guardedConsumers(): TestFactlineOptions['consumers'] {
+    const { consumers } = this.#options;
+    const guard = (value: unknown): unknown =>
+      isConsumerDefinition(value) ? guardReads(value, (error) => this.#undeclaredReads.push(error)) : value;
+    if (!Array.isArray(consumers))
+      return Object.fromEntries(Object.entries(consumers).map(([name, value]) => [name, guard(value)]));
+    return consumers.map(guard) as TestFactlineOptions['consumers'];
   }
 
   #applicationName(): string {

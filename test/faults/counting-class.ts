@@ -203,6 +203,7 @@ export const declare = (given: Declaration): ConsumerDefinition => {
     contracts: types.map(contract),
     types: new Set(types),
     upcasters: [],
+    reads: null,
     ordering: given.ordering ?? 'key',
     lanes: given.lanes ?? (kind === 'projection' ? 1 : 4),
     startAt: given.startAt ?? 'beginning',

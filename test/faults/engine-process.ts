@@ -53,6 +53,7 @@ export const createEngineProcess = (options: EngineProcessOptions): EngineProces
     clock: systemClock,
     randomness: systemRandomness,
     definitions,
+    contracts: definitions.flatMap(({ contracts }) => contracts),
     app: { name: options.app ?? 'test', source: 'test', codeVersion: '1', projectionSchema: 'public' },
     classes: { projection: counting, operational: counting },
     ...(options.testStep === undefined ? {} : { testStep: options.testStep }),

@@ -99,6 +99,7 @@ export const createHandlerProcess = (options: HandlerProcessOptions): HandlerPro
     clock: systemClock,
     randomness: systemRandomness,
     definitions,
+    contracts: definitions.flatMap(({ contracts }) => contracts),
     app: { name: 'test', source: 'test', codeVersion, projectionSchema: 'public' },
     classes: { projection: projectionClass, operational: operationalClass },
     testStep: (step) => (dead ? new Promise(() => {}) : testStep?.(step)),

@@ -64,6 +64,7 @@ export const createProjectionProcess = (options: ProjectionProcessOptions): Proj
     clock: systemClock,
     randomness: systemRandomness,
     definitions,
+    contracts: definitions.flatMap(({ contracts }) => contracts),
     app: { name: 'test', source: 'test', codeVersion: '1', projectionSchema: schema },
     classes: { projection: projectionClass, operational: projectionClass },
     ...(testStep === undefined ? {} : { testStep }),

@@ -6,6 +6,7 @@ import { createDatabase, type Database, loadQueries, type Session } from '../../
 import { Liveness } from './liveness.ts';
 import { Membership, sessionLockSpace } from './membership.ts';
 import type { SeenProcess } from './picture.ts';
+import { runningCode } from './running-code.ts';
 
 const sql = loadQueries<'beat'>(new URL('./membership.sql', import.meta.url));
 const app = { name: 'shop', source: 'shop', codeVersion: '1', projectionSchema: 'public' };
@@ -19,7 +20,14 @@ const join = async ({ pooled = false } = {}): Promise<{ membership: Membership; 
   const session = await database.openSession('tail');
   sessions.push(session);
   const shared: Partial<SharedSession> = { connected: true, processId: pooled ? 1 : session.processId };
-  const options = { database, session: shared as SharedSession, clock, randomness: systemRandomness, app };
+  const options = {
+    database,
+    session: shared as SharedSession,
+    clock,
+    randomness: systemRandomness,
+    app,
+    code: runningCode([], []),
+  };
   const membership = await Membership.join(options);
   await membership.holdSessionLock(session.client);
   return { membership, session };

@@ -7,18 +7,18 @@ with forgotten as (
    where p.app = $1 and p.beaten_at < factline.clock() - interval '1 day'
      and not exists (select 1 from factline.lanes l where l.owner = p.id)
      and not exists (select 1 from pg_locks k
-                      where k.locktype = 'advisory' and k.classid::bigint = $6
+                      where k.locktype = 'advisory' and k.classid::bigint = $7
                         and k.objid::bigint = p.id & 2147483647
                         and k.database = (select oid from pg_database where datname = current_database()))
 )
-insert into factline.processes (app, incarnation, host, pid, code_version, direct_session)
-values ($1, $2, $3, $4, $5, false)
+insert into factline.processes (app, incarnation, host, pid, code_version, code, direct_session)
+values ($1, $2, $3, $4, $5, $6::jsonb, false)
 returning id
 
 -- name: rejoin_processes
 -- The row of a living process was removed (only a person does that): it comes back under its id.
-insert into factline.processes (id, app, incarnation, host, pid, code_version, direct_session)
-overriding system value values ($1, $2, $3, $4, $5, $6, false)
+insert into factline.processes (id, app, incarnation, host, pid, code_version, code, direct_session)
+overriding system value values ($1, $2, $3, $4, $5, $6, $7::jsonb, false)
 on conflict do nothing
 
 -- name: leave_processes

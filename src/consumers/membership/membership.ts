@@ -5,6 +5,7 @@ import { type Database, loadQueries, type Queryable, run } from '../../postgres/
 import type { AppIdentity } from '../runner.ts';
 import { leaseMs } from './liveness.ts';
 import { type Declared, type Picture, toPicture } from './picture.ts';
+import type { RunningCode } from './running-code.ts';
 
 const sql = loadQueries<
   | 'join_processes'
@@ -29,6 +30,7 @@ export interface MembershipOptions {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly app: AppIdentity;
+  readonly code: RunningCode;
 }
 
 /** This process among the others: its row, its session lock, its heartbeat. */
@@ -50,9 +52,9 @@ export class Membership {
   }
 
   static async join(options: MembershipOptions): Promise<Membership> {
-    const { database, app, clock, randomness } = options;
+    const { database, app, code, clock, randomness } = options;
     const incarnation = uuidv7(clock.wall().getTime(), randomness);
-    const values = [app.name, ...identity(app, incarnation), sessionLockSpace];
+    const values = [app.name, ...identity(app, incarnation), JSON.stringify(code), sessionLockSpace];
     const [row] = await run(database.operations, sql.join_processes, values);
     return new Membership(options, row?.['id'] as number, incarnation);
   }
@@ -77,7 +79,7 @@ export class Membership {
 
   /** One statement: a sign of life, and a look at everybody. */
   async beat(declared: Readonly<Record<string, Declared>>, consumerIds: readonly number[]): Promise<Picture> {
-    const { database, clock, app } = this.#options;
+    const { database, clock, app, code } = this.#options;
     const sentAtMs = clock.monotonic();
     const values = [this.id, this.direct, JSON.stringify(declared), app.name, sessionLockSpace, consumerIds];
     const [row] = await run(database.operations, sql.beat, values);
@@ -88,6 +90,7 @@ export class Membership {
         this.id,
         app.name,
         ...identity(app, this.incarnation),
+        JSON.stringify(code),
       ]);
     return picture;
   }

@@ -15,6 +15,7 @@ import {
   toMilliseconds,
 } from '../../foundation/index.ts';
 import type { Ordering } from '../definition.ts';
+import { declaredReads, type Reads, readsIssues } from '../reads.ts';
 import type { Handler, HandlerContext, OnReplay, OnUnknown, Rate } from './handler.ts';
 
 /** How often, and how far apart, failures of one class are tried again. What is left out keeps its default. */
@@ -34,6 +35,8 @@ export interface HandlerDeclaration<O extends Many<EventContract>> {
   readonly name: string;
   /** The contracts whose events it handles: one, several, or a module of them. */
   readonly on: O;
+  /** The fields of the payloads that it reads; the gate then knows whom a change affects. Without it: all of them. */
+  readonly reads?: Reads<NoInfer<O>>;
   /** Handles one event. Events of one key come one after the other, in order. */
   readonly handle: (event: On<O>, context: HandlerContext) => Promise<void>;
   /** Handlers at work at one time, in each process. Default 10; 1 with `ordering: 'global'`. */
@@ -73,6 +76,7 @@ const attemptsMax = 100;
 const known = [
   'name',
   'on',
+  'reads',
   'handle',
   'concurrency',
   'rate',
@@ -252,13 +256,18 @@ export const defineHandler = <const O extends Many<EventContract>>(
   }
   const { name, on, ordering = 'key', slo, rate, retry, onReplay } = declaration;
   const contracts = contractsOf(name, on);
+  const types = contracts.map(({ type }) => type);
+  const readIssues = readsIssues(declaration.reads, types);
+  if (readIssues.length > 0)
+    throw new FactlineError('CONSUMER_INVALID', { consumer: name, issues: readIssues });
   const alone = ordering === 'global';
   return Object.freeze({
     class: 'operational',
     name,
     contracts: Object.freeze(contracts),
-    types: new Set(contracts.map(({ type }) => type)),
+    types: new Set(types),
     upcasters: [],
+    reads: declaredReads(declaration.reads, types),
     ordering,
     lanes: alone ? 1 : (declaration.lanes ?? lanesDefault),
     startAt: declaration.startAt ?? 'now',

@@ -1,6 +1,7 @@
 import { type EventContract, isEventContract, type Many, manyContracts } from '../../contracts/index.ts';
 import { type Duration, FactlineError, type Issue, toMilliseconds } from '../../foundation/index.ts';
 import type { ConsumerDefinition } from '../definition.ts';
+import { declaredReads, readsIssues } from '../reads.ts';
 import { describeValue } from './columns.ts';
 import { nameIssues } from './table.ts';
 
@@ -9,11 +10,12 @@ export interface SharedDeclaration {
   readonly name: string;
   readonly version?: number;
   readonly on: Many<EventContract>;
+  readonly reads?: unknown;
   readonly formerly?: readonly string[];
   readonly slo?: { readonly handledWithin: Duration; readonly errorBudget?: number };
 }
 
-const sharedOptions = ['name', 'version', 'on', 'formerly', 'slo'] as const;
+const sharedOptions = ['name', 'version', 'on', 'reads', 'formerly', 'slo'] as const;
 
 const issue = (
   path: string,
@@ -62,6 +64,7 @@ export const declarationIssues = (options: SharedDeclaration, own: readonly stri
   const issues = [
     ...nameIssues(options.name),
     ...contractIssues(options.on),
+    ...(contractIssues(options.on).length > 0 ? [] : readsIssues(options.reads, typesOf(options))),
     ...sloIssues(options.slo),
     ...unknown.map((name) => issue(name, 'there is no such option', [[...known].join(', '), name])),
   ];
@@ -75,15 +78,22 @@ export const declarationIssues = (options: SharedDeclaration, own: readonly stri
   return issues;
 };
 
-/** The part of the definition that both forms fill alike. One lane: two lanes that fold one row would lose updates. */
+const typesOf = ({ on }: SharedDeclaration): readonly string[] => manyContracts(on).map(({ type }) => type);
+
+/**
+ * The part of the definition that both forms fill alike. One lane: two lanes that fold one row would lose updates.
+ * `readByEngine`: the fields that are read beside those that the user's functions read.
+ */
 export const sharedFields = (
   options: SharedDeclaration,
+  readByEngine: readonly string[] = [],
 ): Omit<ConsumerDefinition, 'class' | 'ordering'> & { readonly class: 'projection' } => ({
   class: 'projection',
   name: options.name,
   contracts: Object.freeze([...manyContracts(options.on)]),
-  types: new Set(manyContracts(options.on).map((contract) => contract.type)),
+  types: new Set(typesOf(options)),
   upcasters: [],
+  reads: declaredReads(options.reads, typesOf(options), readByEngine),
   lanes: 1,
   startAt: 'beginning',
   formerly: Object.freeze([...(options.formerly ?? [])]),

@@ -1,6 +1,7 @@
 import type { EventContract, Many, On } from '../../contracts/index.ts';
 import { type Duration, FactlineError, type Issue } from '../../foundation/index.ts';
 import type { ConsumerDefinition } from '../definition.ts';
+import type { Reads } from '../reads.ts';
 import type { Column, ColumnValue } from './columns.ts';
 import { declarationIssues, type SharedDeclaration, sharedFields } from './declaration.ts';
 import { compileTable, type KeyData, type ProjectionTable, type RowData, tableIssues } from './table.ts';
@@ -31,6 +32,8 @@ export interface ProjectionOptions<
   /** Raise it by one with every change of the declaration or of what `evolve` computes: the rows are then rebuilt. Default 1. */
   readonly version?: number;
   readonly on: O;
+  /** The fields of the payloads that it reads; the gate then knows whom a change affects. Without it: all of them. */
+  readonly reads?: Reads<NoInfer<O>>;
   /** Column names with PostgreSQL types; `?` makes one nullable: `{ orderId: 'text', paidAt: 'timestamptz?' }`. */
   readonly columns: C;
   readonly primaryKey: K | readonly [K, ...K[]];
@@ -113,7 +116,8 @@ export const defineProjection = <
   if (issues.length > 0)
     throw new FactlineError('CONSUMER_INVALID', { consumer: String(options.name), issues });
   const projection: FoldingProjection<Flat<RowOf<C>>, Flat<KeyOf<C, K>>> = {
-    ...sharedFields(shared),
+    // Without `rows` the engine finds the row by the primary key in the payload.
+    ...sharedFields(shared, options.rows === undefined ? [options.primaryKey].flat() : []),
     form: 'fold',
     ordering: 'key',
     table: compileTable(options),

@@ -1,6 +1,7 @@
 import type { QueryResult } from 'pg';
 import type { EventContract, Many, On } from '../../contracts/index.ts';
 import { type Duration, FactlineError, type Issue } from '../../foundation/index.ts';
+import type { Reads } from '../reads.ts';
 import { describeValue } from './columns.ts';
 import { declarationIssues, type SharedDeclaration, sharedFields } from './declaration.ts';
 import type { Projection } from './definition.ts';
@@ -18,6 +19,8 @@ export interface SqlProjectionOptions<O extends Many<EventContract>> {
   /** Raise it by one with every change: the table is then made and filled anew. Default 1. */
   readonly version?: number;
   readonly on: O;
+  /** The fields of the payloads that it reads; the gate then knows whom a change affects. Without it: all of them. */
+  readonly reads?: Reads<NoInfer<O>>;
   /** Makes the table `sql.table` of one build, with whatever columns and indexes you like. */
   readonly create: (sql: ProjectionTx) => Promise<unknown>;
   /**

@@ -25,8 +25,27 @@ interface OpenedEvent {
   readonly error: unknown;
 }
 
+/** Opens each event once, when it is first asked for. */
+class OpenedEvents {
+  readonly #events: readonly StoredEvent[];
+  readonly #open: (stored: StoredEvent) => OpenedEvent;
+  readonly #opened: OpenedEvent[] = [];
+
+  constructor(events: readonly StoredEvent[], open: (stored: StoredEvent) => OpenedEvent) {
+    this.#events = events;
+    this.#open = open;
+  }
+
+  at(index: number): OpenedEvent | undefined {
+    const stored = this.#events[index];
+    if (stored === undefined) return undefined;
+    this.#opened[index] ??= this.#open(stored);
+    return this.#opened[index];
+  }
+}
+
 export interface OpenedBatch extends PreparedBatch {
-  readonly opened: readonly OpenedEvent[];
+  readonly opened: OpenedEvents;
 }
 
 /** `apply` of an event failed in a batch without savepoints: nothing of the batch was written. */
@@ -72,7 +91,7 @@ export class SqlWriter implements BatchWriter<OpenedBatch> {
   reset(): void {}
 
   async prepare(events: readonly StoredEvent[]): Promise<OpenedBatch> {
-    const opened = events.map((stored) => this.#open(stored));
+    const opened = new OpenedEvents(events, (stored) => this.#open(stored));
     return { events, opened, parks: [], handled: events.length };
   }
 
@@ -108,8 +127,13 @@ export class SqlWriter implements BatchWriter<OpenedBatch> {
     const parks: ParkedEvent[] = [];
     await store.transaction(async (client) => {
       await this.#tx.use(client, async (tx) => {
-        for (const opened of batch.opened) {
-          const park = await this.#handle(opened, { tx, client, savepoints, parks });
+        for (let index = 0; ; index += 1) {
+          const opened = batch.opened.at(index);
+          if (opened === undefined) break;
+          const handling = this.#handle(opened, { tx, client, savepoints, parks });
+          // The next one is opened while the server works on this one.
+          batch.opened.at(index + 1);
+          const park = await handling;
           if (park !== null) parks.push(park);
         }
       });

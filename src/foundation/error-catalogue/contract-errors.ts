@@ -32,6 +32,18 @@ export const contractErrors = {
     cause: 'The upcaster does not cover this payload of the old contract.',
     remedy: 'Correct the upcaster and deploy it, then `factline quarantine retry` what it held back.',
   },
+  PRODUCER_NOT_LISTED: {
+    message: 'The app {source} may not publish {type}: its producers are {producers}.',
+    cause: 'The contract says who publishes the event, and the name of this app is not among them.',
+    remedy:
+      "Let one of the producers publish it, or have the contract's owner add {source} to `producers`. In a test, name the app: testFactline({ name }).",
+  },
+  READ_UNDECLARED: {
+    message: 'The consumer {consumer} read {field} of {type}, which its `reads` does not declare.',
+    cause:
+      'The gate tells producers which fields are read; a field that is read and not declared could be removed by surprise. Only tests look.',
+    remedy: 'Add the field to `reads` of {consumer}, or do not read it.',
+  },
   SCHEMA_ASYNC: {
     message: 'The schema of {type} answered with a promise.',
     cause:

@@ -1,5 +1,6 @@
 import type { Draft } from '../../contracts/index.ts';
 import type { ForeignTransaction } from '../../postgres/index.ts';
+import { admitDrafts } from './admission.ts';
 import { parsePositions, publishDeduplicated, publishingQueries } from './dedupe.ts';
 import { startPublishSpan } from './publish-span.ts';
 import { publishParameter, type StoringOptions, storeDrafts } from './stored-drafts.ts';
@@ -7,12 +8,14 @@ import { publishParameter, type StoringOptions, storeDrafts } from './stored-dra
 /**
  * Publishes in the user's own transaction of another library: the INSERT happens at the call, so publish last, after the
  * business rows are written. The positions mean something only after that transaction's commit.
+ * @throws FactlineError DEDUPE_KEY_CONFLICT, PRODUCER_NOT_LISTED
  */
 export const publishInForeignTransaction = async (
   drafts: readonly Draft[],
   tx: ForeignTransaction,
   options: StoringOptions,
 ): Promise<readonly number[]> => {
+  admitDrafts(drafts, options);
   const span = startPublishSpan(drafts, options);
   try {
     const positions = await span.run(() => write(drafts, tx, options));

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { type Draft, storedDraftValues } from '../../contracts/index.ts';
-import { type Clock, FactlineError } from '../../foundation/index.ts';
+import { FactlineError } from '../../foundation/index.ts';
 import {
   type Database,
   type GuardedClient,
@@ -10,6 +10,7 @@ import {
   run,
   transaction,
 } from '../../postgres/index.ts';
+import { admitDrafts } from './admission.ts';
 import { parsePositions, publishDeduplicated, publishingQueries } from './dedupe.ts';
 import { type PublishSpan, startPublishSpan } from './publish-span.ts';
 import { publishParameter, type StoredDraft, type StoringOptions, storeDrafts } from './stored-drafts.ts';
@@ -29,7 +30,6 @@ export interface PublishingOptions extends StoringOptions {
   readonly database: Database;
   /** Where the transaction runs. Default: the pool of user transactions. */
   readonly pool?: pg.Pool;
-  readonly clock?: Clock;
   /** Once aborted, the transaction can no longer commit. */
   readonly signal?: AbortSignal;
   /** Replaces the publish statement by one that does more (a consumer's fence); `events` is the publish statement's parameter, '[]' when there are none. Its first two columns must be those of `publish`. */
@@ -50,7 +50,7 @@ export interface PublishingResult<T> {
 /**
  * Runs `work` in one transaction; what it publishes becomes visible if and only if the transaction commits (I1). The events'
  * INSERT goes out in one round trip with COMMIT.
- * @throws FactlineError as `transaction` of the room postgres; DEDUPE_KEY_CONFLICT
+ * @throws FactlineError as `transaction` of the room postgres; DEDUPE_KEY_CONFLICT, PRODUCER_NOT_LISTED
  */
 export const publishingTransaction = async <T>(
   options: PublishingOptions,
@@ -64,7 +64,7 @@ export const publishingTransaction = async <T>(
   const result = await transaction(
     options.pool ?? database.transactions,
     async (client) => {
-      const scope = openScope(client, buffer);
+      const scope = openScope({ client, buffer, admit: (drafts) => admitDrafts(drafts, options) });
       let value: T;
       try {
         value = await work(scope.tx);
@@ -118,8 +118,15 @@ interface Scope {
   close(): void;
 }
 
-/** How deep savepoints nest, for their names. */
-const openScope = (client: GuardedClient, buffer: Draft[], depth = 0): Scope => {
+interface Place {
+  readonly client: GuardedClient;
+  readonly buffer: Draft[];
+  readonly admit: (drafts: readonly Draft[]) => void;
+}
+
+/** `depth`: how deep savepoints nest, for their names. */
+const openScope = (place: Place, depth = 0): Scope => {
+  const { client, buffer, admit } = place;
   let open = true;
   let nested = false;
   const assertOpen = (operation: string): void => {
@@ -133,6 +140,7 @@ const openScope = (client: GuardedClient, buffer: Draft[], depth = 0): Scope => 
     },
     publish: (...drafts) => {
       assertOpen('tx.publish');
+      admit(drafts);
       buffer.push(...drafts);
     },
     savepoint: async (work) => {
@@ -143,7 +151,7 @@ const openScope = (client: GuardedClient, buffer: Draft[], depth = 0): Scope => 
         });
       nested = true;
       try {
-        return await runSavepoint({ client, buffer, depth }, work);
+        return await runSavepoint(place, depth, work);
       } finally {
         nested = false;
       }
@@ -157,13 +165,11 @@ const openScope = (client: GuardedClient, buffer: Draft[], depth = 0): Scope => 
   };
 };
 
-const runSavepoint = async <T>(
-  { client, buffer, depth }: { client: GuardedClient; buffer: Draft[]; depth: number },
-  work: (tx: Tx) => Promise<T>,
-): Promise<T> => {
+const runSavepoint = async <T>(place: Place, depth: number, work: (tx: Tx) => Promise<T>): Promise<T> => {
+  const { client, buffer } = place;
   const name = `factline_${depth + 1}`;
   const kept = buffer.length;
-  const inner = openScope(client, buffer, depth + 1);
+  const inner = openScope(place, depth + 1);
   await savepointStatement(client, `SAVEPOINT ${name}`);
   try {
     const value = await work(inner.tx);

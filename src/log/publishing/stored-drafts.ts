@@ -1,5 +1,5 @@
 import { type Draft, type DraftEnvelope, storedDraftText } from '../../contracts/index.ts';
-import { currentTrace, type Telemetry } from '../../foundation/index.ts';
+import { type Clock, currentTrace, type Telemetry } from '../../foundation/index.ts';
 import { type Cause, currentCause } from './cause.ts';
 
 export interface StoringOptions {
@@ -8,6 +8,7 @@ export interface StoringOptions {
   readonly cause?: Cause | undefined;
   /** Where the publish span goes; without it none is made. */
   readonly telemetry?: Telemetry;
+  readonly clock?: Clock;
   /** The id of the n-th event of this publish, counted from 0. */
   readonly nextId: (ordinal: number) => string;
 }

@@ -139,6 +139,7 @@ create table factline.processes (
   direct_session boolean not null,
   server_started_at timestamptz,
   declared       jsonb not null default '{}',
+  code           jsonb not null default '{}',
   started_at     timestamptz not null default factline.clock(),
   beaten_at      timestamptz not null default factline.clock(),
   constraint processes_pkey primary key (id),
