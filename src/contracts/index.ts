@@ -1,5 +1,12 @@
 /** The room `contracts`, and the public subpath `factline/contracts`: events as values. Knows no database. */
 
+export {
+  type CatalogueChanges,
+  type CatalogueConsumer,
+  type CatalogueEntry,
+  type CatalogueOptions,
+  catalogue,
+} from './catalogue/catalogue.ts';
 export { type CompareRequest, compare } from './compare/compare.ts';
 export { compareBatch } from './compare/compare-batch.ts';
 export type {
@@ -45,7 +52,26 @@ export {
   contractSchemas,
   schemaDigest,
 } from './formats/contract-schemas.ts';
+export { type Accepted, type AcceptRequest, accept } from './gate/accept.ts';
+export { type Approved, type ApproveRequest, approve } from './gate/approve.ts';
+export { type CheckOptions, checkLock, type GateReport, passes } from './gate/check-lock.ts';
+export { type DeprecateRequest, type DeprecationPlan, planDeprecation } from './gate/deprecate.ts';
+export type { AffectedConsumer, Finding, FindingKind, FindingSeverity } from './gate/finding.ts';
+export type { Approval, ContractsLock, LockedConsumer, LockedContract, Waiver } from './gate/lock.ts';
+export { lockFileName, readLock, writeLock } from './gate/lock-file.ts';
+export {
+  type ConsumerReadiness,
+  type HandledType,
+  type Readiness,
+  type ReadinessRequest,
+  type ReadinessState,
+  readiness,
+} from './gate/readiness.ts';
+export type { GateConsumer, GateSubject, LiveConsumer } from './gate/subject.ts';
+export { unknownContract } from './gate/unknown-contract.ts';
 export { keyBytesMax } from './key.ts';
+export { type LintFinding, type LintOptions, lint, lintRules } from './lint/lint.ts';
+export type { LintRule, LintSeverity } from './lint/lint-rule.ts';
 export { describeValue, payloadBytesMax, payloadText } from './payload-check.ts';
 export type { JsonOnly, KeyField, PayloadSchema, TypeName } from './payload-types.ts';
 export { defineUpcaster, isUpcaster, type Upcaster } from './upcasting/define-upcaster.ts';

@@ -1,6 +1,11 @@
 import type { Command } from '../command.ts';
 import { consumersAccept, consumersPause, consumersResume } from './consumers.ts';
+import { contractsAccept, contractsApprove } from './contracts-accept.ts';
+import { contractsCatalog } from './contracts-catalog.ts';
+import { contractsCheck, contractsDiff } from './contracts-check.ts';
 import { contractsCompare } from './contracts-compare.ts';
+import { contractsDeprecate, contractsReadiness } from './contracts-deprecate.ts';
+import { contractsLint } from './contracts-lint.ts';
 import { dev } from './dev.ts';
 import { doctor } from './doctor.ts';
 import { eventsShow, eventsTail } from './events.ts';
@@ -30,6 +35,14 @@ export const commands: readonly Command[] = [
   consumersAccept,
   eventsTail,
   eventsShow,
+  contractsCheck,
+  contractsDiff,
+  contractsAccept,
+  contractsApprove,
+  contractsDeprecate,
+  contractsReadiness,
+  contractsLint,
+  contractsCatalog,
   contractsCompare,
   doctor,
   restored,

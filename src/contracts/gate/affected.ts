@@ -1,7 +1,8 @@
+import { ownerOf } from './describe-contracts.ts';
 import type { AffectedConsumer, Finding, FindingFacts } from './finding.ts';
 import type { LockedConsumer, LockedContract } from './lock.ts';
 import { compareText } from './lock-text.ts';
-import type { GateSubject } from './subject.ts';
+import { type GateConsumer, type GateSubject, handles } from './subject.ts';
 
 /** One contract on both sides: null where that side does not know it. */
 export interface ContractPair {
@@ -33,19 +34,40 @@ export const findingMaker = (
 
 type Known = Omit<AffectedConsumer, 'uses'>;
 
-const consumersOnEitherSide = ({ locked, current }: ContractPair, subject: GateSubject): readonly Known[] => {
-  const live = new Map(subject.consumers.map((consumer) => [consumer.name, consumer.live ?? []]));
+const consumersOnEitherSide = (
+  { type, locked, current }: ContractPair,
+  subject: GateSubject,
+): readonly Known[] => {
+  const running = new Map(
+    subject.consumers
+      .filter((consumer) => handles(consumer, type))
+      .map((consumer) => [consumer.name, runningConsumer(consumer, subject, type)]),
+  );
   const known = (
     consumers: ReadonlyMap<string, LockedConsumer> | undefined,
     side: AffectedConsumer['known'],
   ): [string, Known][] =>
     [...(consumers ?? [])].map(([name, { class: kind, owner, reads }]) => [
       name,
-      { name, class: kind, owner, reads, known: side, live: live.get(name) ?? [] },
+      { name, class: kind, owner, reads, known: side, live: running.get(name)?.live ?? [] },
     ]);
-  const all = new Map([...known(locked?.consumers, 'removed'), ...known(current?.consumers, 'declared')]);
+  // What the code says of a consumer goes before what the lock file or a database says.
+  const all = new Map([
+    ...running,
+    ...known(locked?.consumers, 'removed'),
+    ...known(current?.consumers, 'declared'),
+  ]);
   return [...all.values()].sort((a, b) => compareText(a.name, b.name));
 };
+
+const runningConsumer = (consumer: GateConsumer, subject: GateSubject, type: string): Known => ({
+  name: consumer.name,
+  class: consumer.class,
+  owner: ownerOf(subject, consumer),
+  reads: consumer.reads?.get(type) ?? null,
+  known: 'running',
+  live: (consumer.live ?? []).filter(({ types }) => types.includes(type)),
+});
 
 // `/lines/0/price` is what consumers call lines.price: neither positions nor `*` have names there.
 const fieldsOf = (pointer: string): readonly string[] =>

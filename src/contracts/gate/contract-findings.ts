@@ -4,7 +4,7 @@ import type { Finding, FindingFacts } from './finding.ts';
 import type { LockedContract } from './lock.ts';
 import { readFindings } from './read-findings.ts';
 import { schemaFindings } from './schema-changes.ts';
-import type { GateSubject } from './subject.ts';
+import { type GateSubject, handles } from './subject.ts';
 import { isOver } from './waivers.ts';
 
 /** Everything that is to be said about one contract, without its waivers. */
@@ -54,9 +54,9 @@ const removed = (
   { subject, today }: { readonly subject: GateSubject; readonly today: string },
 ): FindingFacts => {
   const left = subject.consumers
-    .filter(({ name, types }) => types.includes(type) || consumers.has(name))
+    .filter((consumer) => consumers.has(consumer.name) || handles(consumer, type))
     .map(({ name }) => name);
-  const handling = subject.consumers.some(({ types }) => types.includes(type));
+  const handling = subject.consumers.some((consumer) => handles(consumer, type));
   const ranOut = deprecated !== null && isOver(deprecated.until, today) && !handling;
   if (left.length === 0 || ranOut)
     return {

@@ -1,6 +1,7 @@
 import type { Json } from '../../foundation/index.ts';
 import type { SchemaFormat } from '../compare/comparison.ts';
 import type { Waiver } from './lock.ts';
+import type { LiveConsumer } from './subject.ts';
 
 /** 'error' fails the check unless its waiver holds; 'warning' is worth a look; 'info' is told for completeness. */
 export type FindingSeverity = 'error' | 'warning' | 'info';
@@ -50,9 +51,10 @@ export interface AffectedConsumer {
   readonly reads: readonly string[] | null;
   /** Whether it reads what the finding is about: 'unknown' where it has not declared what it reads. */
   readonly uses: 'yes' | 'no' | 'unknown';
-  /** 'removed': only the lock file still names it. */
-  readonly known: 'declared' | 'removed';
-  readonly live: readonly { readonly codeVersion: string; readonly processes: number }[];
+  /** 'removed': only the lock file still names it. 'running': only a database does. */
+  readonly known: 'declared' | 'removed' | 'running';
+  /** The releases of it that run and handle the type; empty where no database was asked. */
+  readonly live: readonly LiveConsumer[];
 }
 
 /** What a rule says; the rest is the same for all findings of a contract. */

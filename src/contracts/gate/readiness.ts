@@ -1,7 +1,7 @@
 import { ownerOf } from './describe-contracts.ts';
 import type { ContractsLock } from './lock.ts';
 import { compareText } from './lock-text.ts';
-import type { GateConsumer, GateSubject } from './subject.ts';
+import { type GateConsumer, type GateSubject, handles, type LiveConsumer } from './subject.ts';
 import { unknownContract } from './unknown-contract.ts';
 
 /** What a running system adds: which types each consumer has handled lately. What was handled is evidence, where a declaration is a promise. */
@@ -25,7 +25,12 @@ export interface ConsumerReadiness {
   readonly consumer: string;
   readonly class: string;
   readonly owner: string;
+  /** Of the code. */
   readonly state: ReadinessState;
+  /** Of what runs; empty where no database was asked. */
+  readonly live: readonly (Pick<LiveConsumer, 'codeVersion' | 'processes'> & {
+    readonly state: ReadinessState;
+  })[];
   /** Of the old and the new version; null: not measured. */
   readonly handled: { readonly old: number; readonly new: number } | null;
 }
@@ -39,7 +44,7 @@ export interface Readiness {
 }
 
 /**
- * Which consumers are ready for a version: those of it and of the version before.
+ * Which consumers are ready for a version: those of it and of the version before, in the code and in what runs.
  * @throws FactlineError CONTRACT_UNKNOWN
  */
 export const readiness = ({ subject, lock, type, handled }: ReadinessRequest): Readiness => {
@@ -51,17 +56,28 @@ export const readiness = ({ subject, lock, type, handled }: ReadinessRequest): R
   if (!known.has(type)) throw unknownContract(type, known);
   const previous = previousOf(type, known);
   const consumers = subject.consumers
-    .filter(({ types }) => types.includes(type) || (previous !== null && types.includes(previous)))
+    .filter((consumer) => handles(consumer, type) || (previous !== null && handles(consumer, previous)))
     .sort((a, b) => compareText(a.name, b.name))
     .map((consumer) => ({
       consumer: consumer.name,
       class: consumer.class,
       owner: ownerOf(subject, consumer),
-      state: stateOf(consumer, { type, previous }),
+      // A consumer that is only known to run (another app's) is as ready as what runs.
+      state: stateOf(consumer.types.length > 0 ? consumer.types : typesOf(consumer), { type, previous }),
+      live: (consumer.live ?? []).map(({ codeVersion, processes, types }) => ({
+        codeVersion,
+        processes,
+        state: stateOf(types, { type, previous }),
+      })),
       handled: handled === undefined ? null : handledBy(consumer, { type, previous, handled }),
     }));
-  return { type, previous, consumers, ready: consumers.every(({ state }) => state !== 'waiting') };
+  return { type, previous, consumers, ready: consumers.every(isReady) };
 };
+
+const isReady = ({ state, live }: ConsumerReadiness): boolean =>
+  state !== 'waiting' && live.every((release) => release.state !== 'waiting');
+
+const typesOf = ({ live = [] }: GateConsumer): readonly string[] => live.flatMap(({ types }) => types);
 
 /** The highest lower version of the same event. */
 export const previousOf = (type: string, known: Iterable<string>): string | null => {
@@ -82,7 +98,7 @@ interface Step {
   readonly previous: string | null;
 }
 
-const stateOf = ({ types }: GateConsumer, { type, previous }: Step): ReadinessState => {
+const stateOf = (types: readonly string[], { type, previous }: Step): ReadinessState => {
   if (!types.includes(type)) return 'waiting';
   return previous !== null && types.includes(previous) ? 'both' : 'ready';
 };

@@ -6,6 +6,7 @@ export interface GateConsumer {
   readonly name: string;
   readonly class: 'projection' | 'operational' | 'workflow';
   readonly owner?: string;
+  /** What the code says; none of a consumer that is only known to run, such as another app's. */
   readonly types: readonly string[];
   readonly ordering: 'key' | 'global' | 'none';
   /** By type, dotted paths of the payload; null: not declared, so it may read everything. */
@@ -14,10 +15,16 @@ export interface GateConsumer {
   readonly live?: readonly LiveConsumer[];
 }
 
+/** The processes of one release. */
 export interface LiveConsumer {
   readonly codeVersion: string;
   readonly processes: number;
+  readonly types: readonly string[];
 }
+
+/** Whether a consumer handles a type, in the code or in what runs. */
+export const handles = ({ types, live = [] }: GateConsumer, type: string): boolean =>
+  types.includes(type) || live.some((release) => release.types.includes(type));
 
 /** What the gate looks at: an app's declarations, without the app. */
 export interface GateSubject {

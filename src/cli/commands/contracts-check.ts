@@ -1,0 +1,92 @@
+import { readFile } from 'node:fs/promises';
+import { checkLock, type GateReport } from '../../contracts/index.ts';
+import { exitCodes, FactlineError } from '../../foundation/index.ts';
+import type { Command, CommandContext, CommandOption, Given } from '../command.ts';
+import { githubLines, lineFinder, reportFields, reportJson } from '../gate-formats.ts';
+import { type GateProject, liveOptions, openGateProject } from '../gate-project.ts';
+import { reportLines } from '../gate-view.ts';
+
+const formats = ['text', 'json', 'github'] as const;
+
+export type OutputFormat = (typeof formats)[number];
+
+export const formatOption: CommandOption = {
+  name: 'format',
+  value: 'FORMAT',
+  help: 'text, json (as --json), or github: annotations of a pull request. Default: text.',
+};
+
+/** @throws FactlineError OPTION_INVALID */
+export const formatOf = (given: Given): OutputFormat => {
+  if (given.has('json')) return 'json';
+  const asked = given.text('format') ?? 'text';
+  const format = formats.find((each) => each === asked);
+  if (format !== undefined) return format;
+  throw new FactlineError('OPTION_INVALID', {
+    option: '--format',
+    expected: formats.join(', '),
+    actual: asked,
+  });
+};
+
+export const contractsCheck: Command = {
+  path: ['contracts', 'check'],
+  summary: 'Fail when a change of a contract would break somebody.',
+  description:
+    'Holds the contracts of the code against the lock file (the reviewed truth), each under its own compatibility mode, and names every consumer that a change would hit. Made for CI: the app is not started, and no database is asked unless --live is given. Exit code 0: all is as accepted; 1: something is not; 2: bad input.',
+  options: [formatOption, ...liveOptions],
+  examples: [
+    { line: 'factline contracts check', does: 'in CI, and before you push' },
+    { line: 'factline contracts check --format github', does: 'annotations in the pull request' },
+    { line: 'factline contracts check --app src/app.ts', does: 'another file exports the app' },
+  ],
+  json: reportFields,
+  run: async (context) => {
+    const format = formatOf(context.given);
+    const { project, report } = await examine(context);
+    await show(context, { project, report, format, all: false });
+    return report.ok ? 0 : exitCodes.failure;
+  },
+};
+
+export const contractsDiff: Command = {
+  path: ['contracts', 'diff'],
+  summary: 'Show everything in which the code differs from the lock file.',
+  description:
+    'As `contracts check`, with the harmless differences as well. The exit code is 0 whatever they are.',
+  options: [formatOption, ...liveOptions],
+  examples: [{ line: 'factline contracts diff', does: 'what `accept` would write, and what it means' }],
+  json: reportFields,
+  run: async (context) => {
+    const format = formatOf(context.given);
+    const { project, report } = await examine(context);
+    await show(context, { project, report, format, all: true });
+    return 0;
+  },
+};
+
+interface Shown {
+  readonly project: GateProject;
+  readonly report: GateReport;
+  readonly format: OutputFormat;
+  readonly all: boolean;
+}
+
+const examine = async (context: CommandContext): Promise<Pick<Shown, 'project' | 'report'>> => {
+  const project = await openGateProject(context);
+  const report = await checkLock(project.lock, project.subject, { now: context.clock.wall() });
+  return { project, report };
+};
+
+const show = async ({ terminal, style }: CommandContext, shown: Shown): Promise<void> => {
+  const { project, report, format, all } = shown;
+  const { lockName, lockFile, lock } = project;
+  if (format === 'json') terminal.out(reportJson(report, lockName));
+  else if (format === 'github') {
+    const text = lock === null ? '' : await readFile(lockFile, 'utf8');
+    const place = { file: lockName, lineOf: lineFinder(text) };
+    for (const line of githubLines(report.findings, place)) terminal.out(line);
+  } else
+    for (const line of reportLines(report, { width: terminal.width, style, lockName, all }))
+      terminal.out(line);
+};

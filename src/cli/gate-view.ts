@@ -1,0 +1,176 @@
+import type { AffectedConsumer, Finding, GateReport } from '../contracts/index.ts';
+import { countText } from '../operations/index.ts';
+import { printable, type Style, textWidth, truncate, wrap } from './style.ts';
+
+export interface GateView {
+  readonly width: number;
+  readonly style: Style;
+  /** As people see it. */
+  readonly lockName: string;
+  /** With what is only told for completeness. */
+  readonly all: boolean;
+}
+
+/** Wider lines are hard to read, and a witness beyond this is cut. */
+const readableWidth = 100;
+const witnessLengthMax = 400;
+const labelWidth = 9;
+
+/** A report as a compiler would print it: what, where, why, the proof, who, and what to do next. */
+export const reportLines = (report: GateReport, view: GateView): string[] => {
+  const shown = report.findings.filter((finding) => isShown(finding, report, view));
+  return [...findingsLines(shown, view), ...summaryLines(report, view)];
+};
+
+/** Findings by contract, each contract with an empty line after it. */
+export const findingsLines = (findings: readonly Finding[], view: GateView): string[] =>
+  [...Map.groupBy(findings, ({ contract }) => contract)].flatMap(([contract, each]) => [
+    ...contractLines(contract, each, view),
+    '',
+  ]);
+
+/** That the lock file differs goes without saying beside what is wrong with the difference. */
+const isShown = (finding: Finding, { findings }: GateReport, { all }: GateView): boolean => {
+  if (finding.rule === 'not-accepted')
+    return !findings.some((each) => each.contract === finding.contract && isBroken(each));
+  return all || finding.severity !== 'info';
+};
+
+const isBroken = ({ kind, waiver }: Finding): boolean => kind === 'break' && waiver === null;
+
+const contractLines = (contract: string, findings: readonly Finding[], view: GateView): string[] => {
+  const { style } = view;
+  const failed = findings.some(({ severity, waiver }) => severity === 'error' && waiver === null);
+  const mark = failed
+    ? style.red('✗')
+    : findings.some(({ waiver }) => waiver !== null)
+      ? style.yellow('~')
+      : style.yellow('!');
+  return [
+    `${mark} ${style.bold(printable(contract))}`,
+    ...findings.flatMap((finding) => ['', ...findingLines(finding, view)]),
+    ...affectedLines(findings, view),
+  ];
+};
+
+const findingLines = (finding: Finding, { width, style }: GateView): string[] => {
+  const room = Math.min(width, readableWidth) - 4;
+  const paint = { error: style.red, warning: style.yellow, info: style.dim }[finding.severity];
+  const at = finding.path === '' ? '' : ` at ${printable(finding.path)}`;
+  const format =
+    finding.format === undefined || finding.format === 'json-schema' ? '' : ` (${finding.format})`;
+  const block = (label: string, text: string | undefined): string[] =>
+    text === undefined
+      ? []
+      : wrap(printable(text), room - labelWidth - 1).map(
+          (line, index) => `    ${style.dim((index === 0 ? label : '').padEnd(labelWidth))} ${line}`,
+        );
+  const { waiver } = finding;
+  return [
+    `  ${paint(finding.rule)}${at}${format}`,
+    ...wrap(printable(finding.message), room).map((line) => `    ${line}`),
+    ...block('before', finding.old),
+    ...block('now', finding.new),
+    ...block('witness', witnessText(finding)),
+    ...block('instead', finding.remedy),
+    ...block(
+      'waived',
+      waiver === null ? undefined : `by ${waiver.owner} until ${waiver.until}: ${waiver.reason}`,
+    ),
+  ];
+};
+
+const witnessText = ({ witness }: Finding): string | undefined =>
+  witness === undefined ? undefined : truncate(JSON.stringify(witness), witnessLengthMax);
+
+/** Once for all findings of a contract: they concern the same consumers. */
+const affectedLines = (findings: readonly Finding[], { width, style }: GateView): string[] => {
+  const broken = findings.filter(isBroken);
+  if (broken.length === 0) return [];
+  const consumers = new Map<string, AffectedConsumer>();
+  for (const consumer of broken.flatMap(({ affected }) => affected)) {
+    const known = consumers.get(consumer.name);
+    if (known === undefined || known.uses === 'no') consumers.set(consumer.name, consumer);
+  }
+  const rows = [...consumers.values()].map((consumer) => [
+    consumer.name,
+    consumer.class,
+    consumer.owner,
+    usesText(consumer),
+  ]);
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => textWidth(row[column] ?? '')), 0));
+  const lines = rows.map((row) =>
+    `    ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd(),
+  );
+  const approvers = [...new Set(broken.map(({ approver }) => approver))].filter((each) => each !== null);
+  return [
+    '',
+    `  ${style.bold('Who would notice')}`,
+    ...(lines.length === 0
+      ? ['    no consumer of this app']
+      : lines.map((line) => truncate(line, Math.max(width, 60)))),
+    `  ${style.bold('Who can let it pass')}`,
+    `    ${approvers.join(', ')}`,
+  ];
+};
+
+const usesText = ({ reads, uses, known, live }: AffectedConsumer): string => {
+  const said = {
+    yes: `reads ${(reads ?? []).join(', ')}`,
+    no: reads?.length === 0 ? 'reads no field' : `reads only ${(reads ?? []).join(', ')}`,
+    unknown: 'may read any field',
+  }[uses];
+  const gone = { declared: '', removed: '; gone from the code', running: '; of another app' }[known];
+  const running = live.map(
+    ({ codeVersion, processes }) => `${countText(processes, 'process')} of ${codeVersion}`,
+  );
+  return `${said}${gone}${running.length === 0 ? '' : `; live: ${running.join(', ')}`}`;
+};
+
+const summaryLines = (report: GateReport, view: GateView): string[] => {
+  const { style, lockName } = view;
+  const { findings, contracts, unchanged, ok } = report;
+  const count = (holds: (finding: Finding) => boolean): number =>
+    new Set(findings.filter(holds).map(({ contract }) => contract)).size;
+  const waived = count(({ waiver }) => waiver !== null);
+  const warned = count(({ severity }) => severity === 'warning');
+  const breaking = count(isBroken);
+  const pending = count(
+    ({ kind, contract }) =>
+      kind === 'pending' && !findings.some((each) => each.contract === contract && isBroken(each)),
+  );
+  const demands = count(({ kind, severity }) => kind === 'demand' && severity === 'error');
+  const parts = [
+    `${countText(contracts, 'contract')}`,
+    `${unchanged} as in ${lockName}`,
+    ...(breaking > 0 ? [style.red(`${breaking} would break somebody`)] : []),
+    ...(pending > 0 ? [style.yellow(`${pending} to be accepted`)] : []),
+    ...(demands > 0 ? [style.red(`${demands} with something to do first`)] : []),
+    ...(waived > 0 ? [`${waived} waived`] : []),
+    ...(warned > 0 ? [`${warned} with a warning`] : []),
+  ];
+  return [`${ok ? style.green('✓') : style.red('✗')} ${parts.join(', ')}`, ...nextLines(report, view)];
+};
+
+/** One command for each way on; the longest one is what a person would have to look up. */
+const nextLines = ({ findings }: GateReport, { style }: GateView): string[] => {
+  const broken = findings.find(isBroken);
+  const waive =
+    broken === undefined
+      ? []
+      : [
+          'Mend the code; or, when its owner answers for it:',
+          `  npx factline contracts accept ${broken.contract} \\`,
+          `    --waive ${broken.rule}${broken.path === '' ? '' : ` --path ${shellWord(broken.path)}`} \\`,
+          `    --by ${broken.approver}/NAME --reason TEXT --until DAY`,
+        ];
+  const pending = findings.some(({ kind }) => kind === 'pending') && broken === undefined;
+  const accept = pending ? ['npx factline contracts accept'] : [];
+  const lines = [...waive, ...accept];
+  return lines.length === 0
+    ? []
+    : ['', ...lines.map((line, index) => `${style.bold((index === 0 ? 'next' : '').padEnd(4))}  ${line}`)];
+};
+
+const shellWord = (text: string): string =>
+  /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
