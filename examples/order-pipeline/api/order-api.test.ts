@@ -19,7 +19,7 @@ beforeAll(async () => {
   await createTables(database.url);
   pool = new pg.Pool({ connectionString: database.url });
   app = createFactline({
-    name: 'api-test',
+    name: 'order-pipeline',
     database: database.url,
     consumers: [orderSummary, customerSpend],
     contracts,

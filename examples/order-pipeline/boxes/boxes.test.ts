@@ -38,7 +38,7 @@ beforeEach(async () => {
   sink = await startSmtpSink();
   mailer = createMailer(`smtp://127.0.0.1:${sink.port}`);
   const consumers = [inventory(), payments(), fulfilment(), shipping(), customerNotification({ mailer })];
-  factline = await testFactline({ server: inject('databaseUrl'), consumers });
+  factline = await testFactline({ name: 'order-pipeline', server: inject('databaseUrl'), consumers });
   await createTables(factline.databaseUrl);
   pool = new pg.Pool({ connectionString: factline.databaseUrl, max: 1 });
 });

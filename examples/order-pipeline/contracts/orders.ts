@@ -13,6 +13,10 @@ export type OrderLine = z.infer<typeof line>;
 export const OrderPlaced = defineEvent({
   type: 'orders.order.placed.v1',
   owner: 'orders',
+  summary: 'A customer has ordered; nothing is paid or reserved yet.',
+  sla: { handledWithin: '1m' },
+  producers: ['order-pipeline'],
+  sensitivity: { customerId: 'personal' },
   key: 'orderId',
   schema: z.object({
     orderId: z.string(),
@@ -23,10 +27,14 @@ export const OrderPlaced = defineEvent({
   }),
 });
 
-/** Something of an order was cancelled: all of it, or some units of some lines. One event per order that is touched. */
+/** One event per order that is touched. */
 export const OrderCancelled = defineEvent({
   type: 'orders.order.cancelled.v1',
   owner: 'orders',
+  summary: 'All of an order was cancelled, or some units of some of its lines.',
+  sla: { handledWithin: '1m' },
+  producers: ['order-pipeline'],
+  sensitivity: { customerId: 'personal' },
   key: 'orderId',
   schema: z.object({
     orderId: z.string(),
@@ -41,10 +49,14 @@ export const OrderCancelled = defineEvent({
   }),
 });
 
-/** A request to cancel matched no order at all: a business rejection, on record. */
+/** A business rejection, on record. */
 export const CancellationRejected = defineEvent({
   type: 'orders.cancellation.rejected.v1',
   owner: 'orders',
+  summary: 'A request to cancel matched no order.',
+  sla: { handledWithin: '1m' },
+  producers: ['order-pipeline'],
+  sensitivity: { customerId: 'personal' },
   key: 'cancellationId',
   schema: z.object({ cancellationId: z.string(), customerId: z.string(), reason: z.string() }),
 });

@@ -8,6 +8,10 @@ import { OrderCancelled, OrderPlaced } from '../contracts/index.ts';
 export const customerSpend = defineProjection({
   name: 'customer-spend',
   on: [OrderPlaced, OrderCancelled],
+  reads: {
+    [OrderPlaced.type]: ['customerId', 'country', 'totalPence'],
+    [OrderCancelled.type]: ['customerId', 'country', 'pence'],
+  },
   primaryKey: ['customerId', 'country'],
   columns: {
     customerId: 'text',

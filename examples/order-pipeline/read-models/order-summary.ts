@@ -26,6 +26,16 @@ export const orderSummary = defineProjection({
     OrderStopped,
     OrderShipped,
   ],
+  reads: {
+    [OrderPlaced.type]: ['customerId', 'country', 'totalPence'],
+    [OrderCancelled.type]: ['pence', 'whole'],
+    [StockReserved.type]: [],
+    [PaymentCaptured.type]: ['pence'],
+    [PaymentRefunded.type]: ['pence'],
+    [OrderPacked.type]: [],
+    [OrderStopped.type]: ['reason'],
+    [OrderShipped.type]: [],
+  },
   primaryKey: 'orderId',
   columns: {
     orderId: 'text',

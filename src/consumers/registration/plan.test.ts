@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { declare } from '../../../test/faults/counting-class.ts';
+import { defineEvent } from '../../contracts/index.ts';
 import { FactlineError } from '../../foundation/index.ts';
 import type { ConsumerDefinition } from '../definition.ts';
-import { coveredGenerations, declaredGeneration, planRegistration } from './plan.ts';
+import { coveredGenerations, declaredGeneration, planRegistration, storedObjective } from './plan.ts';
 import type { StoredConsumer, StoredGeneration } from './stored-consumer.ts';
 
 const generation = (
@@ -149,4 +151,21 @@ test('another service level is written down without a new generation', () => {
     'shop',
   );
   expect(plan).toMatchObject({ kind: 'known', updates: [{ id: 1 }] });
+});
+
+test('the service level is the consumer’s own, else the tightest that its contracts promise', () => {
+  const promising = (version: number, handledWithin: '30s' | '5m') =>
+    defineEvent({
+      type: `test.thing.made.v${version}`,
+      key: 'id',
+      schema: z.object({ id: z.string() }),
+      sla: { handledWithin },
+    });
+  const contracts = [promising(1, '5m'), promising(2, '30s')];
+  expect(storedObjective({ ...declare({ name: 'mail' }), contracts }).handledWithinMs).toBe(30_000);
+  const own = { handledWithin: '10m' } as const;
+  expect(storedObjective({ ...declare({ name: 'mail', slo: own }), contracts }).handledWithinMs).toBe(
+    600_000,
+  );
+  expect(storedObjective(declare({ name: 'mail' })).handledWithinMs).toBeNull();
 });

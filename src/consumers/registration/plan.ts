@@ -42,11 +42,19 @@ export interface Widening extends Plan {
 
 export type RegistrationPlan = Insertion | Known | Widening;
 
-/** The declared service level as it is stored. */
+/** The tightest promise of its contracts; null: none promises anything. */
+const promisedMs = ({ contracts }: ConsumerDefinition): number | null => {
+  const promises = contracts.flatMap(({ sla }) => (sla ? [toMilliseconds(sla.handledWithin)] : []));
+  return promises.length === 0 ? null : Math.min(...promises);
+};
+
+/** The declared service level as it is stored: the consumer's own, else what its contracts promise. */
 export const storedObjective = (
   definition: ConsumerDefinition,
 ): { readonly handledWithinMs: number | null; readonly errorBudget: number | null } => ({
-  handledWithinMs: definition.slo ? toMilliseconds(definition.slo.handledWithin, 'slo.handledWithin') : null,
+  handledWithinMs: definition.slo
+    ? toMilliseconds(definition.slo.handledWithin, 'slo.handledWithin')
+    : promisedMs(definition),
   errorBudget: definition.slo?.errorBudget ?? null,
 });
 

@@ -24,6 +24,13 @@ export function fulfilment() {
   return defineHandler({
     name: 'fulfilment',
     on: [StockReserved, StockRefused, PaymentCaptured, PaymentDeclined, OrderCancelled],
+    reads: {
+      [StockReserved.type]: ['orderId'],
+      [StockRefused.type]: ['orderId'],
+      [PaymentCaptured.type]: ['orderId'],
+      [PaymentDeclined.type]: ['orderId'],
+      [OrderCancelled.type]: ['orderId', 'whole'],
+    },
     startAt: 'beginning',
     onReplay: 'skip',
     concurrency: 4,

@@ -24,6 +24,12 @@ export function inventory() {
   return defineHandler({
     name: 'inventory',
     on: [OrderPlaced, OrderCancelled, OrderStopped, OrderShipped],
+    reads: {
+      [OrderPlaced.type]: ['orderId', 'lines'],
+      [OrderCancelled.type]: ['orderId', 'cancellationId', 'lines'],
+      [OrderStopped.type]: ['orderId'],
+      [OrderShipped.type]: ['orderId'],
+    },
     startAt: 'beginning',
     onReplay: 'skip',
     concurrency: 3, // popular products are shared rows: more at once would only wait for one another

@@ -20,6 +20,11 @@ export function customerNotification({ mailer }: { mailer: Mailer }) {
   return defineHandler({
     name: 'customer-notification',
     on: [OrderPlaced, OrderCancelled, OrderStopped],
+    reads: {
+      [OrderPlaced.type]: ['orderId', 'customerId', 'totalPence', 'lines'],
+      [OrderCancelled.type]: ['orderId', 'customerId', 'pence', 'cancellationId'],
+      [OrderStopped.type]: ['orderId', 'reason'],
+    },
     startAt: 'beginning',
     onReplay: 'skip',
     concurrency: 8,

@@ -18,6 +18,11 @@ export function payment({ providerUrl }: { providerUrl: string }) {
   return defineHandler({
     name: 'payment',
     on: [OrderPlaced, OrderCancelled, OrderStopped],
+    reads: {
+      [OrderPlaced.type]: ['orderId', 'totalPence'],
+      [OrderCancelled.type]: ['orderId', 'cancellationId', 'pence'],
+      [OrderStopped.type]: ['orderId', 'reason'],
+    },
     startAt: 'beginning',
     onReplay: 'skip',
     concurrency: 8,

@@ -6,6 +6,7 @@ export function shipping() {
   return defineHandler({
     name: 'shipping',
     on: [OrderPacked],
+    reads: ['orderId'],
     startAt: 'beginning',
     onReplay: 'skip',
     concurrency: 2,
