@@ -2,7 +2,7 @@ import { FactlineError } from '../../foundation/index.ts';
 import type { CompareRequest } from './compare-request.ts';
 import type { CompareDirection, Comparison } from './comparison.ts';
 import type { Question } from './comparison-mode.ts';
-import { jsonOf, type SchemaSource } from './schema-source.ts';
+import { filesOf, jsonOf, type SchemaSource } from './schema-source.ts';
 
 /** One format's comparer, with the request's options. */
 export interface CompareEngine {
@@ -17,6 +17,8 @@ export const loadEngine = async (request: CompareRequest): Promise<CompareEngine
   switch (request.format) {
     case 'avro':
       return avroEngine(request);
+    case 'protobuf':
+      return protobufEngine();
     default:
       throw new FactlineError('OPTION_INVALID', {
         option: 'format',
@@ -37,6 +39,14 @@ const avroEngine = async ({ logicalTypes = true }: CompareRequest): Promise<Comp
         logicalTypes,
       }),
     check: (schema) => checkAvro(jsonOf(schema, 'avro'), schema.side),
+  };
+};
+
+const protobufEngine = async (): Promise<CompareEngine> => {
+  const { checkProtobuf, compareProtobuf } = await import('../protobuf/compare-protobuf.ts');
+  return {
+    compare: (old, after, mode) => compareProtobuf({ old: filesOf(old), new: filesOf(after), mode }),
+    check: (schema) => checkProtobuf(filesOf(schema), schema.side),
   };
 };
 
