@@ -123,5 +123,5 @@ export const bringUpToDate = async (
   }
   const pending = await pendingMigrations(database.operations);
   if (pending.length > 0)
-    throw new FactlineError('MIGRATION_PENDING', { count: pending.length, migrations: pending });
+    throw new FactlineError('MIGRATION_PENDING', { migrations: pending });
 };

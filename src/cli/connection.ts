@@ -64,7 +64,7 @@ export const withDatabase = async <T>(
 const requireSchema = async (database: Database): Promise<void> => {
   const pending = await pendingMigrations(database.operations);
   if (pending.length > 0)
-    throw new FactlineError('MIGRATION_PENDING', { count: pending.length, migrations: pending });
+    throw new FactlineError('MIGRATION_PENDING', { migrations: pending });
 };
 
 interface Address {

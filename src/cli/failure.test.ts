@@ -19,7 +19,7 @@ describe('a failure', () => {
       '  next  Stop it, or choose another port with --port.',
     ]);
     expect(failureOf(error).exitCode).toBe(1);
-    expect(failureOf(new FactlineError('MIGRATION_PENDING', { count: 1, migrations: 'x' })).exitCode).toBe(4);
+    expect(failureOf(new FactlineError('MIGRATION_PENDING', { migrations: 'x' })).exitCode).toBe(4);
   });
 
   it('fits the width', () => {

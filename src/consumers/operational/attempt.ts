@@ -240,7 +240,8 @@ export class Attempt {
       count('reused');
       return start.result as T;
     }
-    if (start.state === 'repeated' && (options.onUnknown ?? handler.onUnknown) === 'park') {
+    const policy = options.onUnknown ?? handler.onUnknown;
+    if (start.state === 'repeated' && policy === 'park') {
       count('unknown');
       const details = { effect: name, consumer: handler.name, id: `(event ${this.#entry.event.id})` };
       return this.#deciding(Promise.reject(new FactlineError('EFFECT_OUTCOME_UNKNOWN', details)));
@@ -259,6 +260,8 @@ export class Attempt {
       text = effects.textOf(name, await run(call));
     } catch (error) {
       count('failed');
+      // Thrown on purpose: its author knows that nothing happened outside.
+      if (policy === 'park' && isDeliberate(error)) await effects.forget(this.#entry, name, this.#token);
       throw error;
     }
     await services.testStep?.('operational.before-effect-done');
@@ -342,6 +345,9 @@ export class Attempt {
     return { query: sql.finish_all, values: [...values, events, parked ? key : null] };
   }
 }
+
+const isDeliberate = (error: unknown): boolean =>
+  FactlineError.is(error, 'TRANSIENT_FAILURE') || FactlineError.is(error, 'PERMANENT_FAILURE');
 
 /** How often an attempt past its limit looks whether its COMMIT has answered. */
 const commitGraceMs = 50;

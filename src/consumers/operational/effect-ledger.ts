@@ -3,9 +3,9 @@ import { type Clock, FactlineError, uuidv8 } from '../../foundation/index.ts';
 import { classifyDatabaseError, type Database, loadQueries, run } from '../../postgres/index.ts';
 import type { Entry } from './entry.ts';
 
-const sql = loadQueries<'start_effect' | 'finish_effect' | 'settle_effect' | 'open_effects'>(
-  new URL('./effects.sql', import.meta.url),
-);
+const sql = loadQueries<
+  'start_effect' | 'finish_effect' | 'forget_effect' | 'settle_effect' | 'open_effects'
+>(new URL('./effects.sql', import.meta.url));
 
 export interface EffectLedgerOptions {
   readonly database: Database;
@@ -83,6 +83,12 @@ export class EffectLedger {
         await clock.sleep(recordPauseMs * attempt);
       }
     }
+  }
+
+  /** The call did not happen: the next attempt begins it anew. */
+  async forget(entry: Entry, name: string, token: number): Promise<void> {
+    const { database, consumer } = this.#options;
+    await run(database.operations, sql.forget_effect, [consumer.id, entry.event.id, name, token]);
   }
 
   /** A person says what became of a call; false when there is no such call with an unknown outcome. */

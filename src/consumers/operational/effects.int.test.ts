@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { eventually, OrderPlaced, placed, useTestBench } from '../../../test/operational/fixtures.ts';
+import { TransientError } from '../../foundation/index.ts';
 import { defineHandler } from './define-handler.ts';
 import type { Handler, HandlerContext } from './handler.ts';
 
@@ -121,6 +122,33 @@ describe('an effect', () => {
       ['A1', { chargeId: 'seen at the provider' }],
       ['A2', 'called again'],
     ]);
+    expect(await process.parked()).toEqual([]);
+  });
+
+  test('that says on purpose that nothing happened is not of unknown outcome', async () => {
+    const repeated: boolean[] = [];
+    const process = await bench.launch({
+      definitions: [
+        handlerOf(
+          async (_event, { effect }) => {
+            await effect(
+              'charge',
+              async (call) => {
+                repeated.push(call.repeated);
+                if (repeated.length === 1) throw new TransientError('the provider is busy');
+              },
+              { onUnknown: 'park' },
+            );
+          },
+          { retry: soon },
+        ),
+      ],
+    });
+    await process.publish(placed('A1'));
+    await process.settled();
+    await process.advance(60);
+    await process.settled();
+    expect(repeated).toEqual([false, false]);
     expect(await process.parked()).toEqual([]);
   });
 

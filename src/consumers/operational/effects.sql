@@ -43,6 +43,13 @@ with happened as (
 )
 select (select count(*) from happened) + (select count(*) from never) as settled
 
+-- name: forget_effect
+-- $1 consumer, $2 event id, $3 name, $4 token: a call that its author knows did not happen. With the token, since a new owner may have
+-- begun the same call meanwhile.
+delete from factline.effects e
+where e.consumer_id = $1::integer and e.replay_id = 0 and e.event_id = $2::uuid and e.name = $3::text
+  and e.state = 'started' and e.token = $4::bigint
+
 -- name: open_effects
 -- $1 consumer, $2 event id: the calls of an event whose outcome is not recorded.
 select e.name from factline.effects e

@@ -19,7 +19,8 @@ export interface EffectCall {
 
 /**
  * What to do on a retry when an earlier call began and its outcome was not recorded. repeat: call again with the same key
- * (the other side must honour it). park: quarantine the key until a person says what happened.
+ * (the other side must honour it). park: quarantine the key until a person says what happened. A `TransientError` or
+ * `PermanentError` that the call throws says that nothing happened outside; after any other error that is unknown.
  */
 export type OnUnknown = 'repeat' | 'park';
 

@@ -70,7 +70,7 @@ export const databaseErrors = {
     retryable: true,
   },
   MIGRATION_PENDING: {
-    message: 'The database lacks {count} migrations of Factline: {migrations}',
+    message: 'The database lacks migrations of Factline: {migrations}',
     cause: 'The code is newer than the schema `factline`.',
     remedy: 'Run: npx factline migrate',
     exitCode: 4,
