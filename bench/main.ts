@@ -48,7 +48,10 @@ const choose = (given: string | undefined, all: readonly string[], option: strin
   return unknown === undefined ? names : fail(`${option}: there is no ${unknown}`);
 };
 
-/** The peers live in bench/node_modules only, so that nobody else ever installs them. */
+/**
+ * The peers live in bench/node_modules only, so that nobody else ever installs them. `install` keeps to the lock file, as `ci` does,
+ * but lets optional packages of other platforms be absent from a registry's mirror.
+ */
 const installPeers = (): void => {
   const folder = fileURLToPath(new URL('.', import.meta.url));
   if (existsSync(`${folder}/node_modules/pg-boss`)) return;
@@ -57,7 +60,7 @@ const installPeers = (): void => {
   const [command, args] = npm === undefined ? ['npm', []] : [process.execPath, [npm]];
   const { status } = spawnSync(
     command,
-    [...args, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+    [...args, 'install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
     {
       cwd: folder,
       stdio: 'inherit',
