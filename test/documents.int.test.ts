@@ -60,7 +60,8 @@ describe('what the documents show', () => {
     }
   });
 
-  test.each(['README.md', 'docs/testing.md'])('the tests in %s pass', { timeout: 180_000 }, async (page) => {
+  const pagesWithTests = ['README.md', 'docs/testing.md', 'docs/contracts.md'];
+  test.each(pagesWithTests)('the tests in %s pass', { timeout: 180_000 }, async (page) => {
     writeFileSync(path.join(folder.path, page, 'vitest.config.mjs'), vitestConfiguration);
     const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
     const ended = await node(page, [vitest, 'run', '--root', '.'], inject('databaseUrl'));
