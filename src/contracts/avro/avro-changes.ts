@@ -1,4 +1,4 @@
-import type { Change, CompareDirection } from '../compare/comparison.ts';
+import { brokenBy, type Change, type CompareDirection } from '../compare/comparison.ts';
 import { describeValue } from '../payload-check.ts';
 import type { AvroFacts, AvroFinding, AvroRule, TwoTypes } from './avro-findings.ts';
 import { describeAvro } from './avro-type.ts';
@@ -12,8 +12,7 @@ export const avroChange = (finding: AvroFinding, direction: CompareDirection): C
   const tell = tellings[finding.rule] as Telling<AvroRule>;
   const told = tell(finding.facts, direction);
   if (told.severity !== 'breaking') return { ...told, path: finding.path };
-  const breaks = direction === 'backward' ? 'readers of old data' : 'readers of new data';
-  return { ...told, path: finding.path, breaks };
+  return { ...told, path: finding.path, breaks: brokenBy[direction] };
 };
 
 const newVersion = 'Publish the new schema as a new version of the event beside this one, with an upcaster.';

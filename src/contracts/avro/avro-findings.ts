@@ -3,6 +3,7 @@ import {
   isOtherMeaning,
   isPromotable,
   isSameName,
+  mayRead,
   unknownSymbols,
   writtenFields,
 } from './avro-reading.ts';
@@ -81,8 +82,10 @@ export class AvroFindings {
 
   /** The branch that reads it, or the one that was most likely meant to. */
   #walkUnion(reader: AvroUnion, writer: AvroType, path: string): void {
-    const fitting = reader.branches.find((branch) => this.#reading.reads(branch, writer));
-    const meant = fitting ?? reader.branches.find((branch) => isMeant(branch, writer));
+    const likely = reader.branches.filter((branch) => mayRead(branch, writer));
+    const meant =
+      likely.find((branch) => this.#reading.reads(branch, writer)) ??
+      likely.find(({ kind }) => kind === writer.kind);
     if (meant === undefined) this.#note('missing-union-branch', { reader, writer }, path);
     else this.walk(meant, writer, path);
   }
@@ -155,8 +158,3 @@ export class AvroFindings {
     this.found.push({ rule, facts, path, trail: this.#trail } as unknown as AvroFinding);
   }
 }
-
-const isMeant = (branch: AvroType, writer: AvroType): boolean =>
-  'name' in branch && 'name' in writer
-    ? isSameName(branch, writer) && branch.kind === writer.kind
-    : branch.kind === writer.kind;

@@ -5,7 +5,6 @@ import {
   type AvroRecord,
   type AvroType,
   logicalOf,
-  unqualified,
 } from './avro-type.ts';
 
 /** Which encodings a reader takes beside its own. */
@@ -22,7 +21,7 @@ export const isPromotable = (reader: AvroType, writer: AvroType): boolean =>
 
 /** Unqualified names are equal, or the reader knows the writer's full name as an alias. */
 export const isSameName = (reader: AvroNamedType, writer: AvroNamedType): boolean =>
-  unqualified(reader.name) === unqualified(writer.name) || reader.aliases.includes(writer.name);
+  reader.shortName === writer.shortName || reader.aliases.includes(writer.name);
 
 /** The writer's fields that a reader's field stands for, by name and by its aliases; more than one is a contradiction. */
 export const writtenFields = (field: AvroField, writer: AvroRecord): readonly AvroField[] => {
@@ -45,6 +44,7 @@ type Verdict = 'yes' | 'no';
 /** Beyond these no answer is given: `isExhausted`. Real schemas take some thousands of steps, and some dozens of levels. */
 const stepsMax = 500_000;
 const depthMax = 1_000;
+const glancesPerStep = 20;
 
 /**
  * Decides whether data of one schema can be read with another, by Apache's rules. A pair that is being decided counts as readable
@@ -102,7 +102,10 @@ export class AvroReading {
 
   #resolve(reader: AvroType, writer: AvroType): boolean {
     if (writer.kind === 'union') return writer.branches.every((branch) => this.#decide(reader, branch));
-    if (reader.kind === 'union') return reader.branches.some((branch) => this.#decide(branch, writer));
+    if (reader.kind === 'union') {
+      this.#steps += reader.branches.length / glancesPerStep;
+      return reader.branches.some((branch) => mayRead(branch, writer) && this.#decide(branch, writer));
+    }
     if (!isPromotable(reader, writer)) return false;
     if (this.#logicalTypes && isOtherMeaning(reader, writer)) return false;
     if (reader.kind === 'array') return writer.kind === 'array' && this.#decide(reader.items, writer.items);
@@ -134,6 +137,10 @@ export class AvroReading {
       for (const [writer, verdict] of ofReader) if (verdict === 'yes') ofReader.delete(writer);
   }
 }
+
+/** At a glance: most branches of a union have nothing to do with the value. */
+export const mayRead = (reader: AvroType, writer: AvroType): boolean =>
+  isPromotable(reader, writer) && !('name' in reader && 'name' in writer && !isSameName(reader, writer));
 
 type Pairs = Map<AvroType, Set<AvroType>>;
 

@@ -29,9 +29,11 @@ export interface AvroUnion {
   readonly branches: readonly AvroType[];
 }
 
-interface AvroNamed {
+export interface AvroNamed {
   /** With its namespace: `shop.orders.Line`. */
   readonly name: string;
+  /** Without its namespace: `Line`. */
+  readonly shortName: string;
   /** With their namespaces. */
   readonly aliases: readonly string[];
 }
@@ -75,9 +77,6 @@ export const avroPrimitives: ReadonlySet<string> = new Set<AvroPrimitive>([
   'bytes',
   'string',
 ]);
-
-/** `shop.orders.Line` is `Line`. */
-export const unqualified = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
 
 export const logicalOf = (type: AvroType): LogicalType | undefined =>
   'logical' in type ? type.logical : undefined;

@@ -1,4 +1,4 @@
-import type { Change, CompareDirection, Comparison } from '../compare/comparison.ts';
+import { brokenBy, type Change, type CompareDirection, type Comparison } from '../compare/comparison.ts';
 import { avroChange } from './avro-changes.ts';
 import { AvroFindings } from './avro-findings.ts';
 import { AvroReading } from './avro-reading.ts';
@@ -33,7 +33,7 @@ export const compareAvro = (request: CompareAvroRequest): Comparison => {
     .filter(({ rule }) => logicalTypes || !rule.startsWith('logical-type'))
     .map((finding) => avroChange(finding, direction));
   if (!compatible && !changes.some(({ severity }) => severity === 'breaking'))
-    changes.push(notProved(rootPath(old)));
+    changes.push(notProved(rootPath(old), direction));
   return { compatible, changes };
 };
 
@@ -45,10 +45,11 @@ export const checkAvro = (schema: unknown, side: 'old' | 'new'): void => void re
 
 const rootPath = (type: AvroType): string => ('name' in type ? type.name : describeAvro(type));
 
-const notProved = (path: string): Change => ({
+const notProved = (path: string, direction: CompareDirection): Change => ({
   rule: 'not-proved',
   path,
   severity: 'breaking',
   message: 'The schemas are too large or too deeply recursive to be compared; that counts as incompatible.',
+  breaks: brokenBy[direction],
   remedy: 'Split the schema into smaller ones.',
 });

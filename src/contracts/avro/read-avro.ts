@@ -4,6 +4,7 @@ import {
   type AvroEnum,
   type AvroField,
   type AvroFixed,
+  type AvroNamed,
   type AvroNamedType,
   type AvroPrimitive,
   type AvroRecord,
@@ -109,9 +110,10 @@ class AvroReader {
   }
 
   #record(schema: JsonObject, place: Place): AvroRecord {
-    const { name, namespace, aliases } = this.#name(schema, place);
+    const { named, namespace } = this.#name(schema, place);
+    const { name } = named;
     const fields = new Map<string, AvroField>();
-    const record: AvroRecord = { kind: 'record', name, aliases, fields };
+    const record: AvroRecord = { kind: 'record', ...named, fields };
     this.#define(record);
     const declared = own(schema, 'fields');
     if (!Array.isArray(declared))
@@ -142,20 +144,20 @@ class AvroReader {
   }
 
   #enum(schema: JsonObject, place: Place): AvroEnum {
-    const { name, aliases } = this.#name(schema, place);
+    const { named } = this.#name(schema, place);
+    const { name } = named;
     const symbols = this.#strings(own(schema, 'symbols'), name, 'symbols');
     const wrong = symbols.find((symbol) => !namePattern.test(symbol));
     if (wrong !== undefined) throw this.#invalid(name, `${describeValue(wrong)} is not a symbol's name`);
     const distinct = new Set(symbols);
     if (distinct.size < symbols.length) throw this.#invalid(name, 'it holds a symbol twice');
-    const fallback = own(schema, 'default');
+    const fallback = own(schema, 'default') ?? undefined;
     if (fallback !== undefined && !(typeof fallback === 'string' && distinct.has(fallback))) {
       throw this.#invalid(name, `the default ${describeValue(fallback)} is not one of the symbols`);
     }
     const type: AvroEnum = {
       kind: 'enum',
-      name,
-      aliases,
+      ...named,
       symbols: distinct,
       ...(fallback !== undefined && { default: fallback }),
     };
@@ -163,17 +165,18 @@ class AvroReader {
   }
 
   #fixed(schema: JsonObject, place: Place): AvroFixed {
-    const { name, aliases } = this.#name(schema, place);
+    const { named } = this.#name(schema, place);
+    const { name } = named;
     const size = own(schema, 'size');
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
       throw this.#invalid(name, `expected a size in bytes, got ${describeValue(size)}`);
     }
     const logical = readLogicalType(schema, 'fixed', size);
-    return this.#define({ kind: 'fixed', name, aliases, size, ...(logical && { logical }) });
+    return this.#define({ kind: 'fixed', ...named, size, ...(logical && { logical }) });
   }
 
   /** A name with a dot is a full one; else the schema's own namespace counts, then the one it stands in. */
-  #name(schema: JsonObject, place: Place): { name: string; namespace: string; aliases: string[] } {
+  #name(schema: JsonObject, place: Place): { readonly named: AvroNamed; readonly namespace: string } {
     const given = own(schema, 'name');
     if (typeof given !== 'string') throw this.#invalid(place.path, `${String(schema['type'])} has no name`);
     const declared = own(schema, 'namespace') ?? place.namespace;
@@ -185,7 +188,11 @@ class AvroReader {
     if (!isQualified(name) || avroPrimitives.has(name))
       throw this.#invalid(place.path, `${describeValue(name)} is not a name`);
     const aliases = this.#strings(own(schema, 'aliases') ?? [], name, 'aliases');
-    return { name, namespace, aliases: aliases.map((alias) => qualify(alias, namespace)) };
+    const shortName = given.slice(dot + 1);
+    return {
+      named: { name, shortName, aliases: aliases.map((alias) => qualify(alias, namespace)) },
+      namespace,
+    };
   }
 
   #define<Type extends AvroNamedType>(type: Type): Type {

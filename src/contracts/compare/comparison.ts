@@ -42,3 +42,9 @@ export interface Comparison {
   readonly compatible: boolean;
   readonly changes: readonly Change[];
 }
+
+/** Who a breaking change of a direction hurts. */
+export const brokenBy = {
+  backward: 'readers of old data',
+  forward: 'readers of new data',
+} as const satisfies Readonly<Record<CompareDirection, Change['breaks']>>;

@@ -1,4 +1,4 @@
-import type { Change, ChangeSeverity, CompareDirection } from '../compare/comparison.ts';
+import { brokenBy, type Change, type ChangeSeverity, type CompareDirection } from '../compare/comparison.ts';
 import type { ProtobufMessage, ProtobufSchema } from './protobuf-schema.ts';
 
 /** Who reads, and what it was written with. Backward: the new schema reads; forward: the old one does. */
@@ -48,5 +48,3 @@ export const readingChange = (direction: CompareDirection, rule: string, told: T
     ...(severity === 'breaking' && { breaks: brokenBy[direction], remedy }),
   };
 };
-
-const brokenBy = { backward: 'readers of old data', forward: 'readers of new data' } as const;
