@@ -72,7 +72,8 @@ const findingLines = (finding: Finding, { width, style }: GateView): string[] =>
     ...block('before', finding.old),
     ...block('now', finding.new),
     ...block('witness', witnessText(finding)),
-    ...block('instead', finding.remedy),
+    // What is only to be accepted needs one command for all, which stands at the end.
+    ...block('instead', finding.kind === 'pending' ? undefined : finding.remedy),
     ...block(
       'waived',
       waiver === null ? undefined : `by ${waiver.owner} until ${waiver.until}: ${waiver.reason}`,

@@ -39,8 +39,8 @@ export const contractsAccept: Command = {
     { line: 'factline contracts accept', does: 'everything that is safe' },
     { line: 'factline contracts accept shop.order.placed.v1', does: 'one contract' },
     {
-      line: 'factline contracts accept shop.order.placed.v1 --waive property-removed --path /note --by orders/ada --reason "never published" --until 2026-12-31',
-      does: 'an exception that its owner answers for',
+      line: 'factline contracts accept --waive fat-event --by shop --reason "an export"',
+      does: 'a rule of `lint` that does not fit',
     },
   ],
   json: [

@@ -18,7 +18,7 @@ export const contractsDeprecate: Command = {
   ],
   examples: [
     {
-      line: 'factline contracts deprecate shop.order.placed.v1 --until 2026-12-31 --replacement shop.order.placed.v2',
+      line: 'factline contracts deprecate shop.order.placed.v1 --until 2026-12-31',
       does: 'what to write, and who has to move',
     },
   ],

@@ -1,5 +1,6 @@
 import { FactlineError } from '../../foundation/index.ts';
 import { findingsOf } from './check-lock.ts';
+import { dayOf, isDay, isOver } from './day.ts';
 import { type Described, describeContracts, ownerOf } from './describe-contracts.ts';
 import type { Finding } from './finding.ts';
 import {
@@ -11,7 +12,7 @@ import {
 } from './lock.ts';
 import type { GateSubject } from './subject.ts';
 import { unknownContract } from './unknown-contract.ts';
-import { dayOf, isNeeded, isOver, speaksFor } from './waivers.ts';
+import { isNeeded, speaksFor } from './waivers.ts';
 
 /** More earlier versions than this are not kept: by then nobody writes the oldest any more, and a review must stay readable. */
 const historyMax = 20;
@@ -85,7 +86,7 @@ const checkWaiver = (waiver: Waiver, { lock, described, subject, today }: Circum
   const refuse = (reason: string): never => {
     throw new FactlineError('WAIVER_INVALID', { type: contract, reason });
   };
-  if (until !== null && Number.isNaN(Date.parse(until))) refuse(`${until} is not a day like 2026-12-31`);
+  if (until !== null && !isDay(until)) refuse(`${until} is not a day like 2026-12-31`);
   if (until !== null && isOver(until, today)) refuse(`it would have ended on ${until} already`);
   const decides =
     (lock.contracts.get(contract) ?? described.contracts.get(contract))?.owner ?? ownerOf(subject, {});

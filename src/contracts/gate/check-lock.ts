@@ -1,13 +1,14 @@
 import { systemClock } from '../../foundation/index.ts';
 import type { ContractPair } from './affected.ts';
 import { contractFindings } from './contract-findings.ts';
+import { dayOf } from './day.ts';
 import { type Described, describeContracts } from './describe-contracts.ts';
 import type { Finding } from './finding.ts';
 import { type ContractsLock, emptyLock, type LockedContract } from './lock.ts';
 import { compareText } from './lock-text.ts';
 import type { GateSubject } from './subject.ts';
 import { upcasterFindings } from './upcaster-findings.ts';
-import { applyWaivers, dayOf, expiredWaivers, isNeeded } from './waivers.ts';
+import { applyWaivers, expiredWaivers, isNeeded } from './waivers.ts';
 
 /** What the gate says. `ok` exactly when no finding is an error without a waiver that holds. */
 export interface GateReport {
@@ -84,10 +85,12 @@ const pairsOf = (lock: ContractsLock, { contracts, unavailable }: Described): re
     }));
 
 const gravity = { error: 0, warning: 1, info: 2 } as const;
+const urgency = { break: 0, demand: 1, pending: 2, notice: 3 } as const;
 
 const byContractAndGravity = (a: Finding, b: Finding): number =>
   compareText(a.contract, b.contract) ||
   gravity[a.severity] - gravity[b.severity] ||
+  urgency[a.kind] - urgency[b.kind] ||
   compareText(a.path, b.path) ||
   compareText(a.rule, b.rule);
 

@@ -1,11 +1,11 @@
 import { type ContractPair, findingMaker } from './affected.ts';
+import { isOver } from './day.ts';
 import { declaredFindings, differingParts } from './declared-changes.ts';
 import type { Finding, FindingFacts } from './finding.ts';
 import type { LockedContract } from './lock.ts';
 import { readFindings } from './read-findings.ts';
 import { schemaFindings } from './schema-changes.ts';
 import { type GateSubject, handles } from './subject.ts';
-import { isOver } from './waivers.ts';
 
 /** Everything that is to be said about one contract, without its waivers. */
 export const contractFindings = async (
@@ -43,7 +43,7 @@ const pending = (type: string, parts: readonly string[]): FindingFacts => ({
   rule: 'not-accepted',
   kind: 'pending',
   severity: 'error',
-  message: `The lock file holds another ${parts.join(', ')} than the code.`,
+  message: `The code differs from the lock file in: ${parts.join(', ')}.`,
   remedy: `Review the difference, then: npx factline contracts accept ${type}`,
 });
 

@@ -1,5 +1,6 @@
 import { FactlineError } from '../../foundation/index.ts';
 import type { EventContract } from '../contract.ts';
+import { isDay } from './day.ts';
 import { consumersOf } from './describe-contracts.ts';
 import type { ContractsLock, LockedConsumer } from './lock.ts';
 import type { GateSubject } from './subject.ts';
@@ -78,8 +79,6 @@ const find = ({ contracts }: GateSubject, type: string): EventContract => {
 };
 
 const checkDay = (option: string, text: string): void => {
-  const day = /^\d{4}-\d\d-\d\d$/.test(text) ? new Date(`${text}T00:00:00Z`) : null;
-  // The 31st of February reads as a day of March.
-  if (day !== null && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text)) return;
+  if (isDay(text)) return;
   throw new FactlineError('OPTION_INVALID', { option, expected: 'a day like 2026-12-31', actual: text });
 };

@@ -1,10 +1,13 @@
 import type { Issue } from '../../foundation/index.ts';
 import { describeValue } from '../payload-check.ts';
+import { isDay } from './day.ts';
 
 /** Collects everything that is wrong with a value that came from outside, instead of the first thing. */
 export interface Reader {
   readonly issues: Issue[];
   text(value: unknown, path: string): string;
+  /** Like 2026-12-31. */
+  day(value: unknown, path: string): string;
   choice<T extends string>(value: unknown, allowed: readonly T[], path: string): T;
   flag(value: unknown, path: string): boolean;
   list<T>(value: unknown, path: string, item: (value: unknown, path: string) => T): readonly T[];
@@ -48,6 +51,11 @@ export const createReader = (): Reader => {
     text,
     fail,
     object,
+    day: (value, path) => {
+      if (typeof value === 'string' && isDay(value)) return value;
+      fail(value, path, 'a day like 2026-12-31');
+      return '';
+    },
     choice: <T extends string>(value: unknown, allowed: readonly T[], path: string): T => {
       if (allowed.includes(value as T)) return value as T;
       fail(value, path, allowed.join(' or '));

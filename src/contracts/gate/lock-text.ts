@@ -136,8 +136,8 @@ const readContract = (reader: Reader, value: unknown, path: string): LockedContr
 const readDeprecation = (reader: Reader, value: unknown, path: string): LockedDeprecation => {
   const { since, until, replacement } = reader.object(value, path, ['since', 'until', 'replacement?']);
   return {
-    since: reader.text(since, `${path}.since`),
-    until: reader.text(until, `${path}.until`),
+    since: reader.day(since, `${path}.since`),
+    until: reader.day(until, `${path}.until`),
     replacement: optional<string | null>(
       replacement,
       (type) => reader.text(type, `${path}.replacement`),
@@ -207,7 +207,7 @@ const readWaiver = (reader: Reader, value: unknown, path: string): Waiver => {
     path: optional(members['path'], () => text('path'), ''),
     owner: text('owner'),
     reason: text('reason'),
-    until: optional<string | null>(members['until'], () => text('until'), null),
+    until: optional<string | null>(members['until'], (day) => reader.day(day, `${path}.until`), null),
   };
 };
 

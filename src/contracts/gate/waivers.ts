@@ -1,15 +1,10 @@
+import { isOver } from './day.ts';
 import type { Finding } from './finding.ts';
 import type { ContractsLock, Waiver } from './lock.ts';
 
 /** `orders` decides for what orders owns, and so does `orders/ada`. */
 export const speaksFor = (owner: string, name: string): boolean =>
   name === owner || (name.startsWith(`${owner}/`) && name.length > owner.length + 1);
-
-/** A waiver's last day counts as a whole, in UTC. */
-export const isOver = (until: string, today: string): boolean => until < today;
-
-/** `2026-11-21`, the day on which it is checked. */
-export const dayOf = (now: Date): string => now.toISOString().slice(0, 10);
 
 const matches = (waiver: Waiver, finding: Pick<Finding, 'contract' | 'rule' | 'path'>): boolean =>
   waiver.contract === finding.contract &&

@@ -1,10 +1,11 @@
 import { systemClock } from '../../foundation/index.ts';
+import { dayOf, isOver } from '../gate/day.ts';
 import { describeContracts } from '../gate/describe-contracts.ts';
 import type { ContractsLock, LockedContract, Waiver } from '../gate/lock.ts';
 import { compareText } from '../gate/lock-text.ts';
 import { versionOf } from '../gate/readiness.ts';
 import type { GateSubject } from '../gate/subject.ts';
-import { dayOf, isOver, speaksFor } from '../gate/waivers.ts';
+import { speaksFor } from '../gate/waivers.ts';
 import { flowRules } from './flow-rules.ts';
 import type { LintContext, LintedContract, LintRule, LintSeverity } from './lint-rule.ts';
 import { namingRules } from './naming-rules.ts';

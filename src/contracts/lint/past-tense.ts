@@ -4,7 +4,7 @@ const participles = `
   forgiven forgotten fought found frozen given gone got gotten ground grown heard held hidden hit hung hurt input kept known laid
   lain learnt led left lent let lit lost made meant met mistaken offset outdone overcome overdrawn overpaid overridden overrun
   overtaken overwritten paid prepaid proven put quit rebuilt read rebid redone redrawn repaid reran rerun reset resold retaken rewound
-  rewritten ridden risen run said seen sent set shaken shed shot shown shut slid sold sought spent split spoken spread sprung stolen
+  resent rewritten ridden risen run said seen sent set shaken shed shot shown shut slid sold sought spent split spoken spread sprung stolen
   stood struck stuck sung sunk swept sworn swum swung taken taught thought thrown told torn underpaid understood undertaken undone
   upheld upset withdrawn withheld withstood woken won worn wound woven written
   began broke chose drew drove fell flew forgot froze gave grew knew ran rang rose sang saw spoke stole swam threw took went withdrew

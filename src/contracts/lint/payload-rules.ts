@@ -58,12 +58,14 @@ const notMoney = list(
 );
 
 const timeNames = list('at, time, timestamp, datetime, date time');
+/** A pattern is one of times when it takes this and not just any text. */
 const localTime = '2026-01-31T12:00:00';
 
 const acceptsLocalTime = (pattern: unknown): boolean => {
   if (typeof pattern !== 'string') return false;
   try {
-    return new RegExp(pattern, 'u').test(localTime);
+    const expression = new RegExp(pattern, 'u');
+    return expression.test(localTime) && !expression.test('any text');
   } catch {
     return false;
   }
@@ -73,7 +75,7 @@ const acceptsLocalTime = (pattern: unknown): boolean => {
 const timeFault = ({ words, types, schema }: PayloadField): 'none' | 'local' | null => {
   if (!types.has('string') || types.has('object')) return null;
   const { format, pattern } = schema;
-  if (format === 'date-time') return acceptsLocalTime(pattern) ? 'local' : null;
+  if (acceptsLocalTime(pattern)) return 'local';
   const named = timeNames.includes(words.at(-1) ?? '') && words.length > 1;
   const said =
     format !== undefined ||
