@@ -111,7 +111,8 @@ async function startConsumers(
 }
 
 function announce(screen: Screen, options: Options, at: { apiUrl: string; input: string }): void {
-  const { workers, input, rate } = options;
+  const { workers, input, rate, invoicesMax } = options;
+  const invoices = input === null ? '138 real invoices, 1 Dec 2010' : `the invoices of ${at.input}`;
   const where = workers === 0 ? 'in this process' : `in ${workers} processes of their own`;
   const pace = rate === 'max' ? 'as fast as possible' : 'compressed into two minutes';
   screen.say('');
@@ -119,7 +120,7 @@ function announce(screen: Screen, options: Options, at: { apiUrl: string; input:
   screen.say(`API ${at.apiUrl}`);
   screen.say(
     [
-      input === null ? '138 real invoices, 1 Dec 2010' : `the invoices of ${at.input}`,
+      Number.isFinite(invoicesMax) ? `the first ${invoicesMax} of ${invoices}` : invoices,
       typeof rate === 'object' && 'perSecond' in rate ? `${rate.perSecond} a second` : pace,
     ].join(', '),
   );
