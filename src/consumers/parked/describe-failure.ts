@@ -1,6 +1,8 @@
+import { type Disposition, dispositionOf } from './disposition.ts';
 import { classifyFailure, type ParkedFailureClass } from './failure-class.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { chainOf, memberOf, storableText, textOf } from './reading-errors.ts';
+import { type Frame, framesOf } from './stack-frames.ts';
 
 export interface FailureCause {
   readonly name: string;
@@ -17,6 +19,9 @@ export interface FailureDescription {
   readonly stack: string;
   readonly causes: readonly FailureCause[];
   readonly fingerprint: string;
+  /** The innermost call in the app's code: `reserve (stock.ts)`; null when none is known. */
+  readonly place: string | null;
+  readonly disposition: Disposition;
 }
 
 const messageLengthMax = 4_000;
@@ -69,21 +74,37 @@ const causeOf = (thrown: unknown): FailureCause => ({
   stack: stackOf(thrown, causeStackLengthMax),
 });
 
+/** Of the stack as it was thrown: what is stored of it may end before the first frame. */
+const framesOfError = (error: unknown): readonly Frame[] => {
+  const [stack, message] = [memberOf(error, 'stack'), memberOf(error, 'message')];
+  return typeof stack === 'string' ? framesOf(stack, typeof message === 'string' ? message : '') : [];
+};
+
+const placeOf = (frame: Frame | undefined): string | null => {
+  if (frame === undefined) return null;
+  const place = frame.called === '' ? frame.file : `${frame.called} (${frame.file})`;
+  return storableText(place, nameLengthMax);
+};
+
 /**
  * Describes whatever was thrown, also `undefined`, junk, and errors whose getters throw. Never throws itself.
- * `failureClass` overrides the classification where the caller knows better (a payload that broke its schema on reading).
+ * `given` overrides the classification where the caller knows better (a payload that broke its schema on reading).
  */
-export const describeFailure = (error: unknown, failureClass?: ParkedFailureClass): FailureDescription => {
+export const describeFailure = (error: unknown, given?: ParkedFailureClass): FailureDescription => {
   const name = nameOf(error);
   const message = messageOf(error);
   const code = codeOf(error) ?? (isThrownObject(error) ? name : 'HANDLER_THREW_NOTHING');
-  const stack = stackOf(error, stackLengthMax) ?? '';
+  const frames = framesOfError(error);
+  const causes = chainOf(error).slice(1).map(causeOf);
+  const failureClass = given ?? classifyFailure(error);
   return {
-    failureClass: failureClass ?? classifyFailure(error),
+    failureClass,
     code,
     message,
-    stack,
-    causes: chainOf(error).slice(1).map(causeOf),
-    fingerprint: fingerprintOf({ name, code, message, stack }),
+    stack: stackOf(error, stackLengthMax) ?? '',
+    causes,
+    fingerprint: fingerprintOf({ name, code, message, frames, causes }),
+    place: placeOf(frames[0]),
+    disposition: dispositionOf(error, failureClass),
   };
 };

@@ -1,5 +1,6 @@
 /** Retry and quarantine: one place for both classes of consumers (ENGINE.md §5). */
 export { describeFailure, type FailureCause, type FailureDescription } from './describe-failure.ts';
+export type { Disposition } from './disposition.ts';
 export { classifyFailure, type ParkedFailureClass, retryAfterMs } from './failure-class.ts';
 export {
   type DiscardRequest,
