@@ -1,0 +1,166 @@
+import { canonicalJson, type Json } from '../../foundation/index.ts';
+import { hasFormat } from './formats.ts';
+import { type Formula, type Guard, type Literal, typeBits, typeOf } from './formula.ts';
+import { limits } from './limits.ts';
+import { isMultipleOf } from './rational.ts';
+
+/**
+ * Whether a formula accepts a value: the judge of the search, before Ajv is asked. Undefined when that can't be said, because
+ * something on the way is opaque, a pattern could take for ever, or it takes too many steps. `overlooking`: also where the policy
+ * `lenient` might overlook a refusal, which only the search can tell; otherwise every refusal counts.
+ */
+export const accepts = (
+  value: Json,
+  formula: Formula,
+  { overlooking = false }: { overlooking?: boolean } = {},
+): boolean | undefined => {
+  const run: Run = { left: limits.checks, inDoubt: false, overlooking };
+  const verdict = check(value, formula, run);
+  return run.inDoubt ? undefined : verdict;
+};
+
+/** Once in doubt, what a run answers counts no more. */
+interface Run {
+  left: number;
+  inDoubt: boolean;
+  readonly overlooking: boolean;
+}
+
+const check = (value: Json, formula: Formula, run: Run): boolean => {
+  run.left -= 1;
+  if (run.left < 0 || run.inDoubt) return doubt(run);
+  switch (formula.kind) {
+    case 'all':
+      return formula.parts.every((part) => check(value, part, run));
+    case 'some':
+      return formula.parts.some((part) => check(value, part, run));
+    case 'one': {
+      let holding = 0;
+      for (const part of formula.parts) if (check(value, part, run)) holding += 1;
+      return holding === 1;
+    }
+    case 'not':
+      if (check(value, formula.part, run)) return false;
+      return formula.lenient && run.overlooking ? doubt(run) : true;
+    case 'reference':
+      return check(value, formula.target(), run);
+    case 'opaque':
+      return doubt(run);
+    default:
+      return checkLiteral(value, formula, run);
+  }
+};
+
+const doubt = (run: Run): boolean => {
+  run.inDoubt = true;
+  return false;
+};
+
+const checkLiteral = (value: Json, literal: Literal, run: Run): boolean => {
+  if (literal.kind === 'types') return (typeBits[typeOf(value)] & literal.mask) !== 0;
+  if (literal.kind === 'values') return literal.values.has(canonicalJson(value)) === literal.holds;
+  if (typeof value === 'number') return checkNumber(value, literal);
+  if (typeof value === 'string') return checkString(value, literal, run);
+  if (Array.isArray(value)) return checkArray(value, literal, run);
+  if (typeof value === 'object' && value !== null)
+    return checkObject(value as Readonly<Record<string, Json>>, literal, run);
+  return true;
+};
+
+const checkNumber = (value: number, literal: Literal): boolean => {
+  switch (literal.kind) {
+    case 'at-least':
+      return literal.exclusive ? value > literal.limit : value >= literal.limit;
+    case 'at-most':
+      return literal.exclusive ? value < literal.limit : value <= literal.limit;
+    case 'multiple-of':
+      return isMultipleOf(value, literal.step) === literal.holds;
+    default:
+      return true;
+  }
+};
+
+/** In code points, as JSON Schema counts. */
+export const lengthOf = (text: string): number => {
+  let length = 0;
+  for (const _ of text) length += 1;
+  return length;
+};
+
+const checkString = (value: string, literal: Literal, run: Run): boolean => {
+  switch (literal.kind) {
+    case 'min-length':
+      return value.length >= literal.limit && lengthOf(value) >= literal.limit;
+    case 'max-length':
+      return value.length <= literal.limit || lengthOf(value) <= literal.limit;
+    case 'matches': {
+      const matched = literal.pattern.test(value);
+      return matched === undefined ? doubt(run) : matched === literal.holds;
+    }
+    case 'format':
+      return hasFormat(literal.name, value) === literal.holds;
+    default:
+      return true;
+  }
+};
+
+const checkArray = (value: readonly Json[], literal: Literal, run: Run): boolean => {
+  switch (literal.kind) {
+    case 'min-items':
+      return value.length >= literal.limit;
+    case 'max-items':
+      return value.length <= literal.limit;
+    case 'item': {
+      const item = value[literal.index];
+      return item === undefined || check(item, literal.part, run);
+    }
+    case 'items-from':
+      return value.every((item, index) => index < literal.from || check(item, literal.part, run));
+    case 'contains': {
+      let holding = 0;
+      for (const item of value.slice(literal.from)) if (check(item, literal.part, run)) holding += 1;
+      return holding >= literal.least && holding <= literal.most;
+    }
+    case 'unique':
+      return (new Set(value.map(canonicalJson)).size === value.length) === literal.holds;
+    default:
+      return true;
+  }
+};
+
+const checkObject = (value: Readonly<Record<string, Json>>, literal: Literal, run: Run): boolean => {
+  switch (literal.kind) {
+    case 'min-properties':
+      return Object.keys(value).length >= literal.limit;
+    case 'max-properties':
+      return Object.keys(value).length <= literal.limit;
+    case 'required':
+      return Object.hasOwn(value, literal.name) === literal.holds;
+    case 'property': {
+      const member = Object.hasOwn(value, literal.name) ? value[literal.name] : undefined;
+      return member === undefined || check(member, literal.part, run);
+    }
+    case 'members':
+      return Object.entries(value).every(
+        ([name, member]) => !letsIn(literal.guard, name, run) || check(member, literal.part, run),
+      );
+    case 'some-member':
+      return Object.entries(value).some(
+        ([name, member]) => letsIn(literal.guard, name, run) && check(member, literal.part, run),
+      );
+    default:
+      return true;
+  }
+};
+
+const letsIn = ({ except, inside, outside }: Guard, name: string, run: Run): boolean =>
+  !except.has(name) &&
+  inside.every((names) => check(name, names, run)) &&
+  outside.every((names) => !check(name, names, run));
+
+/** Whether a guard is about members of this name; undefined when that can't be said. */
+export const isLetIn = (guard: Guard, name: string): boolean | undefined => {
+  const run: Run = { left: limits.checks, inDoubt: false, overlooking: false };
+  const verdict = letsIn(guard, name, run);
+  return run.inDoubt ? undefined : verdict;
+};

@@ -1,0 +1,117 @@
+import { canonicalJson } from '../../foundation/index.ts';
+import type { Change } from '../compare/comparison.ts';
+import { below, isObject, type Location, own, type Resources, type SchemaObject } from './resources.ts';
+import { rules, wording } from './rules.ts';
+
+interface Annotated {
+  readonly old: Resources;
+  readonly new: Resources;
+  readonly assertFormats: boolean;
+  readonly backward: boolean;
+}
+
+const pairsMax = 20_000;
+
+const textOf = (value: unknown): string | undefined =>
+  value === undefined ? undefined : canonicalJson(value).slice(0, 100);
+
+/**
+ * What changed beside the sets of values: formats that nobody asserts, what texts contain, defaults. Pairs the two schemas up by
+ * where their values stand.
+ */
+export const annotationChanges = (sides: Annotated): Change[] => {
+  const changes: Change[] = [];
+  const seen = new Set<string>();
+  const next: Array<{ old: Location; new: Location; path: string }> = [
+    { old: sides.old.root, new: sides.new.root, path: '' },
+  ];
+  for (let pair = next.pop(); pair !== undefined && seen.size < pairsMax; pair = next.pop()) {
+    const { path } = pair;
+    const before = followed(pair.old, sides.old);
+    const after = followed(pair.new, sides.new);
+    const key = `${before.pointer} ${after.pointer}`;
+    if (seen.has(key) || !isObject(before.schema) || !isObject(after.schema)) continue;
+    seen.add(key);
+    changes.push(...changesAt(before.schema, after.schema, { ...sides, path }));
+    for (const inner of insideBoth(before.schema, after.schema))
+      next.push({
+        old: { schema: inner.old, pointer: below(before.pointer, ...inner.names), base: before.base },
+        new: { schema: inner.new, pointer: below(after.pointer, ...inner.names), base: after.base },
+        path: inner.step === undefined ? path : below(path, inner.step),
+      });
+  }
+  return changes;
+};
+
+const followed = (location: Location, resources: Resources): Location => {
+  let here = resources.at(location);
+  for (let hops = 0; hops < 20; hops += 1) {
+    const reference = isObject(here.schema) ? own(here.schema, '$ref') : undefined;
+    const target =
+      typeof reference === 'string' ? resources.resolve(reference, here, here.pointer) : undefined;
+    if (target === undefined) return here;
+    here = target;
+  }
+  return here;
+};
+
+interface Inside {
+  readonly old: unknown;
+  readonly new: unknown;
+  readonly names: ReadonlyArray<string | number>;
+  readonly step: string | undefined;
+}
+
+function* insideBoth(old: SchemaObject, after: SchemaObject): Generator<Inside> {
+  const [before, now] = [own(old, 'properties'), own(after, 'properties')];
+  if (isObject(before) && isObject(now))
+    for (const [name, schema] of Object.entries(before))
+      if (Object.hasOwn(now, name))
+        yield { old: schema, new: now[name], names: ['properties', name], step: name };
+  for (const keyword of ['items', 'additionalProperties']) {
+    const [one, other] = [own(old, keyword), own(after, keyword)];
+    if (isObject(one) && isObject(other)) yield { old: one, new: other, names: [keyword], step: '*' };
+  }
+  for (const keyword of ['prefixItems', 'items', 'allOf', 'anyOf', 'oneOf']) {
+    const [one, other] = [own(old, keyword), own(after, keyword)];
+    if (!Array.isArray(one) || !Array.isArray(other) || one.length !== other.length) continue;
+    const isTuple = keyword === 'prefixItems' || keyword === 'items';
+    for (const [index, schema] of one.entries())
+      yield {
+        old: schema,
+        new: other[index],
+        names: [keyword, index],
+        step: isTuple ? String(index) : undefined,
+      };
+  }
+}
+
+function* changesAt(
+  old: SchemaObject,
+  after: SchemaObject,
+  { path, assertFormats, backward }: Annotated & { readonly path: string },
+): Generator<Change> {
+  for (const keyword of ['format', 'contentEncoding', 'contentMediaType', 'default']) {
+    if (keyword === 'format' && assertFormats) continue;
+    const [before, now] = [textOf(own(old, keyword)), textOf(own(after, keyword))];
+    if (before === now) continue;
+    const rule = ruleOf(keyword, before, now);
+    // Of the two, the reading schema may be checked by somebody who asserts it.
+    const isTighter = (backward ? now : before) !== undefined && keyword !== 'default';
+    yield {
+      rule,
+      path,
+      severity: isTighter ? 'warning' : 'info',
+      message: wording(rules[rule]?.message ?? rule, { old: before ?? 'nothing', new: now ?? 'nothing' }),
+      ...(before === undefined ? {} : { old: before }),
+      ...(now === undefined ? {} : { new: now }),
+    };
+  }
+}
+
+const ruleOf = (keyword: string, before: string | undefined, now: string | undefined): string => {
+  if (keyword === 'default') return 'default-changed';
+  if (keyword !== 'format') return 'content-changed';
+  if (before === undefined) return 'format-added';
+  return now === undefined ? 'format-removed' : 'format-changed';
+};

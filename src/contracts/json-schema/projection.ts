@@ -1,0 +1,65 @@
+import { isLetIn } from './accepts.ts';
+import type { Formula } from './formula.ts';
+import type { Formulas } from './formulas.ts';
+
+/** The parts that hold together, references followed. */
+export const conjunctsOf = (formula: Formula, seen: ReadonlySet<Formula> = new Set()): Formula[] => {
+  if (formula.kind === 'reference')
+    return seen.has(formula) ? [] : conjunctsOf(formula.target(), new Set([...seen, formula]));
+  return formula.kind === 'all' ? formula.parts.flatMap((part) => conjunctsOf(part, seen)) : [formula];
+};
+
+const depthMax = 4;
+
+/**
+ * What the values inside must fit at least, wherever in the formula that is said: `pick` answers for one literal. Branchings are
+ * joined, so more may be let through than really fits.
+ */
+export const project = (
+  formulas: Formulas,
+  formula: Formula,
+  pick: (part: Formula) => Formula | undefined,
+  depth = 0,
+): Formula =>
+  formulas.all(
+    conjunctsOf(formula).map((part) => {
+      if (part.kind !== 'some' && part.kind !== 'one') return pick(part) ?? formulas.any;
+      if (depth >= depthMax) return formulas.any;
+      return formulas.some(part.parts.map((branch) => project(formulas, branch, pick, depth + 1)));
+    }),
+  );
+
+/** All literals of a formula, those in branches too. */
+export function* literalsOf(formula: Formula, depth = 0): Generator<Formula> {
+  for (const part of conjunctsOf(formula)) {
+    yield part;
+    if ((part.kind === 'some' || part.kind === 'one') && depth < depthMax)
+      for (const branch of part.parts) yield* literalsOf(branch, depth + 1);
+  }
+}
+
+export const memberOf = (formulas: Formulas, formula: Formula, name: string): Formula =>
+  project(formulas, formula, (part) => {
+    if (part.kind === 'property' && part.name === name) return part.part;
+    return part.kind === 'members' && isLetIn(part.guard, name) === true ? part.part : undefined;
+  });
+
+export const itemOf = (formulas: Formulas, formula: Formula, index: number): Formula =>
+  project(formulas, formula, (part) => {
+    if (part.kind === 'item' && part.index === index) return part.part;
+    return part.kind === 'items-from' && part.from <= index ? part.part : undefined;
+  });
+
+/** What members must fit that nobody names. */
+export const otherMemberOf = (formulas: Formulas, formula: Formula): Formula =>
+  project(formulas, formula, (part) =>
+    part.kind === 'members' && part.guard.role !== 'names' && part.guard.inside.length === 0
+      ? part.part
+      : undefined,
+  );
+
+export const declaredNames = (formula: Formula): Set<string> => {
+  const names = new Set<string>();
+  for (const part of literalsOf(formula)) if (part.kind === 'property' && part.declares) names.add(part.name);
+  return names;
+};

@@ -1,0 +1,224 @@
+import { FactlineError } from '../../foundation/index.ts';
+import { isMetaSchema, type JsonSchemaDraft, refHasSiblings } from './drafts.ts';
+import { limits } from './limits.ts';
+
+export type SchemaObject = Readonly<Record<string, unknown>>;
+
+/** A subschema and where it stands. */
+export interface Location {
+  readonly schema: unknown;
+  /** JSON pointer from the root, with a leading `#`. */
+  readonly pointer: string;
+  /** The resource (document or embedded `$id`) that relative references start from. */
+  readonly base: string;
+}
+
+/** Refuses a schema, with the place. */
+export type Refuse = (pointer: string, reason: string) => FactlineError;
+
+export const refusing =
+  (side: string): Refuse =>
+  (path, reason) =>
+    new FactlineError('SCHEMA_INVALID', { format: 'json-schema', side, path, reason });
+
+const rootUri = 'schema://factline/';
+
+const one = [
+  'additionalItems',
+  'additionalProperties',
+  'contains',
+  'else',
+  'if',
+  'items',
+  'not',
+  'propertyNames',
+  'then',
+];
+const unevaluated = ['unevaluatedItems', 'unevaluatedProperties'];
+const many = ['allOf', 'anyOf', 'items', 'oneOf', 'prefixItems'];
+const byName = [
+  '$defs',
+  'definitions',
+  'dependencies',
+  'dependentSchemas',
+  'patternProperties',
+  'properties',
+];
+
+export const isObject = (value: unknown): value is SchemaObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+export const isSchema = (value: unknown): boolean => isObject(value) || typeof value === 'boolean';
+
+export const own = (schema: SchemaObject, keyword: string): unknown =>
+  Object.hasOwn(schema, keyword) ? schema[keyword] : undefined;
+
+const escaped = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
+
+export const below = (pointer: string, ...names: ReadonlyArray<string | number>): string =>
+  names.reduce<string>((path, name) => `${path}/${escaped(String(name))}`, pointer);
+
+/** The subschemas that stand directly in a schema, each with its place. */
+export function* subschemasOf(
+  schema: SchemaObject,
+): Generator<{ schema: unknown; names: Array<string | number> }> {
+  for (const keyword of [...one, ...unevaluated]) {
+    const value = own(schema, keyword);
+    if (isSchema(value)) yield { schema: value, names: [keyword] };
+  }
+  for (const keyword of many) {
+    const value = own(schema, keyword);
+    if (Array.isArray(value))
+      for (const [index, part] of value.entries()) yield { schema: part, names: [keyword, index] };
+  }
+  for (const keyword of byName) {
+    const value = own(schema, keyword);
+    if (isObject(value))
+      for (const [name, part] of Object.entries(value))
+        if (isSchema(part)) yield { schema: part, names: [keyword, name] };
+  }
+}
+
+const resolved = (reference: string, base: string): string | undefined =>
+  URL.canParse(reference, base) ? new URL(reference, base).href : undefined;
+
+const withoutFragment = (uri: string): string => uri.split('#', 1)[0] ?? uri;
+
+/** The parts of one schema that references can name: embedded resources, anchors, places. Nothing is ever fetched. */
+export class Resources {
+  readonly root: Location;
+  readonly draft: JsonSchemaDraft;
+  readonly #refuse: Refuse;
+  readonly #resources = new Map<string, Location>();
+  readonly #anchors = new Map<string, Location>();
+  readonly #dynamicAnchors = new Map<string, Location>();
+  readonly #locations = new Map<unknown, Location>();
+  count = 0;
+
+  /** @throws FactlineError SCHEMA_INVALID */
+  constructor(schema: unknown, draft: JsonSchemaDraft, refuse: Refuse) {
+    this.draft = draft;
+    this.#refuse = refuse;
+    refuseDepth(schema, refuse);
+    this.root = { schema, pointer: '#', base: rootUri };
+    this.root = this.#index(this.root);
+    this.#resources.set(rootUri, this.root);
+  }
+
+  #index(location: Location): Location {
+    const { schema, pointer } = location;
+    if (!isObject(schema)) return location;
+    const known = this.#locations.get(schema);
+    if (known !== undefined) return known;
+    this.count += 1;
+    if (this.count > limits.subschemas)
+      throw this.#refuse('#', `it has more than ${limits.subschemas} subschemas`);
+    const here = this.#identified(schema, location);
+    this.#locations.set(schema, here);
+    for (const { schema: inner, names } of subschemasOf(schema))
+      this.#index({ schema: inner, pointer: below(pointer, ...names), base: here.base });
+    return here;
+  }
+
+  /** Notes the names that a schema gives itself. */
+  #identified(schema: SchemaObject, location: Location): Location {
+    const { pointer, base } = location;
+    const isNamed = refHasSiblings(this.draft) || own(schema, '$ref') === undefined;
+    const id = isNamed
+      ? (own(schema, '$id') ?? (this.draft === 'draft-04' ? own(schema, 'id') : undefined))
+      : undefined;
+    if (id !== undefined && typeof id !== 'string')
+      throw this.#refuse(below(pointer, '$id'), 'expected a text');
+    let here = location;
+    if (id?.startsWith('#') === true) this.#anchors.set(`${base}${id}`, here);
+    else if (id !== undefined) {
+      const uri = resolved(id, base);
+      if (uri === undefined) throw this.#refuse(below(pointer, '$id'), 'expected a URI reference');
+      here = { ...location, base: withoutFragment(uri) };
+      this.#resources.set(here.base, here);
+    }
+    for (const keyword of ['$anchor', '$dynamicAnchor']) {
+      const anchor = own(schema, keyword);
+      if (typeof anchor !== 'string') continue;
+      this.#anchors.set(`${here.base}#${anchor}`, here);
+      if (keyword === '$dynamicAnchor') this.#dynamicAnchors.set(`${here.base}#${anchor}`, here);
+    }
+    if (own(schema, '$recursiveAnchor') === true) this.#dynamicAnchors.set(`${here.base}#`, here);
+    return here;
+  }
+
+  /** Whether what a dynamic reference means depends on the way that leads to it. */
+  get isDynamic(): boolean {
+    return this.#dynamicAnchors.size > 1;
+  }
+
+  /** Where a dynamic anchor of this name stands in a resource. */
+  dynamicAnchor(base: string, name: string): Location | undefined {
+    return this.#dynamicAnchors.get(`${base}#${name}`);
+  }
+
+  at(location: Location): Location {
+    return isObject(location.schema)
+      ? (this.#locations.get(location.schema) ?? this.#index(location))
+      : location;
+  }
+
+  /**
+   * What a reference names; undefined for a meta-schema of JSON Schema itself.
+   * @throws FactlineError SCHEMA_INVALID
+   */
+  resolve(reference: string, from: Location, pointer: string): Location | undefined {
+    const uri = resolved(reference, from.base);
+    if (uri === undefined) throw this.#refuse(pointer, `${JSON.stringify(reference)} is not a URI reference`);
+    const base = withoutFragment(uri);
+    const fragment = decoded(uri.slice(base.length + 1));
+    const resource = this.#resources.get(base);
+    if (resource === undefined) {
+      if (isMetaSchema(uri)) return undefined;
+      throw this.#refuse(
+        pointer,
+        `${reference} is not part of this schema; other documents are never fetched`,
+      );
+    }
+    const target =
+      fragment === '' || fragment.startsWith('/')
+        ? this.#walk(resource, fragment)
+        : this.#anchors.get(`${base}#${fragment}`);
+    if (target === undefined || !isSchema(target.schema))
+      throw this.#refuse(pointer, `${reference} names no schema`);
+    return this.at(target);
+  }
+
+  #walk(resource: Location, fragment: string): Location | undefined {
+    let location = resource;
+    for (const part of fragment.split('/').slice(1)) {
+      const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
+      const { schema } = location;
+      const isThere = typeof schema === 'object' && schema !== null && Object.hasOwn(schema, name);
+      if (!isThere) return undefined;
+      const inner = (schema as SchemaObject)[name];
+      const known = isObject(inner) ? this.#locations.get(inner) : undefined;
+      location = known ?? { schema: inner, pointer: below(location.pointer, name), base: location.base };
+    }
+    return location;
+  }
+}
+
+const decoded = (fragment: string): string => {
+  try {
+    return decodeURIComponent(fragment);
+  } catch {
+    return fragment;
+  }
+};
+
+/** Without recursion, so that a hostile depth can't overflow the stack. */
+const refuseDepth = (schema: unknown, refuse: Refuse): void => {
+  let level: unknown[] = [schema];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > limits.jsonDepth) throw refuse('#', `it is nested deeper than ${limits.jsonDepth} levels`);
+    level = level.flatMap((value) =>
+      typeof value === 'object' && value !== null ? Object.values(value) : [],
+    );
+  }
+};
