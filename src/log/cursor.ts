@@ -3,7 +3,7 @@ import { classifyDatabaseError, type Database } from '../postgres/index.ts';
 import { BatchLimit } from './batch-limit.ts';
 import { reconnectDelayMs } from './polling.ts';
 import { readRange } from './reading.ts';
-import type { EventBatch, EventTypes, RecentRows } from './recent-rows.ts';
+import type { EventBatch, EventFilter, RecentRows } from './recent-rows.ts';
 import { storedSize } from './stored-event.ts';
 
 export interface NextOptions {
@@ -40,11 +40,10 @@ export interface CursorSource {
   whenBeyond(position: number, signal?: AbortSignal): Promise<void>;
 }
 
-export interface CursorOptions {
+export interface CursorOptions extends EventFilter {
   readonly source: CursorSource;
   readonly database: Database;
   readonly clock: Clock;
-  readonly types: EventTypes;
   readonly after: number;
 }
 
@@ -87,7 +86,7 @@ export class TailCursor implements LogCursor {
   }
 
   async next(options: NextOptions): Promise<EventBatch> {
-    const { source, types } = this.#options;
+    const { source } = this.#options;
     const { max, signal } = options;
     const start = this.#position;
     if (!Number.isSafeInteger(max) || max < 1) {
@@ -102,7 +101,7 @@ export class TailCursor implements LogCursor {
     if (signal?.aborted || this.#position !== start) return { events: [], upTo: this.#position };
     if (!this.#rest && start >= source.rows.from) {
       this.#ahead = null;
-      const batch = source.rows.take(start, max, types);
+      const batch = source.rows.take(start, max, this.#options);
       this.#position = batch.upTo;
       return batch;
     }
@@ -150,10 +149,12 @@ export class TailCursor implements LogCursor {
   }
 
   #begin(after: number): Ahead {
-    const { source, database, types } = this.#options;
-    const span = types === 'all' ? Number.MAX_SAFE_INTEGER : after + spanMax;
+    const { source, database, types, share = null } = this.#options;
+    // A lane's events lie as many times farther apart as there are lanes.
+    const span =
+      types === 'all' && share === null ? Number.MAX_SAFE_INTEGER : after + spanMax * (share?.lanes ?? 1);
     const upTo = Math.min(source.settled, span);
-    const batch = readRange(database.operations, { after, upTo, types, limit: this.#limit.rows });
+    const batch = readRange(database.operations, { after, upTo, types, share, limit: this.#limit.rows });
     // Nobody may be waiting for it yet, or ever: the error is met by whoever awaits the batch.
     batch.catch(() => undefined);
     return { after, batch };

@@ -13,6 +13,8 @@ export {
   publishInForeignTransaction,
   publishingQueries,
   publishingTransaction,
+  type RehearsedTransaction,
+  rehearsedTransaction,
   type StoringOptions,
   type TokenFacts,
   type Tx,

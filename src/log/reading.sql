@@ -24,6 +24,19 @@ select position, id, type, source, key, key_hash, data::text, meta::text, time, 
  order by position
  limit $3
 
+-- name: read_range_of_share
+-- As read_range, $4 types or null, $5 lanes, $6 lane: the keys of one lane. Here, too, the caller bounds the span.
+select position, id, type, source, key, key_hash, data::text, meta::text, time, recorded_at
+  from factline.events
+ where position > $1 and position <= $2
+   and (key_hash::bigint & 4294967295) % $5::bigint = $6::bigint
+   and ($4::text[] is null or type = any($4::text[]))
+   and (select case when m.compacted_below <= $1 + 1 then true
+               else factline.refuse('FL004', 'the range is compacted', m.compacted_below::text) end
+          from factline.log_meta m)
+ order by position
+ limit $3
+
 -- name: read_positions
 -- $1 positions.
 select position, id, type, source, key, key_hash, data::text, meta::text, time, recorded_at

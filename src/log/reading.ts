@@ -1,18 +1,17 @@
 import { FactlineError } from '../foundation/index.ts';
 import { loadQueries, type Queryable, run, runArrays, sqlState } from '../postgres/index.ts';
-import type { EventBatch, EventTypes } from './recent-rows.ts';
+import type { EventBatch, EventFilter } from './recent-rows.ts';
 import { type StoredEvent, storedEvent } from './stored-event.ts';
 
-const sql = loadQueries<'read_range' | 'read_range_of_types' | 'read_positions' | 'barrier' | 'head'>(
-  new URL('./reading.sql', import.meta.url),
-);
+const sql = loadQueries<
+  'read_range' | 'read_range_of_types' | 'read_range_of_share' | 'read_positions' | 'barrier' | 'head'
+>(new URL('./reading.sql', import.meta.url));
 
-export interface Range {
+export interface Range extends EventFilter {
   /** Exclusive. */
   readonly after: number;
   /** Inclusive; never above the settled position, or events that commit late are skipped. */
   readonly upTo: number;
-  readonly types: EventTypes;
   /** At most this many events. */
   readonly limit: number;
 }
@@ -24,17 +23,24 @@ export interface Range {
  * @example await readRange(database.operations, { after: 0, upTo: tail.settled, types: 'all', limit: 500 })
  */
 export const readRange = async (on: Queryable, range: Range): Promise<EventBatch> => {
-  const { after, upTo, types, limit } = range;
+  const { after, upTo, limit } = range;
   if (upTo <= after) return { events: [], upTo: after };
-  const rows = await (types === 'all'
-    ? runArrays(on, sql.read_range, [after, upTo, limit])
-    : runArrays(on, sql.read_range_of_types, [after, upTo, limit, [...types]])
-  ).catch((error: unknown) => {
+  const rows = await readRows(on, range).catch((error: unknown) => {
     throw explainCompaction(error, after);
   });
   const events = rows.map((row) => storedEvent(row));
   const last = events.at(-1);
   return { events, upTo: last !== undefined && events.length >= limit ? last.position : upTo };
+};
+
+const readRows = (on: Queryable, { after, upTo, limit, types, share = null }: Range): Promise<unknown[][]> => {
+  if (share !== null) {
+    const wanted = types === 'all' ? null : [...types];
+    return runArrays(on, sql.read_range_of_share, [after, upTo, limit, wanted, share.lanes, share.lane]);
+  }
+  return types === 'all'
+    ? runArrays(on, sql.read_range, [after, upTo, limit])
+    : runArrays(on, sql.read_range_of_types, [after, upTo, limit, [...types]]);
 };
 
 /** The events at these positions, ascending; positions without an event are left out. */

@@ -1,3 +1,4 @@
+import { laneOf } from '../foundation/index.ts';
 import { type StoredEvent, storedSize } from './stored-event.ts';
 
 export interface EventBatch {
@@ -7,6 +8,19 @@ export interface EventBatch {
 }
 
 export type EventTypes = ReadonlySet<string> | 'all';
+
+/** One part of the log's keys, by their hash: lane `lane` of `lanes`. */
+export interface KeyShare {
+  readonly lane: number;
+  readonly lanes: number;
+}
+
+/** Which events a cursor answers. */
+export interface EventFilter {
+  readonly types: EventTypes;
+  /** Null, the default: those of every key. */
+  readonly share?: KeyShare | null;
+}
 
 /** Enough for a consumer that pauses for some seconds at a thousand events a second. */
 const rowsMax = 4096;
@@ -66,11 +80,12 @@ export class RecentRows {
   }
 
   /** The next events after `after` (which must be ≥ `from`) that match, at most `max`. */
-  take(after: number, max: number, types: EventTypes): EventBatch {
+  take(after: number, max: number, { types, share = null }: EventFilter): EventBatch {
     const events: StoredEvent[] = [];
     for (let index = this.#firstAfter(after); index < this.#rows.length; index += 1) {
       const row = this.#rows[index] as StoredEvent;
       if (types !== 'all' && !types.has(row.type)) continue;
+      if (share !== null && laneOf(row.keyHash, share.lanes) !== share.lane) continue;
       events.push(row);
       if (events.length === max) return { events, upTo: row.position };
     }

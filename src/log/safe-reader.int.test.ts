@@ -42,7 +42,7 @@ class Reading {
   async pass(wanted: { rowsWanted?: boolean; endWanted?: boolean } = {}): Promise<PassOutcome> {
     const outcome = await this.reader.pass({ rowsWanted: true, endWanted: true, ...wanted });
     const after = this.delivered.at(-1) ?? 0;
-    const { events } = this.rows.take(Math.max(after + this.base, this.rows.from), 100_000, 'all');
+    const { events } = this.rows.take(Math.max(after + this.base, this.rows.from), 100_000, { types: 'all' });
     this.delivered.push(...events.map((event) => event.position - this.base));
     return outcome;
   }

@@ -17,7 +17,7 @@ import type { TailBlocked } from './holder-report.ts';
 import { ensurePartitions, leafSize } from './partitions.ts';
 import { pollDelayMs, reconnectDelayMs } from './polling.ts';
 import { readBarrier } from './reading.ts';
-import { type EventTypes, RecentRows } from './recent-rows.ts';
+import { type EventFilter, RecentRows } from './recent-rows.ts';
 import { Recount } from './recount.ts';
 import { type PassOutcome, SafeReader } from './safe-reader.ts';
 import { SettledWaiters } from './settled-waiters.ts';
@@ -58,7 +58,7 @@ export interface Tail extends Startable {
   /** Whom the tail has been waiting for, for at least half a second; null when it has not. */
   blocked(): TailBlocked | null;
   /** A place in the log for one consumer; see `LogCursor`. */
-  cursor(options: { readonly types: EventTypes; readonly after: number }): LogCursor;
+  cursor(options: EventFilter & { readonly after: number }): LogCursor;
 }
 
 /**
@@ -163,7 +163,7 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
     return readBarrier(this.#options.database.operations);
   }
 
-  cursor(options: { readonly types: EventTypes; readonly after: number }): LogCursor {
+  cursor(options: EventFilter & { readonly after: number }): LogCursor {
     const { database, clock } = this.#options;
     return new TailCursor({ ...options, source: this, database, clock });
   }

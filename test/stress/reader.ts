@@ -72,7 +72,7 @@ const readPaused = async (name: string, after: number, rule: HolderRule): Promis
     const outcome = await reader.pass({ rowsWanted: true, endWanted: true });
     // What was settled at the start of a later life without having been read here is read by range, as a cursor does.
     if (position < rows.from) position = await readSettled(name, position, rows.from);
-    const { events, upTo } = rows.take(position, 100_000, 'all');
+    const { events, upTo } = rows.take(position, 100_000, { types: 'all' });
     if (upTo > position)
       delivered(
         name,

@@ -73,6 +73,33 @@ const assertSamePayload = (entry: Keyed, digest: string, position: number | stri
   });
 };
 
+/** What `publishDeduplicated` would refuse, found without a write. @throws FactlineError DEDUPE_KEY_CONFLICT */
+export const refuseContradictions = async (
+  drafts: readonly Draft[],
+  options: StoringOptions,
+  runStatement: RunStatement,
+): Promise<void> => {
+  const seen = new Map<string, { readonly digest: string; readonly position: number | string }>();
+  const entries = storeDrafts(drafts, options).flatMap((stored): Keyed[] => {
+    const { draft } = stored;
+    const { dedupeKey: key } = draft;
+    return key === undefined ? [] : [{ stored, source: idSource(draft), key, digest: payloadDigest(draft) }];
+  });
+  if (entries.length === 0) return;
+  const wanted = JSON.stringify(entries.map(({ source, key }) => ({ source, key })));
+  for (const row of await runStatement(publishingQueries.read_ids, wanted))
+    seen.set(JSON.stringify([row['source'], row['key']]), {
+      digest: String(row['payload_digest']),
+      position: Number(row['position']),
+    });
+  for (const entry of entries) {
+    const name = JSON.stringify([entry.source, entry.key]);
+    const twin = seen.get(name);
+    if (twin === undefined) seen.set(name, { digest: entry.digest, position: 'in this publish' });
+    else assertSamePayload(entry, twin.digest, twin.position);
+  }
+};
+
 const reserve = async (
   entries: readonly Keyed[],
   runStatement: RunStatement,

@@ -8,5 +8,6 @@ export {
   publishingTransaction,
   type Tx,
 } from './publishing-transaction.ts';
+export { type RehearsedTransaction, rehearsedTransaction } from './rehearsed-transaction.ts';
 export type { StoringOptions } from './stored-drafts.ts';
 export { decodeToken, encodeToken, type TokenFacts } from './token.ts';

@@ -113,7 +113,7 @@ const publishStatement = (stored: readonly StoredDraft[]): LastStatement | null 
     : { query: publishingQueries.publish, values: [publishParameter(stored)] };
 };
 
-interface Scope {
+export interface Scope {
   readonly tx: Tx;
   close(): void;
 }
@@ -125,7 +125,7 @@ interface Place {
 }
 
 /** `depth`: how deep savepoints nest, for their names. */
-const openScope = (place: Place, depth = 0): Scope => {
+export const openScope = (place: Place, depth = 0): Scope => {
   const { client, buffer, admit } = place;
   let open = true;
   let nested = false;
