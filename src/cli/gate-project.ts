@@ -65,6 +65,7 @@ export const openGateProject = async (context: CommandContext): Promise<GateProj
 const gateConsumer = (definition: ConsumerDefinition): GateConsumer => ({
   name: definition.name,
   class: definition.class,
+  ...(definition.owner === undefined ? {} : { owner: definition.owner }),
   types: [...definition.types],
   ordering: definition.ordering,
   reads: definition.reads,

@@ -10,6 +10,8 @@ export interface ConsumerDefinition {
   readonly class: 'projection' | 'operational';
   /** The identity under which progress is stored; unique in the database, over all apps. */
   readonly name: string;
+  /** The team that answers for it; undefined: the app's owner. */
+  readonly owner?: string;
   readonly contracts: readonly EventContract[];
   /** What it reads from the log: the types of `contracts`, and those that `upcasters` lead from. */
   readonly types: ReadonlySet<string>;

@@ -20,6 +20,7 @@ import type { SegmentWriter } from './segment-writer.ts';
 export function analyticsExport({ writer }: { writer: SegmentWriter }) {
   return defineHandler({
     name: 'analytics-export',
+    owner: 'insights',
     on: [
       OrderPlaced,
       OrderCancelled,

@@ -7,6 +7,7 @@ import { OrderCancelled, OrderPlaced } from '../contracts/index.ts';
  */
 export const customerSpend = defineProjection({
   name: 'customer-spend',
+  owner: 'insights',
   on: [OrderPlaced, OrderCancelled],
   reads: {
     [OrderPlaced.type]: ['customerId', 'country', 'totalPence'],

@@ -16,6 +16,7 @@ import {
  */
 export const orderSummary = defineProjection({
   name: 'order-summary',
+  owner: 'orders',
   on: [
     OrderPlaced,
     OrderCancelled,

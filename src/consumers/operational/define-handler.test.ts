@@ -56,15 +56,17 @@ describe('defineHandler', () => {
     expect(handler).toMatchObject({ lanes: 1, concurrency: 1 });
   });
 
-  it('reads rate, retry and durations', () => {
+  it('reads owner, rate, retry and durations', () => {
     const handler = defineHandler({
       name: 'mail',
+      owner: 'customer-care',
       on: [OrderPlaced],
       rate: '600/m',
       timeout: '2s',
       retry: { transient: { attempts: 3, base: '1s', cap: '5s' }, unclassified: { attempts: 1 } },
       handle: nothing,
     });
+    expect(handler.owner).toBe('customer-care');
     expect(handler.rate).toEqual({ permits: 600, perMs: 60_000 });
     expect(handler.timeoutMs).toBe(2_000);
     expect(handler.retryPolicies.transient).toMatchObject({
@@ -88,6 +90,7 @@ describe('defineHandler', () => {
       ordering: 'sorted',
       startAt: -1,
       slo: { handledWithin: '1m', errorBudget: 2 },
+      owner: '',
       formerly: ['Old'],
       typo: true,
     } as unknown as Parameters<typeof defineHandler>[0];
@@ -103,6 +106,7 @@ describe('defineHandler', () => {
       'retry.poison',
       'startAt',
       'slo.errorBudget',
+      'owner',
       'ordering',
       'typo',
     ]);

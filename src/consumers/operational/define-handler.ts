@@ -33,6 +33,8 @@ export interface RetryDeclaration {
 export interface HandlerDeclaration<O extends Many<EventContract>> {
   /** The identity under which progress is stored: 1 to 100 characters of a-z, 0-9, `-`, `_` and `.`. */
   readonly name: string;
+  /** The team that answers for it. Default: the app's owner. */
+  readonly owner?: string;
   /** The contracts whose events it handles: one, several, or a module of them. */
   readonly on: O;
   /** The fields of the payloads that it reads; the gate then knows whom a change affects. Without it: all of them. */
@@ -75,6 +77,7 @@ const attemptsMax = 100;
 
 const known = [
   'name',
+  'owner',
   'on',
   'reads',
   'handle',
@@ -207,6 +210,9 @@ const check = (declaration: Loose): readonly Issue[] => {
   checkRetry(findings, declaration['retry']);
   checkStart(findings, declaration['startAt']);
   checkSlo(findings, declaration['slo']);
+  const { owner } = declaration;
+  if (owner !== undefined && (typeof owner !== 'string' || owner === ''))
+    findings.add('owner', 'the name of a team', owner);
   checkOrdering(findings, declaration);
   for (const [name, allowed] of Object.entries(choices)) {
     const value = declaration[name];
@@ -254,7 +260,7 @@ export const defineHandler = <const O extends Many<EventContract>>(
   if (issues.length > 0) {
     throw new FactlineError('CONSUMER_INVALID', { consumer: describeValue(declaration.name), issues });
   }
-  const { name, on, ordering = 'key', slo, rate, retry, onReplay } = declaration;
+  const { name, owner, on, ordering = 'key', slo, rate, retry, onReplay } = declaration;
   const contracts = contractsOf(name, on);
   const types = contracts.map(({ type }) => type);
   const readIssues = readsIssues(declaration.reads, types);
@@ -272,6 +278,7 @@ export const defineHandler = <const O extends Many<EventContract>>(
     lanes: alone ? 1 : (declaration.lanes ?? lanesDefault),
     startAt: declaration.startAt ?? 'now',
     formerly: Object.freeze([...(declaration.formerly ?? [])]),
+    ...(owner === undefined ? {} : { owner }),
     ...(slo === undefined ? {} : { slo: Object.freeze({ ...slo }) }),
     version: 1,
     // The engine passes only events of these contracts, checked against them.

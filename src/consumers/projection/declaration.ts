@@ -8,6 +8,7 @@ import { nameIssues } from './table.ts';
 /** What both forms of a projection declare. */
 export interface SharedDeclaration {
   readonly name: string;
+  readonly owner?: string;
   readonly version?: number;
   readonly on: Many<EventContract>;
   readonly reads?: unknown;
@@ -15,7 +16,7 @@ export interface SharedDeclaration {
   readonly slo?: { readonly handledWithin: Duration; readonly errorBudget?: number };
 }
 
-const sharedOptions = ['name', 'version', 'on', 'reads', 'formerly', 'slo'] as const;
+const sharedOptions = ['name', 'owner', 'version', 'on', 'reads', 'formerly', 'slo'] as const;
 
 const issue = (
   path: string,
@@ -60,7 +61,7 @@ export const declarationIssues = (options: SharedDeclaration, own: readonly stri
     return [issue('', 'the declaration is missing', ['an object', options])];
   const known = new Set<string>([...sharedOptions, ...own]);
   const unknown = Object.keys(options).filter((name) => !known.has(name));
-  const { version, formerly } = options;
+  const { version, formerly, owner } = options;
   const issues = [
     ...nameIssues(options.name),
     ...contractIssues(options.on),
@@ -68,6 +69,8 @@ export const declarationIssues = (options: SharedDeclaration, own: readonly stri
     ...sloIssues(options.slo),
     ...unknown.map((name) => issue(name, 'there is no such option', [[...known].join(', '), name])),
   ];
+  if (owner !== undefined && (typeof owner !== 'string' || owner === ''))
+    issues.push(issue('owner', 'not a name', ['the name of a team', owner]));
   if (version !== undefined && !(Number.isSafeInteger(version) && version >= 1))
     issues.push(issue('version', 'not a version', ['an integer from 1', version]));
   if (
@@ -90,6 +93,7 @@ export const sharedFields = (
 ): Omit<ConsumerDefinition, 'class' | 'ordering'> & { readonly class: 'projection' } => ({
   class: 'projection',
   name: options.name,
+  ...(options.owner === undefined ? {} : { owner: options.owner }),
   contracts: Object.freeze([...manyContracts(options.on)]),
   types: new Set(typesOf(options)),
   upcasters: [],

@@ -137,6 +137,7 @@ describe('defineProjection: what is refused when it is called', () => {
     const issues = issuesOf(() =>
       defineProjection({
         name: 'no spaces please',
+        owner: '',
         version: 0,
         // @ts-expect-error no contract
         on: ['shop.order.placed.v1'],
@@ -151,6 +152,7 @@ describe('defineProjection: what is refused when it is called', () => {
       'name',
       'on',
       'primarykey',
+      'owner',
       'version',
       'primaryKey',
       'evolve',

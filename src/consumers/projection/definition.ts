@@ -29,6 +29,8 @@ export interface ProjectionOptions<
 > {
   /** The name of the view to read from, and the identity under which progress is stored. */
   readonly name: string;
+  /** The team that answers for it. Default: the app's owner. */
+  readonly owner?: string;
   /** Raise it by one with every change of the declaration or of what `evolve` computes: the rows are then rebuilt. Default 1. */
   readonly version?: number;
   readonly on: O;

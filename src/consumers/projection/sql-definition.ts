@@ -16,6 +16,8 @@ export interface ProjectionTx {
 export interface SqlProjectionOptions<O extends Many<EventContract>> {
   /** The name of the view to read from, and the identity under which progress is stored. */
   readonly name: string;
+  /** The team that answers for it. Default: the app's owner. */
+  readonly owner?: string;
   /** Raise it by one with every change: the table is then made and filled anew. Default 1. */
   readonly version?: number;
   readonly on: O;

@@ -23,6 +23,7 @@ import {
 export function fulfilment() {
   return defineHandler({
     name: 'fulfilment',
+    owner: 'fulfilment',
     on: [StockReserved, StockRefused, PaymentCaptured, PaymentDeclined, OrderCancelled],
     reads: {
       [StockReserved.type]: ['orderId'],

@@ -23,6 +23,7 @@ export function inventory() {
   const known = new Set<string>(); // products whose books are open, so that most orders need not ask
   return defineHandler({
     name: 'inventory',
+    owner: 'inventory',
     on: [OrderPlaced, OrderCancelled, OrderStopped, OrderShipped],
     reads: {
       [OrderPlaced.type]: ['orderId', 'lines'],

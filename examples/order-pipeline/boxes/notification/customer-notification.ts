@@ -19,6 +19,7 @@ interface Notification {
 export function customerNotification({ mailer }: { mailer: Mailer }) {
   return defineHandler({
     name: 'customer-notification',
+    owner: 'customer-care',
     on: [OrderPlaced, OrderCancelled, OrderStopped],
     reads: {
       [OrderPlaced.type]: ['orderId', 'customerId', 'totalPence', 'lines'],

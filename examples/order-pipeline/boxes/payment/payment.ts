@@ -17,6 +17,7 @@ export function payment({ providerUrl }: { providerUrl: string }) {
   const provider = createProviderClient(providerUrl);
   return defineHandler({
     name: 'payment',
+    owner: 'payments',
     on: [OrderPlaced, OrderCancelled, OrderStopped],
     reads: {
       [OrderPlaced.type]: ['orderId', 'totalPence'],

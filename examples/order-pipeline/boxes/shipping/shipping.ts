@@ -5,6 +5,7 @@ import { OrderPacked, OrderShipped } from '../../contracts/index.ts';
 export function shipping() {
   return defineHandler({
     name: 'shipping',
+    owner: 'shipping',
     on: [OrderPacked],
     reads: ['orderId'],
     startAt: 'beginning',

@@ -1,0 +1,13 @@
+import { createPipeline } from './pipeline.ts';
+
+/** What the contract gate works with: the same composition, of which nothing is started and nowhere is reached. */
+export const { app } = createPipeline(
+  {
+    databaseUrl: 'postgres://nowhere.invalid/none',
+    providerUrl: 'http://nowhere.invalid',
+    smtpUrl: 'smtp://nowhere.invalid:25',
+    analyticsDirectory: '',
+    workers: 0,
+  },
+  'parent',
+);
