@@ -52,6 +52,7 @@ describe('a consumer that declares what it reads', () => {
     ['another field that is absent', (data: Placed['data']) => data.note],
     ['whether there is another field', (data: Placed['data']) => 'note' in data],
     ['all fields, with a spread', (data: Placed['data']) => ({ ...data })],
+    ['the names of all fields', (data: Placed['data']) => Object.keys(data)],
     ['all fields, as JSON', (data: Placed['data']) => JSON.stringify(data)],
   ])('is told when it reads %s', async (_what, read) => {
     await expect(reading(read)()).rejects.toMatchObject({ code });
