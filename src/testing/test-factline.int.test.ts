@@ -92,6 +92,43 @@ describe('testFactline', () => {
     ]);
   });
 
+  it('plays the producers of events; what the app publishes itself is held to them', async () => {
+    const Imported = defineEvent({
+      type: 'shop.order.imported.v1',
+      key: 'orderId',
+      schema: z.object({ orderId: z.string() }),
+      producers: ['import'],
+    });
+    const sources: string[] = [];
+    const watch = defineHandler({
+      name: 'watch',
+      on: Imported,
+      handle: async ({ source }) => void sources.push(source),
+    });
+    await start({ consumers: [watch] });
+    await factline.publish(Imported({ orderId: 'A1' }));
+    await factline.settled();
+    expect(sources).toEqual(['import']);
+    await expect(factline.app.publish(Imported({ orderId: 'A2' }))).rejects.toMatchObject({
+      code: 'PRODUCER_NOT_LISTED',
+    });
+  });
+
+  it('fails when a consumer has read a field that it does not declare, though the event only waits in quarantine', async () => {
+    const greedy = defineHandler({
+      name: 'greedy',
+      on: OrderPlaced,
+      reads: ['orderId'],
+      handle: async ({ data }) => void data.pence,
+    });
+    await start({ consumers: { greedy, orders } });
+    await factline.publish(OrderPlaced({ orderId: 'A1', pence: 4200 }));
+    await expect(factline.settled()).rejects.toMatchObject({
+      code: 'READ_UNDECLARED',
+      details: { consumer: 'greedy', field: 'pence' },
+    });
+  });
+
   it('dies at a step, and the next life finishes the work once', async () => {
     const calls: string[] = [];
     const handler = charging(async (key) => void calls.push(key));
