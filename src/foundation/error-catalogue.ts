@@ -5,6 +5,8 @@ import { contractErrors } from './error-catalogue/contract-errors.ts';
 import { databaseErrors } from './error-catalogue/database-errors.ts';
 import { gateErrors } from './error-catalogue/gate-errors.ts';
 import { logErrors } from './error-catalogue/log-errors.ts';
+import { replayErrors } from './error-catalogue/replay-errors.ts';
+import { triageErrors } from './error-catalogue/triage-errors.ts';
 
 /** One row of the catalogue. Add a code to the table of its subject; a released code is never reused for something else. */
 export interface ErrorEntry {
@@ -36,6 +38,8 @@ export const errorCatalogue = {
   ...databaseErrors,
   ...logErrors,
   ...consumerErrors,
+  ...replayErrors,
+  ...triageErrors,
   ...appErrors,
   ...commandErrors,
 } as const satisfies Readonly<Record<string, ErrorEntry>>;

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { type Frame, framesOf } from './stack-frames.ts';
+import type { Frame } from './stack-frames.ts';
 
 /**
  * What makes two failures "the same": class and code of the error, of its causes, the message without its particulars, and
