@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,27 @@ import { createTestDatabase, type TestDatabase } from './database.ts';
 /* The oldest Node that package.json's `engines` allows runs the source as it stands: no syntax and no API of a newer one. */
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const node22 = path.join(root, `node_modules/node22-${process.platform}-${process.arch}/bin/node`);
+/** Not among the packages: two of them would quarrel over the name `node` in node_modules/.bin. */
+const prefix = path.join(root, '.factline/node-22.18.0');
+const node22Package = `node-${process.platform}-${process.arch}`;
+const node22 = path.join(prefix, `node_modules/${node22Package}/bin/node`);
+
+/** Once, then it is there also offline. */
+const install = (): boolean => {
+  if (existsSync(node22)) return true;
+  mkdirSync(prefix, { recursive: true });
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  const parameters = [
+    'install',
+    '--no-save',
+    '--ignore-scripts',
+    '--prefix',
+    prefix,
+    `${node22Package}@22.18.0`,
+  ];
+  const { status } = spawnSync(npm, parameters, { cwd: prefix, stdio: 'ignore', timeout: 120_000 });
+  return status === 0 && existsSync(node22);
+};
 
 // Without `await using`, which Node 22 does not have.
 const program = `
@@ -43,7 +63,7 @@ const run = (parameters: readonly string[], environment: NodeJS.ProcessEnv): Pro
     );
   });
 
-describe.skipIf(!existsSync(node22))('on Node 22.18', () => {
+describe.skipIf(!install())('on Node 22.18, where npm can fetch it', () => {
   let database: TestDatabase;
   let folder: string;
   beforeAll(async () => {
