@@ -1,6 +1,11 @@
 /** Random Avro schemas and small changes of them, from a seed. */
 
-export type Schema = string | readonly Schema[] | { readonly [name: string]: unknown };
+export type Schema = string | readonly Schema[] | Complex;
+interface Complex {
+  readonly [name: string]: unknown;
+}
+
+const isUnion = (schema: Schema): schema is readonly Schema[] => Array.isArray(schema);
 
 /** Mulberry32: small, and the same everywhere. */
 export const randomFrom = (seed: number): (() => number) => {
@@ -33,8 +38,8 @@ export class AvroGenerator {
 
   /** The schema with something changed in it, once. */
   changed(schema: Schema): Schema {
-    if (Array.isArray(schema)) {
-      const branches = schema as readonly Schema[];
+    if (isUnion(schema)) {
+      const branches = schema;
       const roll = this.#random();
       if (roll < 0.25 && branches.length > 0) return branches.slice(1);
       if (roll < 0.5) return this.#union([...branches, this.#pick(primitives)]);
@@ -44,7 +49,7 @@ export class AvroGenerator {
     }
     if (typeof schema === 'string')
       return this.#random() < 0.3 ? ['null', schema].filter(distinct) : this.#pick(primitives);
-    const { type } = schema as { type: string };
+    const { type } = schema;
     if (type === 'array') return { ...schema, items: this.changed(schema['items'] as Schema) };
     if (type === 'map') return { ...schema, values: this.changed(schema['values'] as Schema) };
     if (type === 'enum') return this.#enum(schema['name'] as string);
@@ -52,7 +57,7 @@ export class AvroGenerator {
     return this.#changedRecord(schema);
   }
 
-  #changedRecord(schema: { readonly [name: string]: unknown }): Schema {
+  #changedRecord(schema: Complex): Schema {
     const fields = schema['fields'] as readonly { name: string; type: Schema }[];
     const roll = this.#random();
     if (roll < 0.25) return { ...schema, fields: fields.slice(1) };
@@ -112,7 +117,7 @@ export class AvroGenerator {
   #union(branches: readonly Schema[]): Schema {
     const seen = new Set<string>();
     return branches.filter((branch) => {
-      if (Array.isArray(branch)) return false;
+      if (isUnion(branch)) return false;
       const named = branch as { type: string; name?: string };
       const identity = typeof branch === 'string' ? branch : (named.name ?? named.type);
       const isNew = !seen.has(identity);
