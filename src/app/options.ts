@@ -8,6 +8,7 @@ import {
 } from '../contracts/index.ts';
 import { type Duration, FactlineError, toMilliseconds } from '../foundation/index.ts';
 import type { PoolSizes } from '../postgres/index.ts';
+import { checkRoles, type DeclaredRoles } from '../replay/index.ts';
 import { readAppIdentity } from './app-identity.ts';
 
 export interface FactlineOptions {
@@ -35,6 +36,11 @@ export interface FactlineOptions {
   readonly dedupeWindow?: Duration;
   /** Drain on SIGTERM while started. Default: true. */
   readonly handleSignals?: boolean;
+  /**
+   * Who may do what: `{ ada: ['operator', 'approver'], '*': ['responder'] }`. Names that are not in it may only look. Stored with
+   * `migrate` or `start`, for all commands on this database; without it everybody who reaches the database may do everything.
+   */
+  readonly roles?: DeclaredRoles;
 }
 
 /** The options with every default filled in and checked. */
@@ -52,6 +58,7 @@ export interface Settings {
   readonly migrations: 'auto' | 'check';
   readonly dedupeWindowDays: number;
   readonly handleSignals: boolean;
+  readonly roles: DeclaredRoles | undefined;
 }
 
 const known = new Set([
@@ -67,6 +74,7 @@ const known = new Set([
   'migrations',
   'dedupeWindow',
   'handleSignals',
+  'roles',
 ]);
 
 /** @throws FactlineError OPTION_INVALID, CONSUMER_DUPLICATE, CONTRACT_DUPLICATE, UPCASTER_INVALID */
@@ -104,6 +112,7 @@ export const readOptions = (options: FactlineOptions): Settings => {
     migrations: oneOf('migrations', options.migrations ?? 'auto', ['auto', 'check']),
     dedupeWindowDays: Math.ceil(toMilliseconds(options.dedupeWindow ?? '30d', 'dedupeWindow') / 86_400_000),
     handleSignals: options.handleSignals ?? true,
+    roles: options.roles === undefined ? undefined : checkRoles(options.roles),
   };
 };
 

@@ -23,6 +23,7 @@ import {
   migrate,
   pendingMigrations,
 } from '../postgres/index.ts';
+import { storeRoles } from '../replay/index.ts';
 import type { Settings } from './options.ts';
 import { resolveServer, type ServerAddress } from './server-address.ts';
 
@@ -65,6 +66,7 @@ export const openParts = async (settings: Settings, seams: Seams, telemetry: Tel
   try {
     await checkServer(database.operations, hostOf(address.url));
     await bringUpToDate(database, settings.migrations, telemetry);
+    await storeRoles(database.operations, settings.name, settings.roles);
     const log = await startChecks({ database, clock: seams.clock, telemetry });
     const tail = createTail({ database, clock: seams.clock, telemetry, rule: log.rule });
     const engine = createConsumerEngine({
@@ -122,6 +124,5 @@ export const bringUpToDate = async (
     return;
   }
   const pending = await pendingMigrations(database.operations);
-  if (pending.length > 0)
-    throw new FactlineError('MIGRATION_PENDING', { migrations: pending });
+  if (pending.length > 0) throw new FactlineError('MIGRATION_PENDING', { migrations: pending });
 };

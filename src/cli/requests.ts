@@ -1,4 +1,4 @@
-import os from 'node:os';
+import type pg from 'pg';
 import {
   awaitAnswer,
   awaitRetry,
@@ -7,7 +7,8 @@ import {
   type RetryOutcome,
   sendRequest,
 } from '../operations/index.ts';
-import type { Queryable } from '../postgres/index.ts';
+import { type ActName, type Actor, perform } from '../replay/index.ts';
+import { actorOf } from './actor.ts';
 import type { CommandContext, CommandOption, JsonField } from './command.ts';
 import { duration } from './parse.ts';
 import { printable } from './style.ts';
@@ -28,21 +29,19 @@ export const answerFields: readonly JsonField[] = [
   { name: 'requests[].answer', help: 'What the owner of the lane answered; null while open.' },
 ];
 
-/** Who asks, and why: as given, else the user of this machine. */
-export const personOf = ({ given }: CommandContext): { readonly actor: string; readonly reason?: string } => {
-  const reason = given.text('reason')?.trim();
-  const actor = given.text('by')?.trim() || userName();
-  return reason ? { actor, reason } : { actor };
-};
-
-const userName = (): string => {
-  try {
-    return os.userInfo().username;
-  } catch {
-    // A user id without an entry in the user database, usual in containers.
-    return `uid ${process.getuid?.() ?? 'unknown'}`;
-  }
-};
+/** What people may ask of a running process, and what each is on record. */
+const actOf = {
+  retry: 'quarantine.retry',
+  discard: 'quarantine.discard',
+  'effect-happened': 'quarantine.resolve',
+  'effect-did-not-happen': 'quarantine.resolve',
+  rebuild: 'projection.rebuild',
+  pause: 'consumer.pause',
+  resume: 'consumer.resume',
+  accept: 'consumer.accept',
+} as const satisfies Readonly<Record<string, ActName>>;
+export type RequestVerb = keyof typeof actOf;
+export type KnownRequest = PersonsRequest & { readonly verb: RequestVerb };
 
 interface Carried {
   readonly request: number;
@@ -60,23 +59,24 @@ interface Carried {
  */
 export const carryOut = async (
   context: CommandContext,
-  on: Queryable,
-  requests: readonly PersonsRequest[],
+  pool: pg.Pool,
+  requests: readonly KnownRequest[],
 ): Promise<number> => {
+  const actor = await actorOf(context, pool);
   const carried: Carried[] = [];
-  for (const request of requests) carried.push(await carryOutOne(context, on, request));
+  for (const request of requests) carried.push(await carryOutOne(context, { pool, actor }, request));
   if (context.json) context.terminal.out(JSON.stringify({ requests: carried }));
   return carried.some(({ outcome }) => outcome === 'failed') ? 1 : 0;
 };
 
 const carryOutOne = async (
   context: CommandContext,
-  on: Queryable,
-  request: PersonsRequest,
+  { pool, actor }: { readonly pool: pg.Pool; readonly actor: Actor },
+  request: KnownRequest,
 ): Promise<Carried> => {
   const { given, clock, signal, terminal, json } = context;
   const withinMs = duration(given, 'within', '30s');
-  const id = await sendRequest(on, request);
+  const id = await askOnRecord(pool, actor, request);
   const known = {
     request: id,
     id: request.parkedId ?? null,
@@ -87,10 +87,20 @@ const carryOutOne = async (
     if (!json) terminal.out(`asked for as request ${id}; the process that works the lane carries it out`);
     return { ...known, state: 'open', outcome: null, answer: null };
   }
-  const { answer } = await awaitAnswer(on, { id, request, withinMs, clock, signal });
-  const retried = request.verb === 'retry' ? await awaitRetry(on, { id, withinMs, clock, signal }) : null;
+  const { answer } = await awaitAnswer(pool, { id, request, withinMs, clock, signal });
+  const retried = request.verb === 'retry' ? await awaitRetry(pool, { id, withinMs, clock, signal }) : null;
   if (!json) terminal.out(carriedLine(context, { request, answer, retried }));
   return { ...known, state: 'done', outcome: retried?.outcome ?? null, answer };
+};
+
+/** The request and the record of it commit together. */
+const askOnRecord = (pool: pg.Pool, actor: Actor, request: KnownRequest): Promise<number> => {
+  const { consumer, verb, parkedId, reason } = request;
+  const target = parkedId === undefined ? `consumer ${consumer.name}` : `quarantine ${parkedId}`;
+  const details = (id: number): Record<string, unknown> => ({ consumer: consumer.name, verb, request: id });
+  return perform(pool, { actor, act: actOf[verb], target, reason, details }, (client) =>
+    sendRequest(client, request),
+  );
 };
 
 interface CarriedFacts {

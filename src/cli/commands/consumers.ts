@@ -1,13 +1,10 @@
 import { FactlineError } from '../../foundation/index.ts';
 import { findConsumer } from '../../operations/index.ts';
-import type { Command, CommandContext, CommandOption } from '../command.ts';
+import { personOf, personOptions } from '../actor.ts';
+import type { Command, CommandContext } from '../command.ts';
 import { databaseOptions, withDatabase } from '../connection.ts';
-import { answerFields, carryOut, personOf, waitOptions } from '../requests.ts';
+import { answerFields, carryOut, type RequestVerb, waitOptions } from '../requests.ts';
 
-const personOptions: readonly CommandOption[] = [
-  { name: 'reason', value: 'TEXT', help: 'Why; stays on record.' },
-  { name: 'by', value: 'NAME', help: 'Who decides; stays on record. Default: the user of this machine.' },
-];
 const name = { name: 'NAME', help: 'The consumer, as `status` shows it.', required: true } as const;
 
 export const consumersAccept: Command = {
@@ -57,7 +54,7 @@ export const consumersResume: Command = {
   run: (context) => ask(context, 'resume'),
 };
 
-const ask = (context: CommandContext, verb: string): Promise<number> =>
+const ask = (context: CommandContext, verb: RequestVerb): Promise<number> =>
   withDatabase(context, async ({ database }) => {
     const consumer = await findConsumer(database.operations, context.given.arguments[0] ?? '');
     return carryOut(context, database.operations, [{ consumer, verb, ...personOf(context) }]);

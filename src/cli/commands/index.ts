@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts';
+import { auditList, auditVerify } from './audit.ts';
 import { consumersAccept, consumersPause, consumersResume } from './consumers.ts';
 import { contractsAccept, contractsApprove } from './contracts-accept.ts';
 import { contractsCatalog } from './contracts-catalog.ts';
@@ -33,6 +34,8 @@ export const commands: readonly Command[] = [
   consumersPause,
   consumersResume,
   consumersAccept,
+  auditList,
+  auditVerify,
   eventsTail,
   eventsShow,
   contractsCheck,

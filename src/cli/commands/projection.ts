@@ -1,8 +1,9 @@
 import { FactlineError } from '../../foundation/index.ts';
 import { durationText, findConsumer, measure, type Verdict } from '../../operations/index.ts';
+import { personOf } from '../actor.ts';
 import type { Command } from '../command.ts';
 import { databaseOptions, withDatabase } from '../connection.ts';
-import { answerFields, carryOut, personOf, waitOptions } from '../requests.ts';
+import { answerFields, carryOut, waitOptions } from '../requests.ts';
 import { verdictPaint } from '../status-view.ts';
 import { type Column, renderTable } from '../table.ts';
 

@@ -1,8 +1,9 @@
 import { FactlineError } from '../../foundation/index.ts';
 import { showParked } from '../../operations/index.ts';
+import { personOf } from '../actor.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { databaseOptions, withDatabase } from '../connection.ts';
-import { answerFields, carryOut, personOf, waitOptions } from '../requests.ts';
+import { answerFields, carryOut, type RequestVerb, waitOptions } from '../requests.ts';
 import { parkedNumber } from './quarantine.ts';
 
 export const quarantineResolve: Command = {
@@ -49,7 +50,7 @@ export const quarantineResolve: Command = {
   },
 };
 
-const saidOf = ({ given }: CommandContext): { verb: string; args: Record<string, unknown> } => {
+const saidOf = ({ given }: CommandContext): { verb: RequestVerb; args: Record<string, unknown> } => {
   const happened = given.has('happened');
   if (happened === given.has('did-not-happen')) {
     throw new FactlineError('OPTION_INVALID', {

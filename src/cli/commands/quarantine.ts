@@ -1,17 +1,12 @@
 import { FactlineError } from '../../foundation/index.ts';
-import {
-  listParked,
-  type ParkedDetail,
-  type ParkedStateName,
-  type PersonsRequest,
-  showParked,
-} from '../../operations/index.ts';
+import { listParked, type ParkedDetail, type ParkedStateName, showParked } from '../../operations/index.ts';
 import type { Queryable } from '../../postgres/index.ts';
+import { personOf } from '../actor.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { databaseOptions, withDatabase } from '../connection.ts';
 import { wholeNumber } from '../parse.ts';
 import { parkedDetailLines, parkedListLines } from '../quarantine-view.ts';
-import { answerFields, carryOut, personOf, waitOptions } from '../requests.ts';
+import { answerFields, carryOut, type KnownRequest, type RequestVerb, waitOptions } from '../requests.ts';
 
 const states: readonly ParkedStateName[] = ['running', 'retrying', 'waiting', 'quarantined'];
 
@@ -162,13 +157,13 @@ export const quarantineDiscard: Command = {
   },
 };
 
-const ask = (context: CommandContext, verb: string, ids: readonly string[]): Promise<number> =>
+const ask = (context: CommandContext, verb: RequestVerb, ids: readonly string[]): Promise<number> =>
   withDatabase(context, async ({ database }) => {
     const details: ParkedDetail[] = [];
     // All are looked up before the first is asked for: a wrong number changes nothing.
     for (const id of ids) details.push(await showParked(database.operations, parkedNumber(id)));
     const requests = details.map(
-      ({ id, consumerId, consumer }): PersonsRequest => ({
+      ({ id, consumerId, consumer }): KnownRequest => ({
         consumer: { id: consumerId, name: consumer },
         verb,
         parkedId: id,

@@ -1,0 +1,40 @@
+/** What a person may be for Factline. A name may have several roles; everybody may look. */
+export const roles = ['viewer', 'responder', 'operator', 'approver', 'steward', 'admin', 'auditor'] as const;
+export type Role = (typeof roles)[number];
+
+/** First aid: stops or repeats something, changes nothing for good. */
+const firstAid = ['responder', 'operator', 'admin'] as const;
+/** Changes that stay. */
+const operation = ['operator', 'admin'] as const;
+
+/** Every act that changes something, and the roles of which one is needed. The only place where that is decided. */
+export const acts = {
+  'audit.read': ['auditor', 'admin'],
+  'roles.change': ['admin'],
+
+  'consumer.pause': firstAid,
+  'consumer.resume': firstAid,
+  'consumer.accept': ['steward', 'admin'],
+
+  'quarantine.retry': firstAid,
+  'quarantine.resolve': firstAid,
+  'quarantine.discard': operation,
+
+  'projection.rebuild': operation,
+
+  'log.restored': ['admin'],
+
+  'replay.plan': firstAid,
+  'replay.estimate': firstAid,
+  'replay.request': firstAid,
+  'replay.approve': ['approver', 'admin'],
+  'replay.reject': ['approver', 'admin'],
+  /** Approving alone, in an emergency. */
+  'replay.break-glass': operation,
+  'replay.run': operation,
+  'replay.pause': firstAid,
+  'replay.resume': operation,
+  'replay.abort': firstAid,
+} as const satisfies Readonly<Record<string, readonly Role[]>>;
+
+export type ActName = keyof typeof acts;
