@@ -73,11 +73,21 @@ const findingLines = (finding: Finding, { width, style }: GateView): string[] =>
     ...block('now', finding.new),
     ...block('witness', witnessText(finding)),
     // What is only to be accepted needs one command for all, which stands at the end.
-    ...block('instead', finding.kind === 'pending' ? undefined : finding.remedy),
+    ...(finding.kind === 'pending' ? [] : adviceLines(finding.remedy ?? '', block)),
     ...block(
       'waived',
       waiver === null ? undefined : `by ${waiver.owner} until ${waiver.until}: ${waiver.reason}`,
     ),
+  ];
+};
+
+/** A command stays on one line, to be copied. */
+const adviceLines = (remedy: string, block: (label: string, text: string) => string[]): string[] => {
+  const [advice = '', command] = remedy.split(/(?<=:) (?=npx )/);
+  if (advice === '') return [];
+  return [
+    ...block('instead', advice),
+    ...(command === undefined ? [] : [`${' '.repeat(5 + labelWidth)}${command}`]),
   ];
 };
 

@@ -70,8 +70,10 @@ const encodingFindings = async (change: EncodingChange): Promise<readonly Findin
     const [{ changes }, known] = await Promise.all([compare(request), standingDifferences(change, request)]);
     for (const each of changes) {
       const name = `${each.rule} ${each.path}`;
-      const told = each.severity === 'breaking' ? !found.has(name) : !known.has(name) && !found.has(name);
-      if (told) found.set(name, { ...factsOf(each), format: before.format });
+      // One direction may break by what is harmless in the other one.
+      const graver = each.severity === 'breaking' && found.get(name)?.kind !== 'break';
+      const news = !known.has(name) && !found.has(name);
+      if (graver || news) found.set(name, { ...factsOf(each), format: before.format });
     }
   }
   return [...found.values()];
