@@ -1,7 +1,8 @@
-import { FactlineError } from '../../foundation/index.ts';
+import type { Json } from '../../foundation/index.ts';
 import type { CompareRequest } from './compare-request.ts';
 import type { CompareDirection, Comparison } from './comparison.ts';
 import type { Question } from './comparison-mode.ts';
+import { draftNamed } from './draft-name.ts';
 import { filesOf, jsonOf, type SchemaSource } from './schema-source.ts';
 
 /** One format's comparer, with the request's options. */
@@ -19,13 +20,20 @@ export const loadEngine = async (request: CompareRequest): Promise<CompareEngine
       return avroEngine(request);
     case 'protobuf':
       return protobufEngine();
-    default:
-      throw new FactlineError('OPTION_INVALID', {
-        option: 'format',
-        expected: 'avro',
-        actual: request.format,
-      });
+    case 'json-schema':
+      return jsonSchemaEngine(request);
   }
+};
+
+const jsonSchemaEngine = async ({ policy = 'strict', draft }: CompareRequest): Promise<CompareEngine> => {
+  const { checkJsonSchema, compareJsonSchema } = await import('../json-schema/compare-json-schema.ts');
+  const options = { policy, draft: draft === undefined ? undefined : draftNamed(draft) };
+  const parse = (source: SchemaSource): Json => jsonOf(source, 'json-schema');
+  return {
+    compare: (old, after, question) =>
+      compareJsonSchema({ old: parse(old), new: parse(after), direction: directionOf(question), ...options }),
+    check: (schema) => checkJsonSchema(parse(schema), options.draft, schema.side),
+  };
 };
 
 const avroEngine = async ({ logicalTypes = true }: CompareRequest): Promise<CompareEngine> => {
