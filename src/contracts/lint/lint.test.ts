@@ -344,6 +344,12 @@ describe('switching rules off', () => {
   });
 });
 
+test('a check that no comparison sees is pointed at', () => {
+  expect(
+    of('shop.order.placed.v1', { code: z.string().regex(/^a/i), pence: z.int().refine(() => true) }),
+  ).toEqual(['hidden-check code', 'hidden-check pence']);
+});
+
 test('each rule explains itself', () => {
   for (const { name, why } of lintRules) {
     expect(name).toMatch(/^[a-z-]+$/);

@@ -12,6 +12,7 @@ import { namingRules } from './naming-rules.ts';
 import { ownershipRules } from './ownership-rules.ts';
 import { payloadFields } from './payload-fields.ts';
 import { payloadRules } from './payload-rules.ts';
+import { schemaRules } from './schema-rules.ts';
 
 /** All rules, in the order in which docs/contracts.md explains them. */
 export const lintRules: readonly LintRule[] = [
@@ -19,6 +20,7 @@ export const lintRules: readonly LintRule[] = [
   ...ownershipRules,
   ...flowRules,
   ...payloadRules,
+  ...schemaRules,
 ];
 
 export interface LintFinding {
