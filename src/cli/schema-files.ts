@@ -23,7 +23,7 @@ export const readSchema = (
   } catch (error) {
     if (FactlineError.is(error)) throw error;
     const { code, message } = error as { readonly code?: string; readonly message: string };
-    throw unusable(named, 'a file or folder that can be read', `${place.file} (${code ?? message})`, error);
+    throw unusable(named, 'a file or folder that can be read', `${place.file} (${code ?? message})`);
   }
 };
 
@@ -43,10 +43,10 @@ const readText = (file: string): string => {
   const bytes = readFileSync(file);
   try {
     return decoder.decode(bytes);
-  } catch (error) {
-    throw unusable(file, 'text in UTF-8', 'other bytes', error);
+  } catch {
+    throw unusable(file, 'text in UTF-8', 'other bytes');
   }
 };
 
-const unusable = (named: string, expected: string, actual: string, cause?: unknown): FactlineError =>
-  new FactlineError('OPTION_INVALID', { option: named, expected, actual }, { cause });
+const unusable = (option: string, expected: string, actual: string): FactlineError =>
+  new FactlineError('OPTION_INVALID', { option, expected, actual });
