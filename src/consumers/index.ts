@@ -8,6 +8,13 @@ export {
   withUpcasters,
 } from './definition.ts';
 export {
+  type DryRunError,
+  type DryRunOptions,
+  type DryRunOutcome,
+  dryRun,
+  type RowDifference,
+} from './dry-run/index.ts';
+export {
   type ConsumerEngine,
   type ConsumerEngineOptions,
   createConsumerEngine,

@@ -31,6 +31,7 @@ export {
   run,
   runArrays,
 } from './queries.ts';
+export { type Rehearsed, rehearse, type TableChange } from './rehearsal.ts';
 export {
   engineTransaction,
   explain,

@@ -84,7 +84,7 @@ const inTransaction = async <T>(
 };
 
 /** An earlier statement failed and its error was swallowed. */
-const inFailedTransaction = '25P02';
+export const inFailedTransaction = '25P02';
 
 interface FinishOptions<T> {
   readonly last: LastStatement | null;

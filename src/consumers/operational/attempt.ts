@@ -1,6 +1,6 @@
 import type { ContractSet, FactEvent } from '../../contracts/index.ts';
 import { contextOfTrace, currentTrace, FactlineError, uuidv8 } from '../../foundation/index.ts';
-import { type Cause, currentCause, publishingTransaction, type Tx } from '../../log/index.ts';
+import { type Cause, currentCause, type publishingTransaction, type Tail, type Tx } from '../../log/index.ts';
 import { loadQueries, type NamedQuery } from '../../postgres/index.ts';
 import type { ParkedFailureClass } from '../parked/index.ts';
 import type { RunnerServices } from '../runner.ts';
@@ -22,11 +22,20 @@ export type Outcome =
   | { readonly kind: 'finished' | 'duplicate' | 'lost' | 'abandoned' }
   | { readonly kind: 'failed'; readonly error: unknown; readonly failureClass?: ParkedFailureClass };
 
+export interface AttemptServices
+  extends Pick<RunnerServices, 'database' | 'clock' | 'telemetry' | 'testStep'> {
+  readonly app: { readonly source: string };
+  readonly consumer: { readonly id: number };
+  readonly tail: Pick<Tail, 'wake'>;
+}
+
 export interface AttemptTools {
   readonly handler: Handler;
   readonly contracts: ContractSet;
-  readonly services: RunnerServices;
+  readonly services: AttemptServices;
   readonly effects: EffectLedger;
+  /** What runs the handler's transaction: the one that commits, or a dry run's, which never does. */
+  readonly transact: typeof publishingTransaction;
 }
 
 /**
@@ -184,6 +193,7 @@ export class Attempt {
         operation: `${operation} of an attempt that was given up`,
       });
     }
+    if (this.#decided?.final) throw this.#decided.error;
   }
 
   #context(cause: Cause): HandlerContext {
@@ -302,9 +312,9 @@ export class Attempt {
   }
 
   async #commit<T>(cause: Cause, run: (tx: Tx) => Promise<T>): Promise<T> {
-    const { services } = this.#tools;
+    const { services, transact } = this.#tools;
     const { database, consumer, clock, app, testStep } = services;
-    const { value, positions } = await publishingTransaction(
+    const { value, positions } = await transact(
       {
         database,
         pool: database.handlers,
@@ -320,6 +330,8 @@ export class Attempt {
         },
       },
       async (tx) => {
+        // Given up while it waited for a connection.
+        this.#assertOpen('transaction()');
         await testStep?.('operational.transaction-begun');
         const cancellable = cancellableWork(database, tx.client);
         this.#cancel = cancellable.cancel;

@@ -4,7 +4,7 @@ import { classifyDatabaseError, type Database, loadQueries, run } from '../../po
 import type { Entry } from './entry.ts';
 
 const sql = loadQueries<
-  'start_effect' | 'finish_effect' | 'forget_effect' | 'settle_effect' | 'open_effects'
+  'start_effect' | 'finish_effect' | 'forget_effect' | 'settle_effect' | 'open_effects' | 'recorded_effect'
 >(new URL('./effects.sql', import.meta.url));
 
 export interface EffectLedgerOptions {
@@ -110,5 +110,12 @@ export class EffectLedger {
     return (await run(database.operations, sql.open_effects, [consumer.id, eventId])).map((row) =>
       String(row['name']),
     );
+  }
+
+  /** The result of a call that is known to have happened; null when none is. */
+  async recorded(eventId: string, name: string): Promise<{ readonly result: unknown } | null> {
+    const { database, consumer } = this.#options;
+    const [row] = await run(database.operations, sql.recorded_effect, [consumer.id, eventId, name]);
+    return row === undefined ? null : { result: row['result'] ?? undefined };
   }
 }

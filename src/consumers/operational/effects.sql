@@ -55,3 +55,8 @@ where e.consumer_id = $1::integer and e.replay_id = 0 and e.event_id = $2::uuid 
 select e.name from factline.effects e
 where e.consumer_id = $1::integer and e.replay_id = 0 and e.event_id = $2::uuid and e.state = 'started'
 order by e.started_at
+
+-- name: recorded_effect
+-- $1 consumer, $2 event id, $3 name: the result of a call that happened. Served by effects_pkey.
+select e.result from factline.effects e
+where e.consumer_id = $1::integer and e.replay_id = 0 and e.event_id = $2::uuid and e.name = $3::text and e.state = 'done'

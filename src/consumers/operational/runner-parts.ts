@@ -1,4 +1,4 @@
-import type { EventBatch } from '../../log/index.ts';
+import { type EventBatch, publishingTransaction } from '../../log/index.ts';
 import { Breaker } from '../breaker/index.ts';
 import { contractSetOf } from '../definition.ts';
 import type { Fence, LaneSet } from '../parked/index.ts';
@@ -199,7 +199,7 @@ const dispatcherOf = (parts: DispatcherParts, { onChange, onLost }: RunnerHooks)
   const { database, clock, telemetry, consumer } = services;
   const { rate } = handler;
   return new Dispatcher({
-    tools: { handler, contracts: contractSetOf(handler), services, effects },
+    tools: { handler, contracts: contractSetOf(handler), services, effects, transact: publishingTransaction },
     services,
     workload,
     parking,

@@ -1,54 +1,62 @@
 /**
  * The builds of a projection. Each is a consumer of its own with a table of its own; the view shows the live one.
- *
- *   (registered: first build)──────────────► live ──(a later build takes its place)──► retired, table dropped
- *   (a rebuild, or a raised version)► building ──(caught up: the switch)──► live
- *
- * The switch is one transaction: both lanes are held, the later build stands at or beyond the earlier one, the view is
- * moved and the states change. Before it nothing is seen of the later build; a crash at any place leaves either the
- * old or the new state. A build of an older version that older code still feeds goes back to `building` (fed, not read)
- * and is retired when no process declares it any more.
+ * build-stage.ts draws where a build may stand, switching.ts moves the view, build-keeper.ts decides when.
  */
 import type pg from 'pg';
 import { FactlineError } from '../../foundation/index.ts';
-import {
-  type Database,
-  engineTransaction,
-  explain,
-  loadQueries,
-  type Queryable,
-  run,
-} from '../../postgres/index.ts';
+import { type Database, engineTransaction, loadQueries, run, sqlState } from '../../postgres/index.ts';
 import type { ConsumerClass, Preparation } from '../consumer-class.ts';
 import type { ConsumerDefinition } from '../definition.ts';
 import { insertConsumer } from '../registration/register.ts';
-import type { LaneLease, RegisteredConsumer, RunnerServices } from '../runner.ts';
+import type { RegisteredConsumer, RunnerServices } from '../runner.ts';
+import { type Build, readBuilds, type Switching } from './build-record.ts';
 import type { FoldingProjection, Projection } from './definition.ts';
 import { OpenProjectionTx } from './projection-tx.ts';
+import { relationOf } from './relation.ts';
+import { isShardable, shardsFor } from './sharding.ts';
 import type { SqlProjection } from './sql-definition.ts';
 import { buildRelation, createTable, dropTable, qualifiedTable, type ViewTarget } from './statements.ts';
-import { createView, moveView, refuseObstacles } from './views.ts';
+import { createView, refuseObstacles } from './views.ts';
 
 const sql = loadQueries<
-  | 'relation_of'
   | 'lock_timeout'
-  | 'hold_lane'
-  | 'live_build'
-  | 'hold_back'
-  | 'unread_build'
-  | 'take_away'
-  | 'read_build'
+  | 'lock_builds'
+  | 'hold_lanes'
+  | 'describe_build'
   | 'next_build'
   | 'outdated_builds'
   | 'forget_build'
   | 'wake_owners'
 >(new URL('./builds.sql', import.meta.url));
 
-/** In the registering transaction: the table, and for the first build the view. */
-export const prepareBuild = async (
+/** What a person has said of a build. */
+export interface BuildWishes {
+  readonly switching: Switching;
+  readonly shards: number | null;
+  readonly ceiling: number | null;
+  readonly by: string | null;
+  readonly reason: string | null;
+}
+
+const nobodysWishes: BuildWishes = {
+  switching: 'automatic',
+  shards: null,
+  ceiling: null,
+  by: null,
+  reason: null,
+};
+
+/** In the registering transaction: the table, what is known of the build, and for the first one the view. */
+export const prepareBuild = (
   definition: ConsumerDefinition,
   consumer: RegisteredConsumer,
-  { client, app }: Preparation,
+  place: Preparation,
+): Promise<void> => prepare(definition, consumer, { ...place, wishes: nobodysWishes });
+
+const prepare = async (
+  definition: ConsumerDefinition,
+  consumer: RegisteredConsumer,
+  { client, app, wishes }: Preparation & { readonly wishes: BuildWishes },
 ): Promise<void> => {
   const projection = definition as FoldingProjection | SqlProjection;
   const relation = buildRelation(consumer.name, consumer.build);
@@ -60,98 +68,92 @@ export const prepareBuild = async (
     const tx = new OpenProjectionTx(qualifiedTable(relation));
     await tx.use(client, (open) => projection.create(open));
   }
+  const { switching, ceiling, by, reason } = wishes;
+  const stage = consumer.state === 'live' ? 'live' : 'filling';
+  const values = [consumer.id, stage, switching, consumer.lanes, ceiling, by, reason];
+  await run(client, sql.describe_build, values);
   const view: ViewTarget = { schema: app.projectionSchema, name: consumer.name, relation };
   if (consumer.state === 'live') await createView(client, view);
   else await refuseObstacles(client, view);
-};
-
-/** The table of a build, under whatever name it was made. @throws FactlineError PROJECTION_TABLE_MISSING */
-export const relationOf = async (
-  on: Queryable,
-  consumer: { id: number; name: string; build: number },
-): Promise<string> => {
-  const [row] = await run(on, sql.relation_of, [consumer.id]);
-  if (row !== undefined) return String(row['relation']);
-  throw new FactlineError('PROJECTION_TABLE_MISSING', {
-    projection: consumer.name,
-    table: `factline.${buildRelation(consumer.name, consumer.build)}`,
-  });
-};
-
-export interface BuildOfLane {
-  readonly definition: Projection;
-  readonly relation: string;
-  readonly lease: LaneLease;
-  /** The checkpoint, as it is committed. */
-  readonly position: number;
-}
-
-export type SwitchOutcome = 'switched' | 'behind' | 'superseded';
-
-/** Makes this build the one that is read, if it has caught up with the one that is read now. */
-export const switchBuild = async (services: RunnerServices, build: BuildOfLane): Promise<SwitchOutcome> => {
-  const { database, consumer, app } = services;
-  const { definition, lease, relation } = build;
-  try {
-    const { value } = await engineTransaction(database.operations, async (client) => {
-      await client.query(sql.lock_timeout.text);
-      await run(client, sql.hold_lane, [lease.consumerId, lease.lane, lease.token]);
-      const names = [definition.name, ...definition.formerly];
-      const [live] = await run(client, sql.live_build, [names, consumer.id]);
-      if (live !== undefined) {
-        if (Number(live['build']) > consumer.build) return 'superseded';
-        const [held] = await run(client, sql.hold_back, [live['id']]);
-        if (held !== undefined && Number(held['position']) > build.position) return 'behind';
-        await retire(client, live, consumer.version);
-      }
-      await moveView(client, { schema: app.projectionSchema, name: consumer.name, relation });
-      await run(client, sql.read_build, [consumer.id]);
-      await run(client, sql.wake_owners, [String(consumer.id)]);
-      return 'switched';
-    });
-    return value;
-  } catch (error) {
-    throw explain(error);
-  }
-};
-
-const retire = async (
-  client: pg.ClientBase,
-  live: Readonly<Record<string, unknown>>,
-  version: number,
-): Promise<void> => {
-  const sameVersion = Number(live['version']) === version;
-  await run(client, sql.unread_build, [live['id'], sameVersion ? 'retired' : 'building']);
-  if (sameVersion) await run(client, sql.take_away, [live['id']]);
 };
 
 export interface RebuildOptions {
   readonly services: RunnerServices;
   readonly definition: Projection;
   readonly projectionClass: ConsumerClass;
+  readonly wishes: BuildWishes;
 }
 
-/** Registers a further build beside the live one; whoever takes its lane fills it from the beginning. */
+export interface BegunRebuild {
+  readonly build: number;
+  readonly shards: number;
+  /** Why it is filled by one lane only, where somebody may wonder. */
+  readonly because: string | null;
+}
+
+/** Registers a further build beside the live one; whoever takes its lanes fills it from the beginning. */
 export const beginRebuild = async ({
   services,
   definition,
   projectionClass,
-}: RebuildOptions): Promise<number> => {
+  wishes,
+}: RebuildOptions): Promise<BegunRebuild> => {
   const { consumer, app, database } = services;
   const { value } = await engineTransaction(database.operations, async (client) => {
     const [row] = await run(client, sql.next_build, [consumer.name]);
-    if (row?.['under_way'] === true)
+    if (row?.['under_way'] != null)
       throw new FactlineError('PROJECTION_REBUILD_UNDER_WAY', { projection: consumer.name });
     const build = Number(row?.['next']);
-    const classes = { projection: projectionClass, operational: projectionClass };
+    const shards = shardsFor(definition, { head: Number(row?.['head']), wanted: wishes.shards });
+    const prepared: ConsumerClass = {
+      ...projectionClass,
+      prepare: (made, registered, place) => prepare(made, registered, { ...place, wishes }),
+    };
+    const classes = { projection: prepared, operational: projectionClass };
     const made = { definition, app, classes, name: consumer.name, build, state: 'building' as const };
-    await insertConsumer(client, made);
-    return build;
+    await insertConsumer(client, { ...made, lanes: shards });
+    const because = isShardable(definition) ? null : 'its rows are not keyed by the key of its events';
+    return { build, shards, because };
   });
   return value;
 };
 
-/** Drops the tables of builds that nobody feeds any more; one that is being read is left for the next time. */
+/**
+ * Takes a build away: its table, its rows and everything else that is kept for it, in the caller's transaction. What is
+ * under way for it commits before, or is refused after.
+ * @throws FactlineError PROJECTION_BUILD_UNKNOWN, PROJECTION_RETIRE_REFUSED for the build that is read
+ */
+export const retireBuild = async (
+  client: pg.PoolClient,
+  { names, build }: { readonly names: readonly string[]; readonly build: number },
+): Promise<Build> => {
+  await client.query(sql.lock_timeout.text);
+  await run(client, sql.lock_builds, [names]);
+  const all = await readBuilds(client, names);
+  const found = all.find((each) => each.build === build);
+  const projection = names[0];
+  if (found === undefined) {
+    const known = all.map((each) => each.build).join(', ') || 'none';
+    throw new FactlineError('PROJECTION_BUILD_UNKNOWN', { projection, build, known });
+  }
+  if (found.stage === 'live') throw refuseRetiring(found, 'readers see it');
+  try {
+    await run(client, sql.hold_lanes, [found.id]);
+    await client.query(dropTable(await relationOf(client, found)));
+  } catch (error) {
+    if (sqlState(error) === '55P03') throw refuseRetiring(found, 'a transaction holds its table or its lanes', error);
+    if (sqlState(error) === '2BP01') throw refuseRetiring(found, (error as Error).message, error);
+    throw error;
+  }
+  await run(client, sql.forget_build, [found.id]);
+  await run(client, sql.wake_owners, [String(found.id)]);
+  return found;
+};
+
+const refuseRetiring = (build: Build, reason: string, cause?: unknown): FactlineError =>
+  new FactlineError('PROJECTION_RETIRE_REFUSED', { projection: build.name, build: build.build, reason }, { cause });
+
+/** Drops the tables of builds that nobody needs any more; one that is being read is left for the next time. */
 export const dropOutdated = async (database: Database, consumer: RegisteredConsumer): Promise<void> => {
   for (const row of await run(database.operations, sql.outdated_builds, [consumer.name, consumer.build])) {
     await engineTransaction(database.operations, async (client) => {

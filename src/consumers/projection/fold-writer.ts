@@ -1,5 +1,5 @@
 import type { StoredEvent } from '../../log/index.ts';
-import { classifyDatabaseError, explain, isConnectionLost, type NamedQuery } from '../../postgres/index.ts';
+import { classifyDatabaseError, isConnectionLost, type NamedQuery } from '../../postgres/index.ts';
 import type { RunnerServices } from '../runner.ts';
 import type { BatchWriter, DrainedEvent } from './batch-writer.ts';
 import type { FoldingProjection } from './definition.ts';
@@ -9,14 +9,12 @@ import type { ParkedKeys } from './parked-keys.ts';
 import {
   type BuildStatements,
   buildStatements,
-  keyParameters,
   type Parameters,
   type Proof,
-  parseRow,
   type RowWrites,
   writeParameters,
 } from './statements.ts';
-import type { KeyData, RowData } from './table.ts';
+import { readStoredRows } from './stored-rows.ts';
 
 export interface FoldWriterOptions {
   readonly projection: FoldingProjection;
@@ -44,7 +42,7 @@ export class FoldWriter implements BatchWriter<FoldedBatch> {
   readonly #folding: Folding;
 
   constructor(options: FoldWriterOptions) {
-    const { projection, relation, parked, services } = options;
+    const { projection, relation, store, parked, services } = options;
     this.#options = options;
     this.#projection = projection;
     this.#statements = buildStatements(projection.table, relation);
@@ -53,7 +51,8 @@ export class FoldWriter implements BatchWriter<FoldedBatch> {
       parked,
       clock: services.clock,
       randomness: services.randomness,
-      readRows: (keys) => this.#readRows(keys),
+      readRows: (keys) =>
+        readStoredRows(store.pool, { table: projection.table, query: this.#statements.readRows }, keys),
     });
   }
 
@@ -105,19 +104,6 @@ export class FoldWriter implements BatchWriter<FoldedBatch> {
     }
   }
 
-  async #readRows(keys: readonly KeyData[]): Promise<RowData[]> {
-    const { table } = this.#projection;
-    const { name, text } = this.#statements.readRows;
-    const values = keyParameters(table, keys);
-    try {
-      const request = { name, text, values, rowMode: 'array' as const, types: textOnly };
-      const { rows } = await this.#options.store.pool.query<(string | null)[]>(request);
-      return rows.map((fields) => parseRow(table, fields));
-    } catch (error) {
-      throw explain(error);
-    }
-  }
-
   #write(proof: Proof, facts: readonly [number, number, number], rows: RowWrites): Write {
     const values = writeParameters(this.#projection.table, this.#options.store.fence, { proof: facts, rows });
     let bytes = 0;
@@ -125,6 +111,3 @@ export class FoldWriter implements BatchWriter<FoldedBatch> {
     return { query: this.#statements.write(proof, rows), values, bytes };
   }
 }
-
-/** Columns are selected as text and parsed by what the projection declares. */
-const textOnly = { getTypeParser: () => (text: string) => text } as never;

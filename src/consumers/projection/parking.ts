@@ -59,7 +59,7 @@ const schemaCodes: ReadonlySet<unknown> = new Set([
 ]);
 
 /** A fold is a pure function: what it threw once it throws again, so only what says it is transient is tried again. */
-const classOf = (projection: Projection, error: unknown): ParkedFailureClass => {
+export const failureClassOf = (projection: Projection, error: unknown): ParkedFailureClass => {
   if (FactlineError.is(error) && schemaCodes.has(error.code)) return 'schema';
   const failureClass = classifyFailure(error);
   return failureClass === 'unclassified' && projection.form === 'fold' ? 'permanent' : failureClass;
@@ -81,7 +81,7 @@ export const failedEvent = (
 ): ParkedEvent => {
   const { stored, keys, error } = failed;
   if (FactlineError.is(error, 'EVENT_UNKNOWN_TYPE')) return waitingEvent(stored, keys, reasons.noCode);
-  const failureClass = classOf(projection, error);
+  const failureClass = failureClassOf(projection, error);
   const attempts = failed.attemptsBefore + 1;
   const policy =
     defaultRetryPolicies[

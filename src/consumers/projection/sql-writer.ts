@@ -3,7 +3,7 @@ import type { ContractSet, FactEvent } from '../../contracts/index.ts';
 import { FactlineError } from '../../foundation/index.ts';
 import type { StoredEvent } from '../../log/index.ts';
 import { isConnectionLost, loadQueries } from '../../postgres/index.ts';
-import { contractSetOf, globalKey } from '../definition.ts';
+import { contractSetOf } from '../definition.ts';
 import { classifyFailure } from '../parked/index.ts';
 import type { RunnerServices } from '../runner.ts';
 import type { BatchWriter, DrainedEvent, PreparedBatch } from './batch-writer.ts';
@@ -12,31 +12,25 @@ import type { ParkedKeys } from './parked-keys.ts';
 import { failedEvent, type ParkedEvent, waitingEvent } from './parking.ts';
 import { OpenProjectionTx } from './projection-tx.ts';
 import type { SqlProjection } from './sql-definition.ts';
+import { openForSql, type SqlEvent } from './sql-event.ts';
 import { qualifiedTable } from './statements.ts';
 
 const sql = loadQueries<'savepoint' | 'rollback_to_savepoint' | 'release_savepoint'>(
   new URL('./projection.sql', import.meta.url),
 );
 
-interface OpenedEvent {
-  readonly stored: StoredEvent;
-  readonly event: FactEvent | null;
-  readonly keys: readonly string[];
-  readonly error: unknown;
-}
-
 /** Opens each event once, when it is first asked for. */
 class OpenedEvents {
   readonly #events: readonly StoredEvent[];
-  readonly #open: (stored: StoredEvent) => OpenedEvent;
-  readonly #opened: OpenedEvent[] = [];
+  readonly #open: (stored: StoredEvent) => SqlEvent;
+  readonly #opened: SqlEvent[] = [];
 
-  constructor(events: readonly StoredEvent[], open: (stored: StoredEvent) => OpenedEvent) {
+  constructor(events: readonly StoredEvent[], open: (stored: StoredEvent) => SqlEvent) {
     this.#events = events;
     this.#open = open;
   }
 
-  at(index: number): OpenedEvent | undefined {
+  at(index: number): SqlEvent | undefined {
     const stored = this.#events[index];
     if (stored === undefined) return undefined;
     this.#opened[index] ??= this.#open(stored);
@@ -55,8 +49,6 @@ class ApplyFailed {
     this.error = error;
   }
 }
-
-const keyBytesMax = 1024;
 
 export interface SqlWriterOptions {
   readonly projection: SqlProjection;
@@ -143,7 +135,7 @@ export class SqlWriter implements BatchWriter<OpenedBatch> {
   }
 
   async #handle(
-    opened: OpenedEvent,
+    opened: SqlEvent,
     run: { tx: OpenProjectionTx; client: pg.PoolClient; savepoints: boolean; parks: readonly ParkedEvent[] },
   ): Promise<ParkedEvent | null> {
     const { stored, event, keys } = opened;
@@ -180,36 +172,11 @@ export class SqlWriter implements BatchWriter<OpenedBatch> {
     return this.#open(stored).keys;
   }
 
-  #open(stored: StoredEvent): OpenedEvent {
-    const { projection } = this.#options;
-    let keys: readonly string[] = [projection.ordering === 'global' ? globalKey : stored.key];
-    try {
-      const event = this.#contracts.open(stored);
-      if (projection.rows !== null && projection.ordering !== 'global')
-        keys = this.#checkedKeys(projection.rows(event), keys);
-      return { stored, event, keys, error: null };
-    } catch (error) {
-      return { stored, event: null, keys, error };
-    }
+  #open(stored: StoredEvent): SqlEvent {
+    return openForSql(this.#options.projection, this.#contracts, stored);
   }
 
-  #checkedKeys(answer: unknown, none: readonly string[]): readonly string[] {
-    const keys: readonly unknown[] = Array.isArray(answer) ? answer : [answer];
-    if (keys.length === 0) return none;
-    const fits = (key: unknown): key is string =>
-      typeof key === 'string' &&
-      key !== '' &&
-      !key.includes('\0') &&
-      key.isWellFormed() &&
-      Buffer.byteLength(key) <= keyBytesMax;
-    if (keys.every(fits)) return [...new Set(keys)];
-    throw new FactlineError('PROJECTION_KEY_INVALID', {
-      projection: this.#options.projection.name,
-      reason: `rows must name rows with texts of 1 to ${keyBytesMax} bytes`,
-    });
-  }
-
-  #waits({ stored, keys }: OpenedEvent, parks: readonly ParkedEvent[]): boolean {
+  #waits({ stored, keys }: SqlEvent, parks: readonly ParkedEvent[]): boolean {
     const { parked } = this.#options;
     if (parked.size > 0 && (parked.has(stored.key) || keys.some((key) => parked.has(key)))) return true;
     return parks.some(
@@ -217,7 +184,7 @@ export class SqlWriter implements BatchWriter<OpenedBatch> {
     );
   }
 
-  #failed({ stored, keys }: OpenedEvent, error: unknown): ParkedEvent {
+  #failed({ stored, keys }: SqlEvent, error: unknown): ParkedEvent {
     const { projection, services } = this.#options;
     return failedEvent(projection, { stored, keys, error, attemptsBefore: 0 }, services.randomness);
   }

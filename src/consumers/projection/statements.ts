@@ -63,8 +63,11 @@ export const grantOnView = (
 /** Values as text; the server knows the types from the casts. */
 export type Parameters = (string | number | null)[];
 
-/** What makes a write count once: the checkpoint that moves with it, or the parked rows that it deletes. */
-export type Proof = 'checkpoint' | 'parked';
+/**
+ * What makes a write count once: the checkpoint that moves with it, or the parked rows that it deletes. none: a dry run's, which
+ * is rolled back and takes no fence.
+ */
+export type Proof = 'checkpoint' | 'parked' | 'none';
 
 export interface FenceParameters {
   readonly consumerId: number;
@@ -76,6 +79,7 @@ export interface FenceParameters {
  * $1 consumer, $2 lane, $3 token, then by proof:
  *   checkpoint: $4 position as read, $5 position to write, $6 dispatch limit
  *   parked:     $4 position of the event, $5 number of its parked rows, $6 unused
+ *   none:       the rows begin at $1
  * FOR SHARE: a takeover that has updated the row makes this statement wait and then find another token; a plain read
  * would let a zombie commit.
  */
@@ -100,6 +104,7 @@ const fenceOf: Readonly<Record<Proof, string>> = {
   delete from factline.parked_events
   where consumer_id = $1::integer and replay_id = 0 and position = $4::bigint and exists (select from proof)
 )`,
+  none: 'proof as (select)',
 };
 
 const verdictOf: Readonly<Record<Proof, string>> = {
@@ -111,9 +116,10 @@ const verdictOf: Readonly<Record<Proof, string>> = {
   when not exists (select from lane) then factline.refuse('FL001', 'the lane was taken over')
   when (select count(*) from proof) <> $5::bigint or $6::bigint < 0 then factline.refuse('FL002', 'the parked rows are gone')
   end as refused`,
+  none: 'select null as refused',
 };
 
-const fenceParameterCount = 6;
+const fenceParameterCount: Readonly<Record<Proof, number>> = { checkpoint: 6, parked: 6, none: 0 };
 
 const arrays = (columns: readonly TableColumn[], first: number): string =>
   columns.map((column, index) => `$${first + index}::${column.type}[]`).join(', ');
@@ -159,11 +165,11 @@ const writeStatement = (
   shape: { proof: Proof; upsert: boolean; delete: boolean },
 ): NamedQuery => {
   const target = qualifiedTable(relation);
-  const first = fenceParameterCount + 1;
+  const first = fenceParameterCount[shape.proof] + 1;
   const parts = [fenceOf[shape.proof]];
   if (shape.upsert) parts.push(upsertOf(table, target, first));
   if (shape.delete) parts.push(deleteOf(table, target, first + (shape.upsert ? table.columns.length : 0)));
-  const kind = `${shape.proof === 'checkpoint' ? 'c' : 'p'}${shape.upsert ? 'u' : ''}${shape.delete ? 'd' : ''}`;
+  const kind = `${shape.proof[0]}${shape.upsert ? 'u' : ''}${shape.delete ? 'd' : ''}`;
   return {
     name: `fl.${relation}.${kind}`,
     text: `with ${parts.join(', ')}\n${verdictOf[shape.proof]}`,
@@ -227,8 +233,13 @@ export const writeParameters = (
   fence.lane,
   fence.token,
   ...write.proof,
-  ...(write.rows.upserts.length > 0 ? arrayLiterals(table.columns, write.rows.upserts) : []),
-  ...(write.rows.deletes.length > 0 ? arrayLiterals(table.keyColumns, write.rows.deletes) : []),
+  ...rowParameters(table, write.rows),
+];
+
+/** The parameters of a write without proof, and the last ones of any other. */
+export const rowParameters = (table: ProjectionTable, { upserts, deletes }: RowWrites): Parameters => [
+  ...(upserts.length > 0 ? arrayLiterals(table.columns, upserts) : []),
+  ...(deletes.length > 0 ? arrayLiterals(table.keyColumns, deletes) : []),
 ];
 
 /** The row of `readRows` or `readRow`, whose columns came as text. */

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { FactlineError, type Telemetry } from '../../foundation/index.ts';
+import { readBarrier } from '../../log/index.ts';
 import { type Database, engineTransaction, loadQueries, type Queryable, run } from '../../postgres/index.ts';
 import type { ConsumerClasses } from '../consumer-class.ts';
 import { type ConsumerDefinition, keyVersion } from '../definition.ts';
@@ -139,6 +140,15 @@ const readStored = async (
   return (await run(on, sql.find_consumers, [names])).map(toStoredConsumer);
 };
 
+/** What is stored of a consumer and read now; null when it never ran here. */
+export const findLive = async (
+  on: Queryable,
+  definition: ConsumerDefinition,
+): Promise<StoredConsumer | null> =>
+  (await readStored(on, [definition])).findLast(
+    ({ state, class: kind }) => state === 'live' && kind === definition.class,
+  ) ?? null;
+
 /** What is to be told once the transaction has committed. */
 type Announcement = () => void;
 
@@ -154,7 +164,8 @@ const writeRegistrations = async (
     await writeUpdates(client, definition, plan);
     if (plan.kind === 'insert') {
       const build = { name: plan.name, build: plan.build, state: plan.state };
-      const consumer = await insertConsumer(client, { ...request, definition, ...build });
+      const lanes = await lanesOfNew(client, request, { definition, state: plan.state });
+      const consumer = await insertConsumer(client, { ...request, definition, ...build, lanes });
       announcements.push(() =>
         request.telemetry.emit('consumer.registered', {
           consumer: definition.name,
@@ -167,6 +178,16 @@ const writeRegistrations = async (
     }
   }
   return announcements;
+};
+
+/** A build that is filled beside the one that is read may be split. */
+const lanesOfNew = async (
+  client: pg.PoolClient,
+  { classes }: RegistrationRequest,
+  { definition, state }: { readonly definition: ConsumerDefinition; readonly state: ConsumerState },
+): Promise<number> => {
+  const { lanesToFill } = classes[definition.class];
+  return state === 'building' && lanesToFill ? lanesToFill(definition, await readBarrier(client)) : definition.lanes;
 };
 
 const writeUpdates = async (
@@ -239,6 +260,8 @@ export interface NewConsumer {
   readonly name: string;
   readonly build: number;
   readonly state: ConsumerState;
+  /** Of a build that is filled over several lanes; default: as declared. */
+  readonly lanes?: number;
 }
 
 /**
@@ -249,7 +272,7 @@ export const insertConsumer = async (
   client: pg.PoolClient,
   made: NewConsumer,
 ): Promise<RegisteredConsumer> => {
-  const { definition } = made;
+  const { definition, lanes = definition.lanes } = made;
   await refuseCompacted(client, definition);
   const { handledWithinMs, errorBudget } = storedObjective(definition);
   const start =
@@ -263,7 +286,7 @@ export const insertConsumer = async (
     made.state,
     [...definition.types].sort(),
     keyVersion,
-    definition.lanes,
+    lanes,
     definition.ordering,
     start,
     JSON.stringify(definition.declaration ?? {}),
@@ -278,7 +301,7 @@ export const insertConsumer = async (
     version: definition.version,
     state: made.state,
     generation: 1,
-    lanes: definition.lanes,
+    lanes,
     ordering: definition.ordering,
     types: definition.types,
     startPosition: row?.['start_position'] as number,

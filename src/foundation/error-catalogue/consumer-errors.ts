@@ -94,6 +94,17 @@ export const consumerErrors = {
     cause: 'The result is recorded, so that a retry gets it back unchanged.',
     remedy: 'Return JSON or nothing.',
   },
+  EFFECT_CLOSED: {
+    message: 'In a dry run the effect {effect} of {consumer} is not carried out.',
+    cause: 'A dry run touches nothing outside; the handler ends where it would have.',
+    remedy: 'Nothing: the outcome says that the effect was attempted.',
+  },
+  DRY_RUN_BUSY: {
+    message: 'A dry run of {consumer} at the event {eventId} needs rows that are locked just now.',
+    cause: 'A dry run waits for nobody, so that no live transaction ever fails because of it.',
+    remedy: 'Run it again, or when there is less traffic.',
+    retryable: true,
+  },
   PROJECTION_NAME_TAKEN: {
     message: 'The view {view} cannot be created for the projection {projection}: {reason}',
     cause: 'An object of this name exists and does not belong to Factline.',
