@@ -3,13 +3,14 @@ import { canonicalJson, type Json, systemRandomness } from '../../foundation/ind
 import type { StoredEvent } from '../../log/index.ts';
 import { rehearse } from '../../postgres/index.ts';
 import { contractSetOf } from '../definition.ts';
-import { makeTable, relationOf } from '../projection/builds.ts';
 import type { ColumnData } from '../projection/columns.ts';
 import type { FoldingProjection } from '../projection/definition.ts';
 import { Folding } from '../projection/folding.ts';
+import { makeTable } from '../projection/make-table.ts';
 import { ParkedKeys } from '../projection/parked-keys.ts';
 import { failureClassOf } from '../projection/parking.ts';
 import { OpenProjectionTx } from '../projection/projection-tx.ts';
+import { relationOf } from '../projection/relation.ts';
 import type { SqlProjection } from '../projection/sql-definition.ts';
 import { openForSql } from '../projection/sql-event.ts';
 import {
