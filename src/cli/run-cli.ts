@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Clock, exitCodes, FactlineError } from '../foundation/index.ts';
 import type { Command, CommandContext } from './command.ts';
-import { commands } from './commands/index.ts';
-import { failureLines, failureOf } from './failure.ts';
+import { lightCommands } from './commands/light.ts';
 import { type HelpOptions, renderCommandHelp, renderGroupHelp } from './help.ts';
 import { parse, route } from './parse.ts';
 import { styleOf } from './style.ts';
@@ -21,6 +20,7 @@ export const runCli = async (words: readonly string[], options: CliOptions): Pro
   try {
     return await dispatch(words, options);
   } catch (error) {
+    const { failureLines, failureOf } = await import('./failure.ts');
     const failure = failureOf(error);
     const debug = Boolean(terminal.environment['FACTLINE_DEBUG']);
     if (words.includes('--json')) {
@@ -48,6 +48,9 @@ const dispatch = async (words: readonly string[], options: CliOptions): Promise<
   }
   // `factline help quarantine retry` as well as `factline quarantine retry --help`.
   const asked = words[0] === 'help' ? [...words.slice(1), '--help'] : words;
+  const light = lightCommands.find(({ path }) => path.every((word, index) => asked[index] === word));
+  if (light !== undefined) return runCommand(light, asked.slice(light.path.length), options);
+  const { commands } = await import('./commands/index.ts');
   const found = route(commands, asked);
   if (found.kind === 'command') return runCommand(found.command, found.rest, options);
   const wanted = asked.find((word) => word.startsWith('-'));

@@ -118,9 +118,10 @@ describe('factline contracts compare', () => {
 describe('as a process', () => {
   const program = path.resolve('bin/factline.js');
 
-  const spawned = (words: readonly string[], input = ''): Promise<Ran> =>
+  const spawned = (words: readonly string[], input = '', flags: readonly string[] = []): Promise<Ran> =>
     new Promise((resolve) => {
-      const child = spawn(process.execPath, [program, 'contracts', 'compare', ...words], { cwd: directory });
+      const command = [...flags, program, 'contracts', 'compare', ...words];
+      const child = spawn(process.execPath, command, { cwd: directory });
       const [out, err]: [string[], string[]] = [[], []];
       child.stdout.on('data', (chunk: Buffer) => out.push(chunk.toString()));
       child.stderr.on('data', (chunk: Buffer) => err.push(chunk.toString()));
@@ -134,6 +135,23 @@ describe('as a process', () => {
     expect(JSON.parse(broken.out)).toMatchObject({ compatible: false });
     const bad = await spawned(['--format', 'avro', '--mode', 'backward', 'v1.avsc', 'gone.avsc']);
     expect([bad.code, bad.out]).toEqual([2, '']);
+  });
+
+  test('loads neither a database driver nor a library of another format', async () => {
+    const told =
+      'import module from "node:module"; module.registerHooks({ load: (url, context, next) => { if (url.includes("/node_modules/")) console.error(url); return next(url, context); } })';
+    const flags = ['--import', `data:text/javascript,${encodeURIComponent(told)}`];
+    const { out, err } = await spawned(
+      ['--format', 'avro', '--mode', 'full', 'v1.avsc', 'v1.avsc'],
+      '',
+      flags,
+    );
+    expect(JSON.parse(out)).toEqual({ compatible: true, changes: [] });
+    expect(
+      err.split('\n').filter((url) => /node_modules\/(pg|ajv|protobufjs|hono|avsc)\//.test(url)),
+    ).toEqual([]);
+    const protobuf = await spawned(['--format', 'protobuf', '--mode', 'wire', 'old', 'old'], '', flags);
+    expect(protobuf.err).toContain('node_modules/protobufjs/');
   });
 
   test('a batch is larger than any pipe, in and out', async () => {
