@@ -71,7 +71,9 @@ select
   (select coalesce(json_agg(json_build_object(
             'id', r.id, 'consumerId', r.consumer_id, 'verb', r.verb, 'parkedId', r.parked_id,
             'arguments', r.arguments, 'actor', r.actor, 'reason', r.reason,
-            'keyHash', (select p.key_hash from factline.parked p where p.id = r.parked_id)) order by r.id), '[]')
+            'keyHash', coalesce((select p.key_hash from factline.parked p where p.id = r.parked_id),
+              (select (d.keys -> 0 ->> 'keyHash')::int from factline.quarantine_discards d where d.parked_id = r.parked_id)))
+            order by r.id), '[]')
      from factline.requests r where r.state = 'open' and r.consumer_id = any ($6::int[])) as requests,
   (select coalesce(json_agg(c.id), '[]') from unnest($6::int[]) as c (id)
     where exists (select 1 from factline.parked p

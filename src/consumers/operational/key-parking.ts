@@ -2,6 +2,7 @@ import { contractVersionOf } from '../../contracts/index.ts';
 import { FactlineError } from '../../foundation/index.ts';
 import { readPositions, type StoredEvent } from '../../log/index.ts';
 import {
+  editedEvent,
   type FailureDescription,
   type ParkedState,
   type ParkFailure,
@@ -11,7 +12,7 @@ import {
 } from '../parked/index.ts';
 import type { RunnerServices } from '../runner.ts';
 import type { Entry } from './entry.ts';
-import type { KeyQueue } from './key-queue.ts';
+import type { KeyQueue, ParkedHeadFacts } from './key-queue.ts';
 import type { LaneWork } from './lane-work.ts';
 import type { ParkAnswer, ParkingWriter } from './parking-writer.ts';
 import type { Workload } from './workload.ts';
@@ -129,6 +130,33 @@ export class KeyParking {
     this.#loadNext();
   }
 
+  /**
+   * Keeps a key that rests from going on while a person's decision about it is carried out. `work` answers what stands at
+   * its head since; null: nothing has changed. False, without work: the key is not at rest.
+   */
+  async whileResting(queue: KeyQueue, work: () => Promise<ParkedHeadFacts | null>): Promise<boolean> {
+    const flowing = queue.phase === 'flowing' && queue.running === null;
+    if ((!flowing && queue.phase !== 'parked') || !queue.lane.active) return false;
+    queue.move(flowing ? 'failed' : 'wanted');
+    this.#options.workload.refresh(queue);
+    queue.lane.writes += 1;
+    let head: ParkedHeadFacts | null = null;
+    try {
+      head = await work();
+    } finally {
+      queue.lane.writes -= 1;
+      if (!queue.lane.dropped) {
+        queue.move(flowing ? 'stored' : 'not yet');
+        // A key without rows finds that out when it is loaded.
+        const before =
+          flowing || queue.head === null ? { position: 0, state: 'waiting' as const } : queue.head;
+        queue.head = head !== null && (flowing || head.position <= before.position) ? head : before;
+        this.settled(queue);
+      }
+    }
+    return true;
+  }
+
   get busy(): boolean {
     return this.#wanted.size > 0 || this.#loads > 0;
   }
@@ -213,7 +241,7 @@ export class KeyParking {
           after: row.position - 1,
           compactedBelow: row.position + 1,
         });
-      entries.push(this.#entry(queue, row, event));
+      entries.push(this.#entry(queue, row, editedEvent(event, row.edited)));
     }
     queue.suspectRows = false;
     return { entries, more: taken.more };

@@ -1,6 +1,17 @@
 import { FactlineError } from '../../foundation/index.ts';
 import { laneFor } from '../definition.ts';
-import { discardRow, findParked, type ParkedRecord, type RowOutcome, releaseRow } from '../parked/index.ts';
+import {
+  discardRow,
+  findDiscarded,
+  findParked,
+  findParkedRows,
+  obstacleToRestoring,
+  type ParkedRecord,
+  type ReleaseResult,
+  type RowOutcome,
+  releaseRows,
+  restoreRows,
+} from '../parked/index.ts';
 import type { OwnerAnswer, OwnerRequest, RunnerServices } from '../runner.ts';
 import type { EffectLedger } from './effect-ledger.ts';
 import type { KeyParking } from './key-parking.ts';
@@ -17,6 +28,7 @@ export interface OwnerRequestsOptions {
 
 /** What people may ask of a parked event; carried out by the owner of its lane. */
 const parkedVerbs = ['retry', 'discard', 'effect-happened', 'effect-did-not-happen'] as const;
+type Key = Pick<ParkedRecord, 'key' | 'keyHash' | 'position' | 'state'>;
 
 interface Target {
   readonly request: OwnerRequest;
@@ -30,7 +42,7 @@ const scopeOf = (services: RunnerServices): { consumerId: number; replayId: numb
   replayId: 0,
 });
 
-/** Carries out `quarantine retry | discard` and what a person says about an effect of unknown outcome. */
+/** Carries out `quarantine retry | release | discard | restore` and what a person says about an effect of unknown outcome. */
 export class OwnerRequests {
   readonly #options: OwnerRequestsOptions;
 
@@ -39,6 +51,8 @@ export class OwnerRequests {
   }
 
   async carryOut(request: OwnerRequest): Promise<OwnerAnswer> {
+    if (request.verb === 'release') return this.#release(request);
+    if (request.verb === 'restore') return this.#restore(request);
     if (!(parkedVerbs as readonly string[]).includes(request.verb)) {
       return { state: 'refused', answer: { error: `a handler does not know "${request.verb}"` } };
     }
@@ -55,41 +69,117 @@ export class OwnerRequests {
 
   /** @throws FactlineError QUARANTINE_NOT_FOUND */
   async #target(request: OwnerRequest): Promise<Target> {
-    const { services, workload } = this.#options;
+    const { services } = this.#options;
     const id = request.parkedId ?? 0;
     const record = await findParked(services.database.operations, id);
     if (record === null || record.consumerId !== services.consumer.id)
       throw new FactlineError('QUARANTINE_NOT_FOUND', { id });
-    const [anyLane] = workload.lanes.values();
-    const { laneCount = 1 } = anyLane?.lease ?? {};
-    const number = laneFor(
-      { ordering: 'key', lanes: laneCount },
-      { key: record.key, keyHash: record.keyHash, id: '' },
-    );
-    const lane = workload.lanes.get(number);
-    if (lane === undefined)
-      throw new FactlineError('LEASE_LOST', { lane: number, consumer: services.consumer.name });
+    const lane = this.#laneOf(record);
+    if (lane === undefined) throw this.#lostLane();
+    return { request, record, lane, queue: await this.#queueOf(lane, record) };
+  }
+
+  #laneOf(record: Key): LaneWork | undefined {
+    const { lanes } = this.#options.workload;
+    const [any] = lanes.values();
+    const { laneCount = 1 } = any?.lease ?? {};
+    const place = { key: record.key, keyHash: record.keyHash, id: '' };
+    return lanes.get(laneFor({ ordering: 'key', lanes: laneCount }, place));
+  }
+
+  #lostLane(): FactlineError {
+    return new FactlineError('LEASE_LOST', { consumer: this.#options.services.consumer.name, lane: '?' });
+  }
+
+  /** The key's queue, once what it has on its way to the database is stored: that must not overtake what is decided here. */
+  async #queueOf(lane: LaneWork, record: Key): Promise<KeyQueue> {
+    const { services, workload } = this.#options;
     let queue = workload.queueOf(lane, record.key);
     if (queue === undefined) {
       queue = KeyQueue.parked(lane, record);
       workload.addQueue(queue);
     }
-    // A write about the key is on its way: what it stores must not overtake what is decided here.
     for (let look = 0; look < looksMax && !lane.dropped && isBeingStored(queue); look += 1) {
       await services.clock.sleep(lookEveryMs);
     }
-    return { request, record, lane, queue };
+    return queue;
+  }
+
+  /** Part of the release of a group. What became of each event is seen by who asked: nothing is waited for here. */
+  async #release(request: OwnerRequest): Promise<OwnerAnswer> {
+    const { services } = this.#options;
+    const ids = idsOf(request);
+    const targets: Omit<Target, 'request'>[] = [];
+    for (const record of await findParkedRows(services.database.operations, ids)) {
+      const lane = record.consumerId === services.consumer.id ? this.#laneOf(record) : undefined;
+      if (lane === undefined || record.state !== 'quarantined') continue;
+      targets.push({ record, lane, queue: await this.#queueOf(lane, record) });
+    }
+    const { lanes, released } = await this.#releaseRows(targets);
+    const gone = targets.filter(({ lane, record }) => lanes.has(lane.lane) && released.has(record.position));
+    for (const { queue, record } of gone) this.#goOn(queue, record);
+    return { state: 'done', answer: { asked: ids.length, released: gone.length } };
+  }
+
+  #releaseRows(targets: readonly Omit<Target, 'request'>[]): Promise<ReleaseResult> {
+    const { services } = this.#options;
+    const held = new Map(targets.map(({ lane }) => [lane.lane, lane.lease.token]));
+    return releaseRows(services.database.operations, scopeOf(services), {
+      fences: [...held].map(([lane, token]) => ({ lane, token, position: 0 })),
+      rows: targets.map(({ lane, record }) => ({
+        lane: lane.lane,
+        key: record.key,
+        position: record.position,
+      })),
+    });
+  }
+
+  /** Back into quarantine, before everything of its key that was not handled since. */
+  async #restore(request: OwnerRequest): Promise<OwnerAnswer> {
+    const { services, parking } = this.#options;
+    const id = request.parkedId ?? 0;
+    const found = await findDiscarded(services.database.operations, id);
+    const [key] = found?.keys ?? [];
+    if (found === null || key === undefined || found.consumerId !== services.consumer.id)
+      throw new FactlineError('QUARANTINE_NOT_FOUND', { id });
+    const row: Key = { ...key, position: found.position, state: 'waiting' };
+    const lane = this.#laneOf(row);
+    if (lane === undefined) throw this.#lostLane();
+    const queue = await this.#queueOf(lane, row);
+    const force = request.arguments['force'] === true;
+    const restored = async (): Promise<{ position: number; state: 'quarantined' }> => {
+      await this.#putBack({ id, lane, force });
+      return { position: found.position, state: 'quarantined' };
+    };
+    for (let look = 0; look < looksMax && !lane.dropped; look += 1) {
+      if (await parking.whileResting(queue, restored))
+        return { state: 'done', answer: { id, position: found.position, key: key.key, force } };
+      await services.clock.sleep(lookEveryMs);
+    }
+    return { state: 'refused', answer: { id, error: 'events of its key are being handled; try again' } };
+  }
+
+  /** @throws FactlineError RESTORE_REFUSED, LEASE_LOST */
+  async #putBack(row: {
+    readonly id: number;
+    readonly lane: LaneWork;
+    readonly force: boolean;
+  }): Promise<void> {
+    const { services } = this.#options;
+    const { id, lane, force } = row;
+    const now = await findDiscarded(services.database.operations, id);
+    const obstacle = now === null ? null : obstacleToRestoring(now, { projection: false, force });
+    if (obstacle !== null) throw new FactlineError('RESTORE_REFUSED', { id, ...obstacle });
+    const fence = { lane: lane.lane, token: lane.lease.token, position: 0 };
+    const keys = await restoreRows(services.database.operations, scopeOf(services), { fence, id });
+    if (keys === null) throw this.#lostLane();
   }
 
   async #retry({ record, lane, queue }: Target): Promise<OwnerAnswer> {
-    const { services } = this.#options;
     if (record.state === 'running') return refused(record, 'its handler is running');
-    const outcome = await releaseRow(
-      services.database.operations,
-      scopeOf(services),
-      this.#rowOf(record, lane),
-    );
-    if (outcome !== 'done') return this.#undone(record, lane, outcome);
+    const { lanes, released } = await this.#releaseRows([{ record, lane, queue }]);
+    if (!lanes.has(lane.lane)) return this.#undone(record, lane, 'lost');
+    if (!released.has(record.position)) return this.#undone(record, lane, 'missing');
     this.#goOn(queue, record);
     return { state: 'done', answer: { ...factsOf(record), ...(await this.#outcomeOf(record, lane)) } };
   }
@@ -105,7 +195,9 @@ export class OwnerRequests {
     if (record.state === 'running') return refused(record, 'its handler is running');
     const answer = { ...factsOf(record), discarded: true, by: request.actor, reason: request.reason };
     const outcome = await discardRow(services.database.operations, scopeOf(services), {
-      ...this.#rowOf(record, lane),
+      fence: { lane: lane.lane, token: lane.lease.token, position: 0 },
+      key: record.key,
+      position: record.position,
       keyHash: record.keyHash,
       requestId: request.id,
       answer,
@@ -161,17 +253,6 @@ export class OwnerRequests {
     this.#options.parking.settled(queue);
   }
 
-  #rowOf(
-    record: ParkedRecord,
-    lane: LaneWork,
-  ): { fence: { lane: number; token: number; position: number }; key: string; position: number } {
-    return {
-      fence: { lane: lane.lane, token: lane.lease.token, position: 0 },
-      key: record.key,
-      position: record.position,
-    };
-  }
-
   #undone(record: ParkedRecord, lane: LaneWork, outcome: RowOutcome): OwnerAnswer {
     if (outcome === 'lost')
       throw new FactlineError('LEASE_LOST', {
@@ -187,6 +268,11 @@ const outcomeLookMs = 50;
 const outcomeLooksMax = 60;
 const lookEveryMs = 20;
 const looksMax = 250;
+
+const idsOf = ({ parkedId, arguments: given }: OwnerRequest): readonly number[] => {
+  const ids = Array.isArray(given['ids']) ? given['ids'] : [parkedId];
+  return ids.filter((id): id is number => Number.isSafeInteger(id));
+};
 
 const isBeingStored = (queue: KeyQueue): boolean => queue.phase === 'parking' || queue.phase === 'loading';
 

@@ -1,15 +1,9 @@
-import { loadQueries, type Queryable, run } from '../../postgres/index.ts';
+import type { StoredEvent } from '../../log/index.ts';
+import { loadQueries, type Queryable, type Row, run } from '../../postgres/index.ts';
 import type { FailureDescription } from './describe-failure.ts';
 
 const sql = loadQueries<
-  | 'park'
-  | 'take_rows'
-  | 'keys_of_lanes'
-  | 'positions_above'
-  | 'due_keys'
-  | 'find'
-  | 'release_row'
-  | 'discard_row'
+  'park' | 'take_rows' | 'keys_of_lanes' | 'positions_above' | 'due_keys' | 'find' | 'release_rows'
 >(new URL('./parked.sql', import.meta.url));
 
 /**
@@ -79,7 +73,10 @@ export const fencesOf = (
   return [...highest].map(([lane, position]) => ({ lane, token: tokenOf(lane), position }));
 };
 
-const scopeValues = (scope: ParkedScope): readonly [number, number] => [scope.consumerId, scope.replayId];
+export const scopeValues = (scope: ParkedScope): readonly [number, number] => [
+  scope.consumerId,
+  scope.replayId,
+];
 
 /** Adds rows to `parked`, or changes the state of those that are there, and stores what is known of failed events. */
 export const park = async (on: Queryable, scope: ParkedScope, request: ParkRequest): Promise<ParkResult> => {
@@ -103,7 +100,13 @@ export interface TakenRow {
   readonly failed: boolean;
   /** A copy of the event, there when the log no longer holds it. */
   readonly envelope: unknown;
+  /** The payload that a person put in place of the logged one, as JSON text. */
+  readonly edited: string | null;
 }
+
+/** The event as a person has edited it; as it is in the log when nobody has. */
+export const editedEvent = (event: StoredEvent, edited: string | null): StoredEvent =>
+  edited === null ? event : { ...event, data: edited };
 
 export interface TakeRequest {
   readonly fence: Fence;
@@ -197,9 +200,14 @@ export interface ParkedRecord {
   readonly failure: { readonly code: string; readonly message: string; readonly failureClass: string } | null;
 }
 
-export const findParked = async (on: Queryable, id: number): Promise<ParkedRecord | null> => {
-  const [row] = await run(on, sql.find, [id]);
-  if (row === undefined) return null;
+export const findParked = async (on: Queryable, id: number): Promise<ParkedRecord | null> =>
+  (await findParkedRows(on, [id]))[0] ?? null;
+
+/** In the order of their keys and positions; numbers without a row are left out. */
+export const findParkedRows = async (on: Queryable, ids: readonly number[]): Promise<ParkedRecord[]> =>
+  (await run(on, sql.find, [ids])).map(parkedRecord);
+
+const parkedRecord = (row: Row): ParkedRecord => {
   const code = row['error_code'];
   return {
     id: Number(row['id']),
@@ -224,51 +232,27 @@ export const findParked = async (on: Queryable, id: number): Promise<ParkedRecor
   };
 };
 
-export interface RowRequest {
-  readonly fence: Fence;
+/** One row that a person wants tried again. */
+export interface ReleasedRow {
+  readonly lane: number;
   readonly key: string;
   readonly position: number;
 }
 
-/** `lost`: the lane is no longer ours. `missing`: no such row, or its handler is running. */
-export type RowOutcome = 'done' | 'missing' | 'lost';
-
-const outcomeOf = (row: Readonly<Record<string, unknown>> | undefined, count: string): RowOutcome => {
-  if (row?.['fenced'] !== 1) return 'lost';
-  return row[count] === 1 ? 'done' : 'missing';
-};
-
-/** A person wants it tried again: the row waits for its turn and has all its attempts before it. */
-export const releaseRow = async (
-  on: Queryable,
-  scope: ParkedScope,
-  request: RowRequest,
-): Promise<RowOutcome> => {
-  const values = [...scopeValues(scope), JSON.stringify([request.fence]), request.key, request.position];
-  const [row] = await run(on, sql.release_row, values);
-  return outcomeOf(row, 'released');
-};
-
-export interface DiscardRequest extends RowRequest {
-  readonly keyHash: number;
-  readonly requestId: number;
-  readonly answer: Readonly<Record<string, unknown>>;
+export interface ReleaseResult {
+  /** The lanes that are still ours; rows of others were left as they are. */
+  readonly lanes: ReadonlySet<number>;
+  /** The positions that wait for their turn now; others are running, or gone. */
+  readonly released: ReadonlySet<number>;
 }
 
-/** Drops the event on a person's decision: inbox row, parked row and the request's answer in one statement. */
-export const discardRow = async (
+/** People want these tried again: each waits for its turn and has all its attempts before it. */
+export const releaseRows = async (
   on: Queryable,
   scope: ParkedScope,
-  request: DiscardRequest,
-): Promise<RowOutcome> => {
-  const [row] = await run(on, sql.discard_row, [
-    ...scopeValues(scope),
-    JSON.stringify([request.fence]),
-    request.key,
-    request.keyHash,
-    request.position,
-    request.requestId,
-    JSON.stringify(request.answer),
-  ]);
-  return outcomeOf(row, 'discarded');
+  { fences, rows }: { readonly fences: readonly Fence[]; readonly rows: readonly ReleasedRow[] },
+): Promise<ReleaseResult> => {
+  const values = [...scopeValues(scope), JSON.stringify(fences), JSON.stringify(rows)];
+  const [row] = await run(on, sql.release_rows, values);
+  return { lanes: new Set(row?.['lanes'] as number[]), released: new Set(row?.['released'] as number[]) };
 };

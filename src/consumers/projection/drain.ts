@@ -1,4 +1,6 @@
+import { FactlineError } from '../../foundation/index.ts';
 import type { StoredEvent } from '../../log/index.ts';
+import { editedEvent } from '../parked/index.ts';
 import type { RunnerServices } from '../runner.ts';
 import type { BatchWriter } from './batch-writer.ts';
 import type { Projection } from './definition.ts';
@@ -51,7 +53,8 @@ export class Drain {
     let outcome: DrainOutcome = 'handled';
     for (const row of rows) {
       const stored = events.get(row.position);
-      outcome = stored === undefined ? 'not now' : await this.#next(key, row, stored);
+      outcome =
+        stored === undefined ? 'not now' : await this.#next(key, row, editedEvent(stored, row.edited));
       if (outcome !== 'handled') break;
       handled += 1;
     }
@@ -98,7 +101,10 @@ export class Drain {
     await services.testStep?.('projection.before-drain');
     // It was running when its process died: this attempt goes on record first.
     const deadly = row.state === 'running' ? await this.#options.suspects.begin(stored) : null;
-    const failure = deadly === null ? await writer.drain({ row, stored }) : { error: deadly };
+    const failure =
+      deadly === null
+        ? (this.#strayed(row, stored) ?? (await writer.drain({ row, stored })))
+        : { error: deadly };
     await services.testStep?.('projection.after-drain');
     if (failure === null) {
       this.#tell(row, stored);
@@ -114,6 +120,21 @@ export class Drain {
       if (event.state === 'waiting') parked.setAside(key);
     }
     return false;
+  }
+
+  /** An edit must not lead to other rows: only those of its parked keys wait for it. */
+  #strayed(
+    { edited, keys, position }: ParkedRowOfKey,
+    stored: StoredEvent,
+  ): { readonly error: unknown } | null {
+    if (edited === null) return null;
+    try {
+      if (this.#options.writer.keysOf(stored).every((key) => keys.includes(key))) return null;
+    } catch (error) {
+      return { error };
+    }
+    const reason = 'with it the event belongs to another row of the projection';
+    return { error: new FactlineError('EDIT_REFUSED', { id: `(position ${position})`, reason }) };
   }
 
   /** Looks up what stands at the head of these keys now. */

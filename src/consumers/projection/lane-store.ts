@@ -11,7 +11,7 @@ import {
   run,
   sqlState,
 } from '../../postgres/index.ts';
-import { type ParkedState, park, parkedHeads } from '../parked/index.ts';
+import { type ParkedState, park, parkedHeads, restoreRows } from '../parked/index.ts';
 import type { ConsumerState, LaneLease, RunnerServices } from '../runner.ts';
 import { type ParkedEvent, parkFailures, parkRows } from './parking.ts';
 import type { FenceParameters, Parameters } from './statements.ts';
@@ -48,6 +48,8 @@ export interface ParkedRowOfKey {
   readonly keys: readonly string[];
   /** A copy of the event, there when the log no longer holds it. */
   readonly envelope: unknown;
+  /** The payload that a person put in place of the logged one, as JSON text. */
+  readonly edited: string | null;
 }
 
 export interface LaneState {
@@ -135,7 +137,7 @@ export class LaneStore {
     const position = Math.max(...events.map(({ stored }) => stored.position));
     const { lanes, rows } = await park(on, this.#scope, {
       fences: [{ lane, token, position }],
-      rows: parkRows(events),
+      rows: parkRows(events, lane),
       failures: parkFailures(events, this.#services.app.codeVersion),
     });
     if (!lanes.has(lane)) throw this.lost();
@@ -144,7 +146,7 @@ export class LaneStore {
 
   async heads(): Promise<{ key: string; position: number; state: ParkedState; delayMs: number | null }[]> {
     return parkedHeads(this.#services.database.operations, this.#scope, {
-      laneCount: 1,
+      laneCount: this.lease.laneCount,
       lanes: [this.lease.lane],
     });
   }
@@ -160,6 +162,7 @@ export class LaneStore {
       attempts: Number(row['attempts']),
       keys: row['keys'] as string[],
       envelope: row['envelope'],
+      edited: row['edited'] as string | null,
     }));
   }
 
@@ -184,6 +187,14 @@ export class LaneStore {
     return this.#keys(sql.release_event, this.#fenced(position));
   }
 
+  /** Puts a discarded event back under all its keys, which are answered. */
+  async restore(id: number): Promise<readonly string[]> {
+    const { lane, token } = this.lease;
+    const keys = await restoreRows(this.#pool, this.#scope, { fence: { lane, token, position: 0 }, id });
+    if (keys === null) throw this.lost();
+    return keys;
+  }
+
   /** After an unclean takeover; see `Suspects`. */
   async noteDeadOwner(): Promise<{ times: number; recorded: boolean }> {
     const [row] = await run(this.#pool, sql.note_dead_owner, this.#fenced());
@@ -204,7 +215,7 @@ export class LaneStore {
   }
 
   async forgetSuspects(): Promise<void> {
-    await run(this.#pool, sql.forget_suspects, this.#fenced());
+    await run(this.#pool, sql.forget_suspects, this.#fenced(this.lease.laneCount));
   }
 
   async markRows(positions: readonly number[], state: 'running' | 'waiting'): Promise<void> {

@@ -49,7 +49,7 @@ select pg_current_xact_id_if_assigned()::text, case
 -- $1 consumer, $2 key, $3 rows at most: the parked events of one key in order, each with all its keys. Served by
 -- parked_pkey and parked_position.
 select p.position, p.state, coalesce(p.next_at <= factline.clock(), false) as due,
-  extract(epoch from p.next_at - factline.clock()) * 1000 as delay_ms, coalesce(e.attempts, 0) as attempts, e.envelope,
+  extract(epoch from p.next_at - factline.clock()) * 1000 as delay_ms, coalesce(e.attempts, 0) as attempts, e.envelope, e.edited::text as edited,
   (select array_agg(o.key order by o.key) from factline.parked o
     where o.consumer_id = p.consumer_id and o.replay_id = 0 and o.position = p.position) as keys
 from factline.parked p
@@ -67,17 +67,31 @@ order by key
 
 -- name: discard_event
 -- $4 position, $5 the request, $6 its answer. All rows of the event go in one
--- statement with the inbox row, which records that it was dealt with, and with the answer, which records by whom and why.
+-- statement with the inbox row, which records that it was dealt with, and with the answer, which records by whom and why; what
+-- was known of it stays in quarantine_discards.
 with lane as materialized (
   select from factline.lanes
   where consumer_id = $1::integer and lane = $2::integer and token = $3::bigint for share
 ), gone as (
   delete from factline.parked
   where consumer_id = $1::integer and replay_id = 0 and position = $4::bigint and exists (select from lane)
-  returning key, key_hash
+  returning id, key, key_hash, group_id
 ), described as (
-  delete from factline.parked_events
+  delete from factline.parked_events e
   where consumer_id = $1::integer and replay_id = 0 and position = $4::bigint and exists (select from gone)
+  returning to_jsonb(e) as record
+), kept as (
+  insert into factline.quarantine_discards (parked_id, consumer_id, position, keys, group_id, followers, record, actor, reason)
+  select r.parked_id, $1::integer, $4::bigint,
+    (select jsonb_agg(jsonb_build_object('key', key, 'keyHash', key_hash) order by key) from gone),
+    (select min(group_id) from gone),
+    (select count(distinct w.position) from factline.parked w
+      where w.consumer_id = $1::integer and w.replay_id = 0 and w.key in (select key from gone) and w.position > $4::bigint),
+    (select record from described), r.actor, coalesce(r.reason, '')
+  from factline.requests r where r.id = $5::bigint and exists (select from gone)
+  on conflict (parked_id) do update
+    set followers = excluded.followers, record = excluded.record, actor = excluded.actor, reason = excluded.reason,
+        discarded_at = excluded.discarded_at, restore_until = excluded.restore_until, restored_at = null
 ), handled as (
   insert into factline.inbox (consumer_id, replay_id, key_hash, position)
   select $1::integer, 0, min(key_hash), $4::bigint from gone having count(*) > 0
@@ -160,7 +174,8 @@ select case when not exists (select from lane) then factline.refuse('FL001', 'th
   (select deaths from dead) as deaths, exists (select from recorded) as recorded
 
 -- name: forget_suspects
--- What was recorded of suspects that turned out to be harmless: they are below the checkpoint and not parked.
+-- What was recorded of suspects that turned out to be harmless: they are below the checkpoint and not parked. $4 lanes of the
+-- build while it is filled: what another lane has recorded is not ours to judge.
 with lane as materialized (
   select from factline.lanes
   where consumer_id = $1::integer and lane = $2::integer and token = $3::bigint for share
@@ -168,6 +183,8 @@ with lane as materialized (
 delete from factline.parked_events e
 where e.consumer_id = $1::integer and e.replay_id = 0 and exists (select from lane)
   and e.position <= (select c.position from factline.checkpoints c where c.consumer_id = $1::integer and c.lane = $2::integer)
+  and ($4::integer = 1 or exists (select from factline.events v
+    where v.position = e.position and (v.key_hash::bigint & 4294967295) % $4::integer = $2::integer))
   and not exists (select from factline.parked p
     where p.consumer_id = $1::integer and p.replay_id = 0 and p.position = e.position)
 

@@ -18,6 +18,7 @@ import { FoldWriter } from './fold-writer.ts';
 import { LaneStore } from './lane-store.ts';
 import { LaneWorker } from './lane-worker.ts';
 import { ParkedKeys } from './parked-keys.ts';
+import { releaseEvents, restoreEvent } from './parked-requests.ts';
 import { reachedPositions } from './reached.ts';
 import type { SqlProjection } from './sql-definition.ts';
 import { SqlWriter } from './sql-writer.ts';
@@ -116,6 +117,10 @@ class ProjectionRunner implements ConsumerRunner {
         return this.#retry(held, request);
       case 'discard':
         return this.#discard(held, request);
+      case 'release':
+        return releaseEvents({ ...held, services: this.#services }, request);
+      case 'restore':
+        return restoreEvent({ ...held, services: this.#services }, request);
       case 'rebuild':
         return this.#rebuild();
       default:
