@@ -54,9 +54,15 @@ export {
 } from './formats/contract-schemas.ts';
 export { type Accepted, type AcceptRequest, accept } from './gate/accept.ts';
 export { type Approved, type ApproveRequest, approve } from './gate/approve.ts';
-export { type CheckOptions, checkLock, type GateReport, passes } from './gate/check-lock.ts';
+export { type CheckOptions, checkLock, type GateReport, type Observed, passes } from './gate/check-lock.ts';
 export { type DeprecateRequest, type DeprecationPlan, planDeprecation } from './gate/deprecate.ts';
-export type { AffectedConsumer, Finding, FindingKind, FindingSeverity } from './gate/finding.ts';
+export type {
+  AffectedConsumer,
+  Finding,
+  FindingFacts,
+  FindingKind,
+  FindingSeverity,
+} from './gate/finding.ts';
 export type { Approval, ContractsLock, LockedConsumer, LockedContract, Waiver } from './gate/lock.ts';
 export { lockFileName, readLock, writeLock } from './gate/lock-file.ts';
 export {

@@ -1,9 +1,9 @@
 import { systemClock } from '../../foundation/index.ts';
-import type { ContractPair } from './affected.ts';
+import { type ContractPair, findingMaker } from './affected.ts';
 import { contractFindings } from './contract-findings.ts';
 import { dayOf } from './day.ts';
 import { type Described, describeContracts } from './describe-contracts.ts';
-import type { Finding } from './finding.ts';
+import type { Finding, FindingFacts } from './finding.ts';
 import { type ContractsLock, emptyLock, type LockedContract } from './lock.ts';
 import { compareText } from './lock-text.ts';
 import type { GateSubject } from './subject.ts';
@@ -24,7 +24,11 @@ export interface GateReport {
 export interface CheckOptions {
   /** Decides what has expired. Default: now. */
   readonly now?: Date;
+  /** What was seen elsewhere, such as in the log, by type: judged, and waived, like what the lock file says. */
+  readonly observed?: Observed;
 }
+
+export type Observed = ReadonlyMap<string, readonly FindingFacts[]>;
 
 /**
  * Holds the code's contracts against the lock file.
@@ -36,12 +40,15 @@ export interface CheckOptions {
 export const checkLock = async (
   lock: ContractsLock | null,
   subject: GateSubject,
-  { now = systemClock.wall() }: CheckOptions = {},
+  { now = systemClock.wall(), observed = new Map() }: CheckOptions = {},
 ): Promise<GateReport> => {
   const known = lock ?? emptyLock(subject.app);
   const described = describeContracts(subject);
-  const findings = await findingsOf({ lock: known, subject, described, today: dayOf(now) });
-  const changed = new Set(findings.map(({ contract }) => contract));
+  const findings = await findingsOf({ lock: known, subject, described, today: dayOf(now), observed });
+  const observedRules = new Set([...observed.values()].flat().map(({ rule }) => rule));
+  const changed = new Set(
+    findings.filter(({ rule }) => !observedRules.has(rule)).map(({ contract }) => contract),
+  );
   return {
     ok: findings.every(passes),
     app: subject.app,
@@ -58,6 +65,7 @@ export interface Question {
   readonly subject: GateSubject;
   readonly described: Described;
   readonly today: string;
+  readonly observed?: Observed;
 }
 
 /** Sorted by type, the gravest first. */
@@ -69,10 +77,19 @@ export const findingsOf = async (question: Question): Promise<readonly Finding[]
     ...renamed(each.flat(), pairs),
     ...unavailableFindings(described),
     ...upcasterFindings(subject, described, lock),
+    ...observedFindings(question),
   ];
   const weighed = applyWaivers(found, lock.waivers, today);
   return [...weighed, ...expiryFindings(lock, weighed, today)].sort(byContractAndGravity);
 };
+
+/** Also of contracts whose schema cannot be compared: what was seen was seen. */
+const observedFindings = ({ lock, subject, described, observed }: Question): readonly Finding[] =>
+  [...(observed ?? [])].flatMap(([type, facts]) => {
+    const locked = lock.contracts.get(type) ?? null;
+    const current = described.contracts.get(type) ?? null;
+    return facts.map(findingMaker({ type, locked, current }, subject));
+  });
 
 /** A contract whose schema cannot be had is in the code: nothing says that it was removed. */
 const pairsOf = (lock: ContractsLock, { contracts, unavailable }: Described): readonly ContractPair[] =>
