@@ -25,7 +25,7 @@ export const contractsCompare: Command = {
     {
       name: 'draft',
       value: 'DRAFT',
-      help: 'JSON Schema without $schema: which draft it is. Default: 2020-12.',
+      help: 'JSON Schema: 2020-12, 2019-09, draft-07, -06 or -04. Default: what $schema says, else 2020-12.',
     },
     {
       name: 'history',
@@ -50,7 +50,7 @@ export const contractsCompare: Command = {
       does: 'may v2 read what v1 wrote?',
     },
     {
-      line: 'factline contracts compare --format protobuf --mode wire-json protos/v1 protos/v2',
+      line: 'factline contracts compare --format protobuf --mode wire-json v1 v2',
       does: 'folders of .proto files',
     },
     { line: 'factline contracts compare --batch - < pairs.jsonl', does: 'one answer for each line' },

@@ -7,7 +7,7 @@ export interface CompareRequest {
   readonly mode: ComparisonMode;
   /** Only JSON Schema makes a difference. Default: strict. */
   readonly policy?: ComparePolicy;
-  /** Of a JSON Schema without `$schema`. Default: 2020-12. */
+  /** Of JSON Schema. Default: what `$schema` says, else 2020-12. */
   readonly draft?: string;
   /** Of Avro: other decimals, time units and the like are breaking; false is what Apache's own check does. Default: true. */
   readonly logicalTypes?: boolean;
