@@ -241,6 +241,46 @@ describe('two Avro schemas', () => {
     expect(compareAvro({ ...pair, logicalTypes: false })).toEqual({ compatible: true, changes: [] });
   });
 
+  test.each<[string, unknown, unknown, unknown]>([
+    ['a value of a type that is not taken', 'long', 'int', 1],
+    [
+      'a record without the field',
+      record([field('a', 'int')]),
+      record([field('a', 'int'), field('b', 'int')]),
+      { a: 1 },
+    ],
+    [
+      'a branch, within a list',
+      record([field('a', { type: 'array', items: ['null', 'int'] })]),
+      record([field('a', { type: 'array', items: 'int' })]),
+      { a: [null] },
+    ],
+    [
+      'a symbol, within a branch and a map',
+      { type: 'map', values: ['null', enumOf(['A', 'B'])] },
+      { type: 'map', values: ['null', enumOf(['A'])] },
+      { key: { Status: 'B' } },
+    ],
+    [
+      'what ends a recursion',
+      list(['null', 'List']),
+      record([field('value', 'int'), field('next', ['List'])], { name: 'List', namespace: '' }),
+      { value: 1, next: null },
+    ],
+  ])('a break carries a witness: %s', (_what, old, after, witness) => {
+    const { changes } = compareAvro({ old, new: after, direction: 'backward' });
+    expect(changes.find(({ severity }) => severity === 'breaking')?.witness).toEqual(witness);
+  });
+
+  test('there is no witness where avsc and Apache disagree, nor for a meaning that only we look at', () => {
+    const witnessOf = (old: unknown, after: unknown): unknown =>
+      compareAvro({ old, new: after, direction: 'backward' }).changes.find(
+        ({ severity }) => severity === 'breaking',
+      )?.witness;
+    expect(witnessOf(decimal(10, 2), decimal(10, 3))).toBeUndefined();
+    expect(witnessOf(['int', 'string'], 'int')).toEqual({ string: '' });
+  });
+
   test('what is harmless is told as information', () => {
     const old = record([field('a', 'int', { default: 1 }), field('gone', 'int')]);
     const after = record([field('a', 'int', { default: 2 }), field('new', 'int', { default: 0 })]);

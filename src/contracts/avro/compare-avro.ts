@@ -3,6 +3,7 @@ import { avroChange } from './avro-changes.ts';
 import { AvroFindings } from './avro-findings.ts';
 import { AvroReading } from './avro-reading.ts';
 import { type AvroType, describeAvro } from './avro-type.ts';
+import { AvroWitnesses } from './avro-witness.ts';
 import { readAvro } from './read-avro.ts';
 
 export interface CompareAvroRequest {
@@ -24,14 +25,21 @@ export const compareAvro = (request: CompareAvroRequest): Comparison => {
   const { direction, logicalTypes = true } = request;
   const old = readAvro(request.old, 'old');
   const after = readAvro(request.new, 'new');
-  const [reader, writer] = direction === 'backward' ? [after, old] : [old, after];
+  const isBackward = direction === 'backward';
+  const [reader, writer] = isBackward ? [after, old] : [old, after];
+  const [readerSchema, writerSchema] = isBackward ? [request.new, request.old] : [request.old, request.new];
   const reading = new AvroReading(logicalTypes);
   const compatible = reading.reads(reader, writer);
   const findings = new AvroFindings(reading);
   findings.walk(reader, writer, rootPath(old));
+  const witnesses = new AvroWitnesses({ reader, writer, readerSchema, writerSchema });
   const changes = findings.found
     .filter(({ rule }) => logicalTypes || !rule.startsWith('logical-type'))
-    .map((finding) => avroChange(finding, direction));
+    .map((finding): Change => {
+      const change = avroChange(finding, direction);
+      const witness = change.severity === 'breaking' ? witnesses.find(finding) : undefined;
+      return witness === undefined ? change : { ...change, witness };
+    });
   if (!compatible && !changes.some(({ severity }) => severity === 'breaking'))
     changes.push(notProved(rootPath(old), direction));
   return { compatible, changes };

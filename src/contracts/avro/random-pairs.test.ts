@@ -1,7 +1,10 @@
 import avro from 'avsc';
 import { describe, expect, test } from 'vitest';
 import { AvroGenerator, randomFrom, type Schema } from '../../../test/contracts/random-avro.ts';
+import type { Json } from '../../foundation/index.ts';
+import { readsDatum } from './avro-datum.ts';
 import { compareAvro } from './compare-avro.ts';
+import { readAvro } from './read-avro.ts';
 
 /** `FACTLINE_PAIRS=100000 npx vitest run …` for the long form. */
 const pairs = Number(process.env['FACTLINE_PAIRS'] ?? 1_500);
@@ -58,11 +61,12 @@ const isCompatible = (old: Schema, after: Schema, direction: 'backward' | 'forwa
 
 describe('random pairs of Avro schemas', () => {
   test('what is called compatible is read by avsc, value by value', () => {
-    const counts = { compatible: 0, incompatible: 0, values: 0 };
+    const counts = { compatible: 0, incompatible: 0, values: 0, witnesses: 0 };
     const wrong: unknown[] = [];
     const used = everyPair((old, after) => {
       const [writer, reader] = [typeOf(old), typeOf(after)];
-      const compatible = isCompatible(old, after, 'backward');
+      const { compatible, changes } = compareAvro({ old, new: after, direction: 'backward' });
+      if (changes.some((change) => 'witness' in change)) counts.witnesses += 1;
       counts[compatible ? 'compatible' : 'incompatible'] += 1;
       if (compatible !== isReadable(reader, writer)) wrong.push({ compatible, old, after });
       if (!compatible) return;
@@ -72,11 +76,14 @@ describe('random pairs of Avro schemas', () => {
         if (written === undefined) continue;
         const value: unknown = reader.fromBuffer(writer.toBuffer(written.value), resolver);
         expect(reader.isValid(value)).toBe(true);
+        const datum = JSON.parse(writer.toString(written.value)) as Json;
+        expect(readsDatum(readAvro(after, 'new'), readAvro(old, 'old'), datum)).toBe(true);
         counts.values += 1;
       }
     });
     expect(wrong.slice(0, 3)).toEqual([]);
     expect(used).toBeGreaterThan(pairs / 2);
+    expect(counts.witnesses).toBeGreaterThan(0.9 * counts.incompatible);
     expect(Math.min(counts.compatible, counts.incompatible)).toBeGreaterThan(used / 5);
   });
 
