@@ -5,13 +5,13 @@ import type { SchemaFormat } from '../compare/comparison.ts';
 import type { EventContract } from '../contract.ts';
 import type { PayloadSchema } from '../payload-types.ts';
 
-/** One schema of a contract: parsed JSON for JSON Schema and Avro, the file's text for Protobuf. */
+/** One schema of a contract: parsed JSON for JSON Schema and Avro, the files' texts by path for Protobuf. */
 export interface ContractEncoding {
   readonly format: SchemaFormat;
   /** What a producer writes: defaults are filled in, members that nobody declared are gone. */
-  readonly output: Json | string;
+  readonly output: Json;
   /** What a consumer accepts: members with a default may be absent. */
-  readonly input: Json | string;
+  readonly input: Json;
 }
 
 export interface ContractSchemas {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { compare } from '../compare/compare.ts';
 import { contractSchemas, defineEvent } from '../index.ts';
 import { protobufSchema } from './protobuf.ts';
 
@@ -67,17 +68,33 @@ describe('a Protobuf message as the schema of a contract', () => {
     expect(validate(payload).issues).toHaveLength(1);
   });
 
-  test('is its own description: its text, or its files where it imports', () => {
+  test('is described by its files, and one that names the payload', () => {
     const Placed = defineEvent({ type: 'shop.order.placed.v1', key: 'orderId', schema });
-    const files = { 'shop.OrderPlaced.proto': proto, ...imports };
-    expect(contractSchemas(Placed).encodings).toEqual([{ format: 'protobuf', output: files, input: files }]);
+    const [encoding] = contractSchemas(Placed).encodings;
+    expect(encoding).toMatchObject({ format: 'protobuf', output: { 'schema.proto': proto, ...imports } });
+    expect(encoding?.input).toBe(encoding?.output);
     const Paid = defineEvent({
       type: 'shop.order.paid.v1',
       key: 'pence',
       schema: protobufSchema<{ pence: number }>(money, 'shop.Money'),
     });
-    expect(contractSchemas(Paid).encodings).toEqual([{ format: 'protobuf', output: money, input: money }]);
     expect(Paid({ pence: 5 }).data).toEqual({ pence: 5 });
+  });
+
+  test('that becomes another message of the same file is a change that comparing sees', async () => {
+    const two = `${money} message Price { int32 pence = 1; }`;
+    const files = (message: string) => {
+      const Made = defineEvent({
+        type: 'shop.thing.made.v1',
+        key: 'pence',
+        schema: protobufSchema<{ pence: number }>(two, message),
+      });
+      return contractSchemas(Made).encodings[0]?.output ?? null;
+    };
+    const compared = (to: string) =>
+      compare({ format: 'protobuf', mode: 'backward', old: files('shop.Money'), new: files(to) });
+    expect(await compared('shop.Money')).toEqual({ compatible: true, changes: [] });
+    expect((await compared('shop.Price')).compatible).toBe(false);
   });
 
   test.each([

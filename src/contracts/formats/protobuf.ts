@@ -11,6 +11,11 @@ export interface ProtobufOptions {
   readonly imports?: Readonly<Record<string, URL | string>>;
 }
 
+/** A file of ours says which message is the payload, so that another choice is a change that comparing sees. */
+const payloadFile = 'factline-payload.proto';
+const payloadText = (file: string, message: string): string =>
+  `syntax = "proto3"; import "${file}"; message FactlinePayload { .${message} payload = 1; }`;
+
 const textOf = (source: URL | string): string =>
   source instanceof URL ? readSchemaFile('protobuf', source) : source;
 
@@ -83,11 +88,11 @@ export const protobufSchema = <T = never>(
   message: string,
   { imports = {} }: ProtobufOptions = {},
 ): StandardSchemaV1<T, T> => {
-  const name = source instanceof URL ? path.posix.basename(source.pathname) : `${message}.proto`;
-  const others = Object.entries(imports).map(([file, text]) => [file, textOf(text)] as const);
-  const files = new Map([[name, textOf(source)], ...others]);
+  const file = source instanceof URL ? path.posix.basename(source.pathname) : 'schema.proto';
+  const others = Object.entries(imports).map(([name, text]) => [name, textOf(text)] as const);
+  const files = new Map([[file, textOf(source)], ...others]);
   const type = messageType(files, message);
-  const encoded = others.length === 0 ? textOf(source) : Object.fromEntries(files);
+  const encoded = { ...Object.fromEntries(files), [payloadFile]: payloadText(file, message) };
   return fileSchema<T>({ format: 'protobuf', output: encoded, input: encoded }, (payload) =>
     readPayload(type, payload),
   );
