@@ -9,6 +9,25 @@ export {
   type LoggedEvent,
   lastEvents,
 } from './events.ts';
+export {
+  type ContractEvidence,
+  checkAgainstLog,
+  type DryRunFailure,
+  type DryRunSummary,
+  handledTypes,
+  type LogEvidence,
+  type LogSample,
+  observedInDryRun,
+  observedInLog,
+  observedTogether,
+  type Refusal,
+  type RefusedEvent,
+  readSample,
+  type SampledEvent,
+  type SampledSpan,
+  summariseDryRun,
+  type VersionEvidence,
+} from './evidence/index.ts';
 export type {
   ConsumerClassName,
   ConsumerFacts,
@@ -42,6 +61,7 @@ export {
   sendRequest,
 } from './requesting.ts';
 export { beginEpoch, type NewEpoch, type RestoredState, readRestoredState } from './restoring.ts';
+export * from './triage/index.ts';
 export type {
   QuarantineCounts,
   Reason,

@@ -276,9 +276,9 @@ describe('readiness', () => {
 
   test('shows what each has handled, where that was measured', () => {
     const handled = [
-      { consumer: 'payment', type, events: 5 },
-      { consumer: 'payment', type: second, events: 7 },
-      { consumer: 'spend', type, events: 9 },
+      { consumer: 'payment', type, events: 5, waiting: 1 },
+      { consumer: 'payment', type: second, events: 7, waiting: 1 },
+      { consumer: 'spend', type, events: 9, waiting: 1 },
     ];
     const answer = readiness({
       subject: given(consumer('payment', [type, second])),
@@ -286,7 +286,7 @@ describe('readiness', () => {
       type: second,
       handled,
     });
-    expect(answer.consumers[0]?.handled).toEqual({ old: 5, new: 7 });
+    expect(answer.consumers[0]?.handled).toEqual({ old: 5, new: 7, waiting: 2 });
   });
 
   test('skips versions that are not there, and refuses unknown types', () => {

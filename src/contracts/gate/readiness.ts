@@ -9,6 +9,8 @@ export interface HandledType {
   readonly consumer: string;
   readonly type: string;
   readonly events: number;
+  /** Those that it has not handled: they wait, or are in the quarantine. */
+  readonly waiting: number;
 }
 
 export interface ReadinessRequest {
@@ -31,8 +33,8 @@ export interface ConsumerReadiness {
   readonly live: readonly (Pick<LiveConsumer, 'codeVersion' | 'processes'> & {
     readonly state: ReadinessState;
   })[];
-  /** Of the old and the new version; null: not measured. */
-  readonly handled: { readonly old: number; readonly new: number } | null;
+  /** Of the old and the new version, and those of either that wait; null: not measured. */
+  readonly handled: { readonly old: number; readonly new: number; readonly waiting: number } | null;
 }
 
 export interface Readiness {
@@ -106,10 +108,13 @@ const stateOf = (types: readonly string[], { type, previous }: Step): ReadinessS
 const handledBy = (
   { name }: GateConsumer,
   { type, previous, handled }: Step & { readonly handled: readonly HandledType[] },
-): { readonly old: number; readonly new: number } => {
-  const count = (wanted: string | null): number =>
-    handled
-      .filter((each) => each.consumer === name && each.type === wanted)
-      .reduce((sum, { events }) => sum + events, 0);
-  return { old: count(previous), new: count(type) };
+): NonNullable<ConsumerReadiness['handled']> => {
+  const own = handled.filter(({ consumer }) => consumer === name);
+  const count = (what: 'events' | 'waiting', wanted: string | null): number =>
+    own.filter((each) => each.type === wanted).reduce((sum, each) => sum + each[what], 0);
+  return {
+    old: count('events', previous),
+    new: count('events', type),
+    waiting: count('waiting', previous) + count('waiting', type),
+  };
 };

@@ -1,0 +1,117 @@
+import type { EventContract, FindingFacts, Observed } from '../../contracts/index.ts';
+import { countText } from '../duration-text.ts';
+import type {
+  ContractEvidence,
+  LogEvidence,
+  Refusal,
+  RefusedEvent,
+  VersionEvidence,
+} from './check-against-log.ts';
+import type { DryRunFailure, DryRunSummary } from './dry-run-summary.ts';
+
+/** What the log says about contracts, as findings of the gate. */
+export const observedInLog = (evidence: LogEvidence, contracts: readonly EventContract[]): Observed =>
+  new Map(
+    evidence.contracts
+      .map((each): [string, readonly FindingFacts[]] => {
+        const contract = contracts.find(({ type }) => type === each.contract);
+        return [each.contract, refusalFacts(each, contract?.compatibility ?? 'backward')];
+      })
+      .filter(([, facts]) => facts.length > 0),
+  );
+
+/** What a dry run says, by the type of the events. */
+export const observedInDryRun = ({ consumer, events, failures }: DryRunSummary): Observed =>
+  new Map(
+    [...Map.groupBy(failures, ({ type }) => type)].map(([type, each]) => [
+      type,
+      each.map((failure) => failureFacts(failure, consumer, events)),
+    ]),
+  );
+
+/** What was observed by several means. */
+export const observedTogether = (...all: readonly Observed[]): Observed => {
+  const facts = all.flatMap((each) => [...each]);
+  return new Map(
+    [...Map.groupBy(facts, ([type]) => type)].map(([type, each]) => [type, each.flatMap(([, of]) => of)]),
+  );
+};
+
+interface Seen {
+  readonly version: VersionEvidence;
+  readonly refusal: Refusal;
+}
+
+/** One finding for each reason, whoever wrote the events; those that have failed already apart. */
+const refusalFacts = (
+  { versions, checked }: ContractEvidence,
+  compatibility: EventContract['compatibility'],
+): readonly FindingFacts[] => {
+  const seen = versions.flatMap((version) => version.refusals.map((refusal): Seen => ({ version, refusal })));
+  const alike = Map.groupBy(seen, ({ version, refusal }) =>
+    JSON.stringify([version.parked, refusal.code, refusal.path, refusal.message]),
+  );
+  // Under these modes the new code need not read what the old one wrote; it is worth knowing all the same.
+  const mayRefuse = compatibility === 'none' || compatibility.startsWith('forward');
+  return [...alike.values()].map((each) => refusalFact(each as [Seen, ...Seen[]], { checked, mayRefuse }));
+};
+
+const refusalFact = (
+  seen: readonly [Seen, ...Seen[]],
+  { checked, mayRefuse }: { readonly checked: number; readonly mayRefuse: boolean },
+): FindingFacts => {
+  const [{ version, refusal }] = seen;
+  const count = seen.reduce((sum, each) => sum + each.refusal.count, 0);
+  const where = version.parked ? 'in the quarantine' : 'in the log';
+  const told = version.parked || mayRefuse;
+  return {
+    rule: version.parked ? 'parked-event-refused' : 'log-event-refused',
+    path: refusal.path,
+    severity: told ? 'warning' : 'error',
+    kind: told ? 'notice' : 'break',
+    message: `${count} of ${countText(checked, 'event')} looked at, ${where}, would be refused: ${refusal.message}. ${seen.map(versionText).join(' ')}`,
+    remedy: version.parked
+      ? 'They have failed before; this code does not help them.'
+      : 'Accept what stands there (a default, an optional field), or publish the next version and read this one through an upcaster.',
+  };
+};
+
+const membersNamedMax = 8;
+
+const versionText = ({ version, refusal }: Seen): string => {
+  const { type, source, members, since, until, checked } = version;
+  const more = members.length > membersNamedMax ? ', …' : '';
+  const written = since === until ? `at ${until}` : `from ${since} to ${until}`;
+  return (
+    `${refusal.count} of ${checked} that ${source} wrote ${written} as ${type} ` +
+    `with ${members.slice(0, membersNamedMax).join(', ')}${more}: ${placesText(refusal.events, refusal.count)}.`
+  );
+};
+
+const placesNamedMax = 3;
+
+/** `position 7 (018f…), …`: what `factline events show` and `quarantine show` take. */
+const placesText = (events: readonly RefusedEvent[], count: number): string => {
+  const named = events
+    .slice(0, placesNamedMax)
+    .map(
+      ({ id, position, parkedId }) =>
+        `${parkedId === null ? `position ${position}` : `quarantine ${parkedId}`} (${id})`,
+    );
+  return `${named.join(', ')}${count > named.length ? ', …' : ''}`;
+};
+
+const failureFacts = (failure: DryRunFailure, consumer: string, handled: number): FindingFacts => {
+  const { parked, count, code, message, failureClass, fingerprint, events } = failure;
+  // The outside world was not ready, or rows were locked: that says nothing about the code.
+  const told = parked || failureClass === 'transient';
+  return {
+    rule: parked ? 'parked-event-fails' : 'dry-run-failed',
+    severity: told ? 'warning' : 'error',
+    kind: told ? 'notice' : 'break',
+    message: `${consumer} fails on ${count} of ${countText(handled, 'event')} that it was given in a dry run: ${code}: ${message} (fingerprint ${fingerprint}). ${placesText(events, count)}.`,
+    remedy: parked
+      ? 'They have failed before; this code does not help them.'
+      : 'Handle what stands in the log, or read it through an upcaster.',
+  };
+};
