@@ -132,10 +132,15 @@ const carriedLine = (
     case 'resume':
       return `${done} ${subject} goes on`;
     case 'rebuild':
-      return `${done} build ${answer['build']} of ${subject} is being filled; see: factline projection list`;
+      return `${done} build ${answer['build']} of ${subject} is being filled${lanesText(answer)}; see: factline projection list`;
     case 'accept':
       return `${done} ${subject} no longer handles ${[answer['dropped']].flat().join(', ')}`;
     default:
       return `${done} ${subject}: ${request.verb} on record`;
   }
+};
+
+const lanesText = ({ shards, because }: Readonly<Record<string, unknown>>): string => {
+  if (Number(shards) > 1) return ` by ${shards} lanes`;
+  return because === null ? '' : ` by one lane, since ${because}`;
 };

@@ -10,6 +10,8 @@ export interface ConsumerClass {
    * first build, its view there). When it throws, nothing is registered.
    */
   prepare?(definition: ConsumerDefinition, consumer: RegisteredConsumer, place: Preparation): Promise<void>;
+  /** Over how many lanes something that is made anew, and not used before it is complete, is worked; `head`: the log's end. */
+  lanesToFill?(definition: ConsumerDefinition, head: number): number;
 }
 
 export interface Preparation {

@@ -61,6 +61,9 @@ select c.id, c.app, c.class, c.name, c.version, c.build, c.state, c.generation, 
       from factline.objective_hours o
      where o.consumer_id = c.id and o.hour > clock.now - interval '30 days') objective on true
  where c.state <> 'retired' and ($1::text is null or c.app = $1)
+   -- A build that is only kept for going back has no code where an older release has stopped: nothing is wrong with that.
+   and (owners.list is not null
+        or not exists (select from factline.builds d where d.consumer_id = c.id and d.stage = 'standby'))
  order by c.name, c.build
 
 -- name: scan_log

@@ -140,7 +140,7 @@ const transitions = ({ state, build, newerGeneration }: ConsumerFacts): Reason[]
   if (state === 'building') {
     reasons.push({
       code: 'building',
-      text: `build ${build} is catching up; readers still see the one before`,
+      text: `build ${build} is fed; readers see another one`,
     });
   }
   if (newerGeneration !== null) {

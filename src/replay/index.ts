@@ -16,3 +16,10 @@ export {
   type DeclaredRoles,
   storeRoles,
 } from './authority/roles.ts';
+export { type BuildProgress, compareProjection, listBuilds } from './rebuild/projections.ts';
+export {
+  type BuildAct,
+  retireProjection,
+  rollBackProjection,
+  switchProjection,
+} from './rebuild/switch-projection.ts';

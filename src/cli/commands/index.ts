@@ -11,7 +11,13 @@ import { dev } from './dev.ts';
 import { doctor } from './doctor.ts';
 import { eventsShow, eventsTail } from './events.ts';
 import { migrate } from './migrate.ts';
-import { projectionList, projectionRebuild } from './projection.ts';
+import { projectionCompare, projectionList } from './projection.ts';
+import {
+  projectionRebuild,
+  projectionRetire,
+  projectionRollback,
+  projectionSwitch,
+} from './projection-acts.ts';
 import { quarantineDiscard, quarantineList, quarantineRetry, quarantineShow } from './quarantine.ts';
 import { quarantineResolve } from './quarantine-resolve.ts';
 import { restored } from './restored.ts';
@@ -31,6 +37,10 @@ export const commands: readonly Command[] = [
   quarantineResolve,
   projectionList,
   projectionRebuild,
+  projectionCompare,
+  projectionSwitch,
+  projectionRollback,
+  projectionRetire,
   consumersPause,
   consumersResume,
   consumersAccept,

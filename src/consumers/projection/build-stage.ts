@@ -18,15 +18,7 @@
  *
  * A crash in `checking` repeats the comparison; every other move is one transaction.
  */
-export const buildStages = [
-  'filling',
-  'checking',
-  'ready',
-  'differs',
-  'live',
-  'standby',
-  'retired',
-] as const;
+export const buildStages = ['filling', 'checking', 'ready', 'differs', 'live', 'standby', 'retired'] as const;
 
 export type BuildStage = (typeof buildStages)[number];
 

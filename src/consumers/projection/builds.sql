@@ -1,4 +1,4 @@
--- The builds of a projection: table, view, switch, and what becomes of old ones.
+-- The builds of a projection: table, view, stages, switch, and what becomes of old ones.
 
 -- name: relation_of
 -- $1 consumer: the table of this build, by the name under which it was made, be it an earlier name of the projection.
@@ -55,51 +55,117 @@ savepoint view
 -- name: rollback_to_savepoint
 rollback to savepoint view
 
--- name: hold_lane
--- $1 consumer, $2 lane, $3 token: the fence of a transaction of several statements.
-select case when not exists (
-    select from factline.lanes where consumer_id = $1::integer and lane = $2::integer and token = $3::bigint for share)
-  then factline.refuse('FL001', 'the lane was taken over') end as refused
+-- name: builds_of
+-- $1 names and former names, or null for every projection: the builds that are not retired, oldest first, with how far each
+-- is. What an older release has registered has no row of its own in builds. A build is fed while a process that lives works
+-- its lanes. A table of at most hundreds of rows.
+select k.id, k.app, k.name, k.former_names, k.version, k.build, k.state, k.types, k.start_position,
+       coalesce(b.stage, case k.state when 'building' then 'filling' else k.state end) as stage,
+       coalesce(b.switching, 'automatic') as switching, coalesce(b.shards, 1) as shards, b.ceiling, b.obstacle, b.finding,
+       b.started_by, b.reason, coalesce(b.started_at, k.registered_at) as started_at,
+       extract(epoch from factline.clock() - coalesce(b.started_at, k.registered_at)) * 1000 as age_ms,
+       extract(epoch from factline.clock() - b.stage_since) * 1000 as stage_ms,
+       c.lanes, coalesce(c.position, k.start_position) as position, coalesce(c.mean, k.start_position) as mean_position, c.fed,
+       coalesce(pg_sequence_last_value('factline.events_position_seq'::regclass), 0) as head
+  from factline.consumers k
+  left join factline.builds b on b.consumer_id = k.id
+ cross join lateral (
+  select count(*) as lanes, min(c.position) as position, avg(c.position)::bigint as mean,
+         bool_and(coalesce(p.beaten_at > factline.clock() - interval '12 seconds', false)) as fed
+    from factline.lanes l
+    join factline.checkpoints c using (consumer_id, lane)
+    left join factline.processes p on p.id = l.owner
+   where l.consumer_id = k.id) c
+ where k.class = 'projection' and k.state <> 'retired'
+   and ($1::text[] is null or k.name = any ($1::text[]) or k.former_names && $1::text[])
+ order by k.name, k.build
 
--- name: live_build
--- $1 name and former names, $2 the build that wants to take its place: its row is locked against a second switch.
-select id, name, build, version from factline.consumers
-where (name = any ($1::text[]) or former_names && $1::text[]) and class = 'projection' and state = 'live' and id <> $2::integer
-for update
+-- name: lock_builds
+-- $1 names and former names: one change of a projection's builds at a time.
+select id from factline.consumers
+where class = 'projection' and state <> 'retired' and (name = any ($1::text[]) or former_names && $1::text[])
+order by id for update
 
--- name: hold_back
--- $1 the live build: its owner's commits wait for us, so its checkpoint stands still. Returns it.
-with lane as materialized (
-  select consumer_id, lane from factline.lanes where consumer_id = $1::integer and lane = 0 for update
+-- name: hold_lanes
+-- $1 a build: its owners' commits wait for us, so that it stands still.
+select lane from factline.lanes where consumer_id = $1::integer order by lane for update
+
+-- name: positions_of
+-- $1 the build that is read, $2 the one that is to take its place.
+select (select min(c.position) from factline.checkpoints c where c.consumer_id = $1::integer) as live,
+       (select min(c.position) from factline.checkpoints c where c.consumer_id = $2::integer) as build
+
+-- name: parked_only_here
+-- $1 a build, $2 the build that is read: events that are parked in the one and were handled, or never seen, by the other.
+-- Served by parked_position.
+select count(distinct p.position) as events, count(distinct p.position) filter (where p.state = 'quarantined') as quarantined,
+       min(p.id) as first
+  from factline.parked p
+ where p.consumer_id = $1::integer and p.replay_id = 0
+   and not exists (select from factline.parked o
+     where o.consumer_id = $2::integer and o.replay_id = 0 and o.position = p.position)
+
+-- name: schema_of_view
+-- $1 a build that is read: where the view that shows its table stands.
+select n.nspname as schema, v.relname as name
+  from factline.consumers k,
+       unnest(array_prepend(k.name, k.former_names)) as m (name),
+       pg_class t, pg_depend d, pg_rewrite r, pg_class v, pg_namespace n
+ where k.id = $1::integer and t.relname = format('%s__b%s', m.name, k.build) and t.relnamespace = 'factline'::regnamespace
+   and d.refclassid = 'pg_class'::regclass and d.refobjid = t.oid and d.classid = 'pg_rewrite'::regclass
+   and r.oid = d.objid and v.oid = r.ev_class and v.relname = any (array_prepend(k.name, k.former_names)) and n.oid = v.relnamespace
+ limit 1
+
+-- name: enter_stage
+-- $1 build, $2 stage, $3 state of the consumer, $4 stages before it, $5 obstacle, $6 finding or null to keep it. No row: the
+-- build stands elsewhere, somebody else was quicker.
+with entered as (
+  insert into factline.builds as b (consumer_id, stage, obstacle, finding)
+  select k.id, $2::text, $5::text, $6::text::jsonb from factline.consumers k where k.id = $1::integer and k.state <> 'retired'
+  on conflict (consumer_id) do update
+    set stage = excluded.stage, obstacle = excluded.obstacle, finding = coalesce(excluded.finding, b.finding),
+        stage_since = case when b.stage = excluded.stage then b.stage_since else factline.clock() end
+    where b.stage = any ($4::text[]) or b.stage = excluded.stage
+  returning consumer_id
 )
-select c.position from factline.checkpoints c join lane on lane.consumer_id = c.consumer_id and lane.lane = c.lane
+update factline.consumers set state = $3::text where id in (select consumer_id from entered) returning id
 
--- name: unread_build
--- $1 the build that was read until now, $2 what it becomes: 'retired', or 'building' while older code still feeds it.
-update factline.consumers set state = $2::text where id = $1::integer
+-- name: note_obstacle
+-- $1 build, $2 why it is not read yet. Written only when it is another one.
+update factline.builds set obstacle = $2::text where consumer_id = $1::integer and obstacle is distinct from $2::text
+
+-- name: describe_build
+-- $1 build, $2 stage, $3 switching, $4 shards, $5 ceiling, $6 who began it, $7 why: in the transaction that makes it.
+insert into factline.builds (consumer_id, stage, switching, shards, ceiling, started_by, reason)
+values ($1, $2, $3, $4, $5, $6, $7)
 
 -- name: take_away
--- $1 consumer: whoever works its lane finds another token.
+-- $1 consumer: whoever works its lanes finds another token.
 update factline.lanes set token = token + 1, owner = null, released = true where consumer_id = $1::integer
 
--- name: read_build
-update factline.consumers set state = 'live' where id = $1::integer
-
 -- name: next_build
--- $1 name: of the build that a rebuild makes, and whether one is under way.
-select max(build) + 1 as next, bool_or(state = 'building' and build > (
-    select max(l.build) from factline.consumers l where l.name = $1::text and l.state = 'live')) as under_way
-from factline.consumers where name = $1::text
+-- $1 name: of the build that a rebuild makes, the build that is on its way to being read, if there is one, and the log's end.
+select max(k.build) + 1 as next,
+       min(k.build) filter (where b.stage in ('filling', 'checking', 'ready', 'differs')) as under_way,
+       coalesce(pg_sequence_last_value('factline.events_position_seq'::regclass), 0) as head
+  from factline.consumers k left join factline.builds b on b.consumer_id = k.id and k.state <> 'retired'
+ where k.name = $1::text
 
 -- name: outdated_builds
--- $1 name, $2 a build: earlier ones that nobody feeds any more but whose table may be there. A build of an older version is
--- fed as long as a process declares it.
-select k.id, k.name, k.build, k.state, k.former_names from factline.consumers k
+-- $1 name, $2 the build that is read: earlier ones whose table may be there although nobody needs it any more. One of an older
+-- version that never went live is fed as long as a process declares it; one that is the way back stays.
+select k.id, k.name, k.build, k.state from factline.consumers k
+left join factline.builds b on b.consumer_id = k.id
 where k.name = $1::text and k.class = 'projection' and k.build < $2::integer
-  and (k.state = 'retired' or (k.state = 'building'
+  and (k.state = 'retired' or (k.state = 'building' and b.stage is distinct from 'standby'
     and not exists (select from factline.processes p where p.declared ? k.id::text)
     and not exists (select from factline.lanes l where l.consumer_id = k.id and l.owner is not null)))
   and to_regclass(format('factline.%I', format('%s__b%s', k.name, k.build))) is not null
+
+-- name: lanes_to_merge
+-- $1 a build: into how many lanes its newest generation splits it, and where the slowest stands.
+select (select g.lanes from factline.consumer_generations g where g.consumer_id = $1::integer order by g.generation desc limit 1) as lanes,
+       (select min(c.position) from factline.checkpoints c where c.consumer_id = $1::integer) as position
 
 -- name: forget_build
 -- $1 consumer: what was kept for a build whose table is gone. Its row stays, so that its number is not used again.
@@ -111,8 +177,33 @@ with parked as (
   delete from factline.checkpoints where consumer_id = $1::integer
 ), lane as (
   delete from factline.lanes where consumer_id = $1::integer
+), handled as (
+  delete from factline.inbox where consumer_id = $1::integer
+), described_build as (
+  update factline.builds set stage = 'retired', obstacle = null, stage_since = factline.clock() where consumer_id = $1::integer
 )
 update factline.consumers set state = 'retired' where id = $1::integer
 
 -- name: wake_owners
 select pg_notify('factline_requests', $1::text)
+
+-- name: one_snapshot
+-- First in a transaction: all its statements see the same state, and read ranges by their index.
+set transaction isolation level repeatable read, read only
+
+-- name: by_index
+set local enable_seqscan = off
+
+-- name: key_columns_of
+-- $1 relation: the primary key of a build's table, in order.
+select a.attname as name, format_type(a.atttypid, a.atttypmod) as type
+from pg_index i
+join pg_class c on c.oid = i.indrelid and c.relname = $1::text and c.relnamespace = 'factline'::regnamespace
+cross join unnest(i.indkey) with ordinality as k (attnum, place)
+join pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum
+where i.indisprimary
+order by k.place
+
+-- name: events_between
+-- $1 after, $2 up to, $3 types: whether anything lies between two positions that matters to a projection. Served by events_pkey.
+select exists (select from factline.events where position > $1::bigint and position <= $2::bigint and type = any ($3::text[])) as any

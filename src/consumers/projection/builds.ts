@@ -121,7 +121,7 @@ export const beginRebuild = async ({
 /**
  * Takes a build away: its table, its rows and everything else that is kept for it, in the caller's transaction. What is
  * under way for it commits before, or is refused after.
- * @throws FactlineError PROJECTION_BUILD_UNKNOWN, PROJECTION_RETIRE_REFUSED for the build that is read
+ * @throws FactlineError PROJECTION_BUILD_UNKNOWN, PROJECTION_RETIRE_REFUSED for the build that is read, PROJECTION_BUSY
  */
 export const retireBuild = async (
   client: pg.PoolClient,
@@ -141,7 +141,10 @@ export const retireBuild = async (
     await run(client, sql.hold_lanes, [found.id]);
     await client.query(dropTable(await relationOf(client, found)));
   } catch (error) {
-    if (sqlState(error) === '55P03') throw refuseRetiring(found, 'a transaction holds its table or its lanes', error);
+    if (sqlState(error) === '55P03') {
+      const reason = 'a transaction holds its table or its lanes';
+      throw new FactlineError('PROJECTION_BUSY', { projection, build, reason }, { cause: error });
+    }
     if (sqlState(error) === '2BP01') throw refuseRetiring(found, (error as Error).message, error);
     throw error;
   }
@@ -151,7 +154,11 @@ export const retireBuild = async (
 };
 
 const refuseRetiring = (build: Build, reason: string, cause?: unknown): FactlineError =>
-  new FactlineError('PROJECTION_RETIRE_REFUSED', { projection: build.name, build: build.build, reason }, { cause });
+  new FactlineError(
+    'PROJECTION_RETIRE_REFUSED',
+    { projection: build.name, build: build.build, reason },
+    { cause },
+  );
 
 /** Drops the tables of builds that nobody needs any more; one that is being read is left for the next time. */
 export const dropOutdated = async (database: Database, consumer: RegisteredConsumer): Promise<void> => {

@@ -51,6 +51,7 @@ export class FoldWriter implements BatchWriter<FoldedBatch> {
       parked,
       clock: services.clock,
       randomness: services.randomness,
+      keyedByEvent: store.lease.laneCount > 1,
       readRows: (keys) =>
         readStoredRows(store.pool, { table: projection.table, query: this.#statements.readRows }, keys),
     });

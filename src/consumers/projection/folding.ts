@@ -1,5 +1,5 @@
 import type { ContractSet, FactEvent } from '../../contracts/index.ts';
-import type { Clock, Randomness } from '../../foundation/index.ts';
+import { type Clock, FactlineError, type Randomness } from '../../foundation/index.ts';
 import type { StoredEvent } from '../../log/index.ts';
 import { contractSetOf } from '../definition.ts';
 import type { PreparedBatch } from './batch-writer.ts';
@@ -28,6 +28,8 @@ export interface FoldingOptions {
   readonly parked: ParkedKeys;
   readonly clock: Clock;
   readonly randomness: Randomness;
+  /** Other lanes fold the rows of other keys of events: an event must not reach beyond its own. Default: false. */
+  readonly keyedByEvent?: boolean;
   /** The rows of these keys that exist. */
   readonly readRows: (keys: readonly KeyData[]) => Promise<readonly RowData[]>;
 }
@@ -64,10 +66,19 @@ export class Folding {
   open(stored: StoredEvent): OpenedEvent {
     try {
       const event = this.#contracts.open(stored);
-      return { stored, event, keys: rowKeysOf(this.#options.projection, event), error: null };
+      const keys = rowKeysOf(this.#options.projection, event);
+      if (this.#options.keyedByEvent) this.#checkKey(stored, keys);
+      return { stored, event, keys, error: null };
     } catch (error) {
       return { stored, event: null, keys: null, error };
     }
+  }
+
+  #checkKey(stored: StoredEvent, keys: readonly RowKey[]): void {
+    const row = keys.map(({ key }) => rowKeyText(key)).join();
+    if (row === stored.key) return;
+    const { name } = this.#options.projection;
+    throw new FactlineError('PROJECTION_NOT_SHARDABLE', { projection: name, key: stored.key, row });
   }
 
   /** Reads the rows that are not in memory in one statement, then folds without another wait. */

@@ -1,4 +1,12 @@
+export {
+  type Build,
+  readBuilds,
+  type Switching,
+} from './build-record.ts';
+export { type BuildStage, stageSentences } from './build-stage.ts';
+export { retireBuild } from './builds.ts';
 export type { Column, ColumnType, ColumnValue } from './columns.ts';
+export { type Comparison, compareBuilds, type Difference, withoutValues } from './comparing.ts';
 export {
   defineProjection,
   type FoldingProjection,
@@ -18,4 +26,5 @@ export {
   type SqlProjectionOptions,
 } from './sql-definition.ts';
 export { type ProjectionStep, projectionSteps } from './steps.ts';
+export { type Switched, switchBuild } from './switching.ts';
 export { type RowData, type RowKey, rowKey, rowKeyText } from './table.ts';

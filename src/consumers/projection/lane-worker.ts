@@ -20,6 +20,7 @@
 import { type FactlineError, retryDelayMs } from '../../foundation/index.ts';
 import type { EventBatch, LogCursor, StoredEvent } from '../../log/index.ts';
 import { classifyDatabaseError } from '../../postgres/index.ts';
+import type { Pace } from '../ceiling/index.ts';
 import type { LaneLease, LaneProgress, RunnerServices } from '../runner.ts';
 import type { BatchWriter, PreparedBatch } from './batch-writer.ts';
 import type { Projection } from './definition.ts';
@@ -49,6 +50,8 @@ export interface LaneWorkerOptions {
   readonly services: RunnerServices;
   /** Told after every commit and whenever everything read is dealt with. */
   readonly onProgress: (worker: LaneWorker) => void;
+  /** What holds it back for the sake of live consumers; null when it is one. */
+  readonly pace: () => Pace | null;
 }
 
 /** A commit under way: its batch is kept until it is known to have happened. */
@@ -84,7 +87,8 @@ export class LaneWorker {
     const { lease } = options.store;
     this.#position = lease.position;
     this.#upTo = lease.position;
-    this.#cursor = options.services.tail.cursor({ types: lease.types, after: lease.position });
+    const share = lease.laneCount === 1 ? null : { lane: lease.lane, lanes: lease.laneCount };
+    this.#cursor = options.services.tail.cursor({ types: lease.types, share, after: lease.position });
     this.#suspects = new Suspects(options.store, options.writer.batchMax);
     this.#drain = new Drain({ ...options, suspects: this.#suspects });
     this.#timers = new LaneTimers(options.services.clock);
@@ -208,6 +212,12 @@ export class LaneWorker {
         await this.#pulse.wait();
         return null;
       }
+      const holdMs = this.#options.pace()?.waitMs() ?? 0;
+      if (holdMs > 0) {
+        await this.#settle();
+        await this.#options.services.clock.sleep(holdMs, interrupt);
+        return null;
+      }
       // At the head the next event may be long in coming: the commit must not wait for it to be known.
       if (this.#commit !== null && this.#cursor.position >= this.#options.services.tail.settled)
         await this.#settle();
@@ -234,6 +244,7 @@ export class LaneWorker {
       return;
     }
     this.#waiting = events.length;
+    this.#options.pace()?.spend(events.length);
     const [first] = events;
     if (first !== undefined && this.#suspects.any) return this.#takeSuspect(first, upTo);
     await this.#step('projection.before-prepare');

@@ -110,13 +110,10 @@ const traceparentOf = (stored: StoredEvent): string | null => {
   }
 };
 
-/** A projection is one lane. */
-const onlyLane = 0;
-
-export const parkRows = (events: readonly ParkedEvent[]): ParkRow[] =>
+export const parkRows = (events: readonly ParkedEvent[], lane: number): ParkRow[] =>
   events.flatMap(({ stored, keys, state, reason, delayMs }) =>
     keys.map((key) => ({
-      lane: onlyLane,
+      lane,
       key,
       keyHash: keyHash(key),
       position: stored.position,

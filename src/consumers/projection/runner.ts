@@ -1,4 +1,6 @@
-import { FactlineError, retryDelayMs, type Timer } from '../../foundation/index.ts';
+import { FactlineError, laneOf } from '../../foundation/index.ts';
+import { loadQueries, run } from '../../postgres/index.ts';
+import { Pace, readLiveDanger } from '../ceiling/index.ts';
 import type { ConsumerClass } from '../consumer-class.ts';
 import type { ConsumerDefinition } from '../definition.ts';
 import { findParked } from '../parked/index.ts';
@@ -12,7 +14,9 @@ import type {
   RunnerServices,
 } from '../runner.ts';
 import type { BatchWriter } from './batch-writer.ts';
-import { beginRebuild, dropOutdated, prepareBuild, relationOf, switchBuild } from './builds.ts';
+import { BuildKeeper } from './build-keeper.ts';
+import { readBuilds } from './build-record.ts';
+import { type BuildWishes, beginRebuild, dropOutdated, prepareBuild } from './builds.ts';
 import type { FoldingProjection, Projection } from './definition.ts';
 import { FoldWriter } from './fold-writer.ts';
 import { LaneStore } from './lane-store.ts';
@@ -20,40 +24,35 @@ import { LaneWorker } from './lane-worker.ts';
 import { ParkedKeys } from './parked-keys.ts';
 import { releaseEvents, restoreEvent } from './parked-requests.ts';
 import { reachedPositions } from './reached.ts';
+import { relationOf } from './relation.ts';
+import { shardsFor, shardsMax } from './sharding.ts';
 import type { SqlProjection } from './sql-definition.ts';
 import { SqlWriter } from './sql-writer.ts';
 
-/** A switch that was refused (behind, or the view is being read) is tried again after a while, without a limit. */
-const switchRetry = {
-  attempts: Number.POSITIVE_INFINITY,
-  baseMs: 50,
-  factor: 2,
-  capMs: 5000,
-  jitter: 'equal',
-} as const;
+const sql = loadQueries<'wake_owners'>(new URL('./builds.sql', import.meta.url));
 
 interface Held {
   readonly worker: LaneWorker;
   readonly parked: ParkedKeys;
   readonly store: LaneStore;
-  readonly relation: string;
 }
 
-/** One build of a projection in this process. */
+/** Without a wish for less: far more than a process folds. */
+const ceilingDefault = 100_000;
+/** As long as a build may go at all it may do this share of its ceiling. */
+const floorShare = 1 / 1000;
+
+/** One build of a projection in this process: its one lane, or while it is filled some of several. */
 class ProjectionRunner implements ConsumerRunner {
   readonly #projection: Projection;
   readonly #services: RunnerServices;
-  #held: Held | null = null;
+  readonly #lanes = new Map<number, Held>();
   #handledBefore = 0;
   #pause: Pause | null = null;
   #waiters = new Set<() => void>();
-  /** Fed but not read: looks for the moment at which it may take the view over. */
-  #building = false;
-  #switchFailures = 0;
-  #switchTimer: Timer | null = null;
-  #switching: Promise<void> | null = null;
-  #startedAt = 0;
-  #obstacle: string | null = null;
+  /** Of a build that is fed and not read: what holds it back, and in the process of its first lane who looks after it. */
+  #pace: Pace | null = null;
+  #keeper: BuildKeeper | null = null;
 
   constructor(projection: Projection, services: RunnerServices) {
     this.#projection = projection;
@@ -61,12 +60,25 @@ class ProjectionRunner implements ConsumerRunner {
   }
 
   async take(leases: readonly LaneLease[]): Promise<void> {
-    const [lease] = leases;
-    if (lease === undefined) return;
+    const { database, consumer } = this.#services;
+    const relation = await relationOf(database.operations, consumer);
+    const [own] = (await readBuilds(database.operations, [consumer.name])).filter(
+      ({ id }) => id === consumer.id,
+    );
+    const isRead = own === undefined || own.stage === 'live';
+    if (isRead) this.#rest();
+    else {
+      this.#startPace(own.ceiling);
+      // It answers for a state that is being taken again: a keeper of the lanes before knows other leases.
+      if (leases.some(({ lane }) => lane === 0)) this.#keeper = this.#makeKeeper();
+    }
+    await Promise.all(leases.map((lease) => this.#take(lease, relation)));
+  }
+
+  async #take(lease: LaneLease, relation: string): Promise<void> {
     const services = this.#services;
-    const relation = await relationOf(services.database.operations, services.consumer);
     const store = new LaneStore(services, lease);
-    const { state } = await store.readState();
+    await store.readState();
     const parked = new ParkedKeys();
     const worker = new LaneWorker({
       projection: this.#projection,
@@ -74,70 +86,78 @@ class ProjectionRunner implements ConsumerRunner {
       parked,
       services,
       writer: this.#writer({ relation, store, parked }),
-      onProgress: () => this.#progressed(),
+      onProgress: (lane) => this.#progressed(lane),
+      pace: () => this.#pace,
     });
     worker.pause(this.#pause !== null);
-    this.#building = state === 'building';
-    this.#startedAt = services.clock.monotonic();
-    this.#held = { worker, parked, store, relation };
+    this.#lanes.set(lease.lane, { worker, parked, store });
     await worker.start();
-    if (state === 'live') void dropOutdated(services.database, services.consumer).catch(() => undefined);
   }
 
-  async release(): Promise<void> {
-    const held = this.#held;
-    this.#stopSwitching();
-    await held?.worker.stop();
-    await this.#switching;
-    this.#forget(held);
+  async release(lanes: readonly number[]): Promise<void> {
+    if (lanes.includes(0)) await this.#dismissKeeper();
+    await Promise.all(lanes.map((lane) => this.#lanes.get(lane)?.worker.stop()));
+    for (const lane of lanes) this.#forget(lane);
+    if (this.#lanes.size === 0) await this.#pace?.stop();
   }
 
-  drop(): void {
-    const held = this.#held;
-    this.#stopSwitching();
-    held?.worker.drop();
-    this.#forget(held);
+  drop(lanes: readonly number[]): void {
+    if (lanes.includes(0)) void this.#dismissKeeper();
+    for (const lane of lanes) {
+      this.#lanes.get(lane)?.worker.drop();
+      this.#forget(lane);
+    }
+    if (this.#lanes.size === 0) void this.#pace?.stop();
   }
 
   pause(pause: Pause | null): void {
     this.#pause = pause;
-    this.#held?.worker.pause(pause !== null);
+    for (const { worker } of this.#lanes.values()) worker.pause(pause !== null);
   }
 
   due(): void {
-    this.#held?.parked.markDue();
-    this.#held?.worker.wake();
+    for (const { parked, worker } of this.#lanes.values()) {
+      parked.markDue();
+      worker.wake();
+    }
   }
 
   async carryOut(request: OwnerRequest): Promise<OwnerAnswer> {
-    const held = this.#held;
+    if (request.verb === 'rebuild') return this.#rebuild(request);
+    const found = await this.#find(request.parkedId);
+    const held = this.#holderOf(found);
     if (held === null) return refused({ reason: 'this process does not work the projection' });
+    const { laneCount } = held.worker.lease;
     switch (request.verb) {
       case 'retry':
         return this.#retry(held, request);
       case 'discard':
         return this.#discard(held, request);
       case 'release':
-        return releaseEvents({ ...held, services: this.#services }, request);
-      case 'restore':
-        return restoreEvent({ ...held, services: this.#services }, request);
-      case 'rebuild':
-        return this.#rebuild();
+      case 'restore': {
+        if (laneCount > 1)
+          return refused({ reason: `it is being filled by ${laneCount} lanes; wait until they are merged` });
+        const lane = { ...held, services: this.#services };
+        return request.verb === 'release' ? releaseEvents(lane, request) : restoreEvent(lane, request);
+      }
       default:
         return refused({ reason: `a projection does not know the verb ${request.verb}` });
     }
   }
 
   progress(): RunnerProgress {
-    const worker = this.#held?.worker;
-    const reasons: string[] = [];
-    if (worker?.reason) reasons.push(worker.reason);
-    if (this.#building)
-      reasons.push(`build ${this.#services.consumer.build} is being filled; the view shows an earlier one`);
-    if (this.#obstacle !== null) reasons.push(this.#obstacle);
+    const { consumer } = this.#services;
+    const held = [...this.#lanes.values()];
+    const reasons = held.flatMap(({ worker }) => worker.reason ?? []);
+    if (this.#pace !== null && held.length > 0) {
+      const how = consumer.state === 'building' ? 'is being filled' : 'is fed';
+      reasons.push(`build ${consumer.build} ${how}; the view shows another one`);
+      if (this.#pace.reason !== null) reasons.push(this.#pace.reason);
+    }
+    if (this.#keeper?.obstacle) reasons.push(this.#keeper.obstacle);
     return {
-      lanes: worker === undefined ? [] : [worker.progress],
-      handled: this.#handledBefore + (worker?.handled ?? 0),
+      lanes: held.map(({ worker }) => worker.progress),
+      handled: held.reduce((sum, { worker }) => sum + worker.handled, this.#handledBefore),
       hottestKey: null,
       reasons,
     };
@@ -145,10 +165,10 @@ class ProjectionRunner implements ConsumerRunner {
 
   async idle(): Promise<void> {
     const target = this.#services.tail.settled;
-    const done = (): boolean => {
-      const worker = this.#held?.worker;
-      return worker === undefined || (worker.reached >= target && worker.drained);
-    };
+    const done = (): boolean =>
+      [...this.#lanes.values()].every(
+        ({ worker }) => worker.reached >= Math.min(target, worker.lease.stopAt) && worker.drained,
+      );
     while (!done()) await this.#nextProgress();
   }
 
@@ -163,12 +183,15 @@ class ProjectionRunner implements ConsumerRunner {
     return new Promise((resolve) => this.#waiters.add(resolve));
   }
 
-  #progressed(): void {
-    const worker = this.#held?.worker;
-    if (worker === undefined) return;
-    reachedPositions(this.#services.database).set(this.#services.consumer.id, worker.reached);
+  #progressed(worker: LaneWorker): void {
+    const { consumer, database } = this.#services;
+    const { lane, laneCount, stopAt } = worker.lease;
+    if (laneCount === 1) reachedPositions(database).set(consumer.id, worker.reached);
     this.#wakeWaiters();
-    if (this.#building) this.#considerSwitch(worker);
+    // The next generation begins when all lanes stand there: that need not wait for a heartbeat.
+    if (worker.position >= stopAt)
+      void run(database.operations, sql.wake_owners, [String(consumer.id)]).catch(() => undefined);
+    if (lane === 0) this.#keeper?.consider(worker);
   }
 
   #wakeWaiters(): void {
@@ -177,75 +200,57 @@ class ProjectionRunner implements ConsumerRunner {
     for (const wake of waiters) wake();
   }
 
-  #forget(held: Held | null): void {
-    if (held === null || this.#held !== held) return;
+  #forget(lane: number): void {
+    const held = this.#lanes.get(lane);
+    if (held === undefined) return;
     this.#handledBefore += held.worker.handled;
-    this.#held = null;
-    reachedPositions(this.#services.database).forget(this.#services.consumer.id);
+    this.#lanes.delete(lane);
+    if (lane === 0) reachedPositions(this.#services.database).forget(this.#services.consumer.id);
     this.#wakeWaiters();
   }
 
-  #considerSwitch(worker: LaneWorker): void {
-    if (this.#switching !== null || this.#switchTimer !== null) return;
-    if (worker.reached < this.#services.tail.settled) return;
-    this.#switching = this.#switch().finally(() => {
-      this.#switching = null;
-    });
-  }
-
-  async #switch(): Promise<void> {
-    const held = this.#held;
-    if (held === null) return;
-    const { services, relation } = { services: this.#services, relation: held.relation };
-    try {
-      await services.testStep?.('projection.before-switch');
-      const outcome = await held.worker.between(async () => {
-        await held.worker.flush();
-        const { lease } = held.worker;
-        const build = { definition: this.#projection, relation, lease, position: held.worker.position };
-        return switchBuild(services, build);
-      });
-      await services.testStep?.('projection.after-switch');
-      if (outcome === 'behind') return this.#switchLater();
-      this.#building = false;
-      this.#obstacle = null;
-      if (outcome === 'switched') this.#tell(held);
-      await dropOutdated(services.database, services.consumer).catch(() => undefined);
-    } catch (error) {
-      if (FactlineError.is(error, 'STOPPED') || FactlineError.is(error, 'LEASE_LOST')) return;
-      this.#obstacle = `the view could not be moved to build ${services.consumer.build}: ${(error as Error).message}`;
-      services.telemetry.emit('engine.error', { unit: `the switch of ${services.consumer.name}`, error });
-      this.#switchLater();
-    }
-  }
-
-  #switchLater(): void {
-    this.#switchFailures += 1;
-    const { clock, randomness } = this.#services;
-    const delay = retryDelayMs(switchRetry, this.#switchFailures, randomness);
-    this.#switchTimer = clock.timer(
-      delay,
-      () => {
-        this.#switchTimer = null;
-        this.#progressed();
+  #makeKeeper(): BuildKeeper {
+    const keeper = new BuildKeeper({
+      projection: this.#projection,
+      services: this.#services,
+      onRest: () => {
+        if (this.#keeper === keeper) this.#rest();
       },
-      { unref: true },
-    );
-  }
-
-  #stopSwitching(): void {
-    this.#switchTimer?.cancel();
-    this.#switchTimer = null;
-  }
-
-  #tell({ worker }: Held): void {
-    const { telemetry, consumer, clock } = this.#services;
-    telemetry.emit('projection.rebuilt', {
-      consumer: consumer.name,
-      build: consumer.build,
-      events: worker.handled,
-      durationMs: Math.round(clock.monotonic() - this.#startedAt),
     });
+    return keeper;
+  }
+
+  /** It is read now, or is the way back: nothing holds it back, and nobody looks after it. */
+  #rest(): void {
+    this.#keeper = null;
+    void this.#pace?.stop();
+    this.#pace = null;
+    void dropOutdated(this.#services.database, this.#services.consumer).catch(() => undefined);
+  }
+
+  async #dismissKeeper(): Promise<void> {
+    const keeper = this.#keeper;
+    this.#keeper = null;
+    await keeper?.stop();
+  }
+
+  #startPace(wanted: number | null): void {
+    const { clock, database } = this.#services;
+    const ceiling = wanted ?? ceilingDefault;
+    this.#pace ??= new Pace({
+      clock,
+      limits: { ceiling, floor: Math.max(1, ceiling * floorShare) },
+      look: () => readLiveDanger(database.operations),
+      strained: () => database.handlers.waitingCount > 0,
+    });
+    this.#pace.start();
+  }
+
+  /** The lane of a parked event, or of what concerns the whole projection. */
+  #holderOf(parked: { readonly keyHash: number } | null): Held | null {
+    const [any] = this.#lanes.values();
+    if (any === undefined || parked === null) return this.#lanes.get(0) ?? null;
+    return this.#lanes.get(laneOf(parked.keyHash, any.worker.lease.laneCount)) ?? null;
   }
 
   async #retry({ worker, store, parked }: Held, { parkedId }: OwnerRequest): Promise<OwnerAnswer> {
@@ -291,14 +296,17 @@ class ProjectionRunner implements ConsumerRunner {
     return { state: 'done', answer: { ...answer, keys } };
   }
 
-  async #rebuild(): Promise<OwnerAnswer> {
-    if (this.#building) return refused({ reason: 'this build is being filled itself' });
-    const build = await beginRebuild({
+  async #rebuild(request: OwnerRequest): Promise<OwnerAnswer> {
+    if (this.#keeper !== null) return refused({ reason: 'this build is being filled itself' });
+    const wishes = wishesOf(request);
+    if (wishes === null) return refused({ reason: 'shards, ceiling or switching is not usable' });
+    const begun = await beginRebuild({
       services: this.#services,
       definition: this.#projection,
       projectionClass,
+      wishes,
     });
-    return { state: 'done', answer: { build } };
+    return { state: 'done', answer: { ...begun } };
   }
 
   async #find(id: number | null): Promise<Awaited<ReturnType<typeof findParked>>> {
@@ -312,5 +320,19 @@ const refused = (answer: OwnerAnswer['answer']): OwnerAnswer => ({ state: 'refus
 const createProjectionRunner = (definition: ConsumerDefinition, services: RunnerServices): ConsumerRunner =>
   new ProjectionRunner(definition as Projection, services);
 
+/** Null when it asks for what cannot be. */
+const wishesOf = ({ arguments: given, actor, reason }: OwnerRequest): BuildWishes | null => {
+  const { shards = null, ceiling = null, switching = 'automatic' } = given;
+  const isCount = (value: unknown, max: number): value is number | null =>
+    value === null || (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= max);
+  if (!isCount(shards, shardsMax) || !isCount(ceiling, 1_000_000)) return null;
+  if (switching !== 'automatic' && switching !== 'manual') return null;
+  return { shards, ceiling, switching, by: actor, reason };
+};
+
 /** What the shared engine needs of this class. */
-export const projectionClass: ConsumerClass = { createRunner: createProjectionRunner, prepare: prepareBuild };
+export const projectionClass: ConsumerClass = {
+  createRunner: createProjectionRunner,
+  prepare: prepareBuild,
+  lanesToFill: (definition, head) => shardsFor(definition, { head, wanted: null }),
+};

@@ -281,3 +281,85 @@ export const readAnyRowStatement = (relation: string, columns: readonly string[]
   const row = `select true as factline_found, rows.* from ${qualifiedTable(relation)} rows${where.length === 0 ? '' : ` where ${where.join(' and ')}`} limit 1`;
   return { name: '', text: readFrom(row) };
 };
+
+/** A table as far as a comparison needs to know it; names and types as the catalog has them. */
+export interface ComparedTable {
+  readonly relation: string;
+  /** Its primary key, in order; compared as rows, so that the index serves ranges. */
+  readonly key: readonly { readonly name: string; readonly type: string }[];
+  /** The columns that are compared, in the same order for both tables. */
+  readonly columns: readonly string[];
+}
+
+/** After `from` up to `to`, in the order of the key; without a bound to that side. Values as text, in the order of the parameters. */
+export interface KeyRange {
+  readonly from: readonly string[] | null;
+  readonly to: readonly string[] | null;
+}
+
+const keyTuple = (table: ComparedTable, prefix = ''): string =>
+  `(${table.key.map(({ name }) => prefix + quoteIdentifier(name)).join(', ')})`;
+
+const inRange = (table: ComparedTable, range: KeyRange): string => {
+  const conditions: string[] = [];
+  let next = 1;
+  for (const [operator, bound] of [
+    ['>', range.from],
+    ['<=', range.to],
+  ] as const) {
+    if (bound === null) continue;
+    const values = table.key.map(({ type }, index) => `$${next + index}::text::${type}`);
+    next += values.length;
+    conditions.push(`${keyTuple(table)} ${operator} (${values.join(', ')})`);
+  }
+  return conditions.length === 0 ? '' : ` where ${conditions.join(' and ')}`;
+};
+
+export const rangeParameters = ({ from, to }: KeyRange): string[] => [...(from ?? []), ...(to ?? [])];
+
+const rowText = (table: ComparedTable, prefix = ''): string =>
+  `row(${table.columns.map((name) => prefix + quoteIdentifier(name)).join(', ')})::text`;
+
+/** The key of the row that stands so many rows after the beginning of the range: where the next range begins. */
+export const rangeEnd = (table: ComparedTable, range: KeyRange, rows: number): string =>
+  `select ${table.key.map(({ name }) => `${quoteIdentifier(name)}::text`).join(', ')} from ${qualifiedTable(table.relation)}${inRange(table, range)} order by ${table.key.map(({ name }) => quoteIdentifier(name)).join(', ')} offset ${rows - 1} limit 1`;
+
+/** Rows and the sum of their hashes, in whatever order they lie, of both tables in one statement. */
+export const rangeSums = (tables: readonly [ComparedTable, ComparedTable], range: KeyRange): string => {
+  const sums = (table: ComparedTable): string =>
+    `(select json_build_array(count(*)::text, coalesce(sum(hashtextextended(${rowText(table)}, 0)), 0)::text) from ${qualifiedTable(table.relation)}${inRange(table, range)})`;
+  return `select ${sums(tables[0])} as live, ${sums(tables[1])} as build`;
+};
+
+/** The rows of a range that are not the same in both tables: how many, and the first of them. */
+export const rangeDifferences = (
+  [live, build]: readonly [ComparedTable, ComparedTable],
+  range: KeyRange,
+  limit: number,
+): string => {
+  const part = (table: ComparedTable): string => {
+    const names = new Set([...table.key.map(({ name }) => name), ...table.columns]);
+    return `(select ${[...names].map(quoteIdentifier).join(', ')} from ${qualifiedTable(table.relation)}${inRange(table, range)})`;
+  };
+  const same = live.key.map(({ name }) => `a.${quoteIdentifier(name)} = b.${quoteIdentifier(name)}`);
+  const first = quoteIdentifier(live.key[0]?.name ?? '');
+  const keys = live.key.map(({ name }) => {
+    const column = quoteIdentifier(name);
+    return `coalesce(a.${column}, b.${column})::text`;
+  });
+  const shown = (side: 'a' | 'b'): string =>
+    `case when ${side}.${first} is not null then to_jsonb(${side}) end`;
+  return `select json_build_array(${keys.join(', ')}) as key, ${shown('a')} as live, ${shown('b')} as build, count(*) over () as total
+from ${part(live)} a full join ${part(build)} b on ${same.join(' and ')}
+where a.${first} is null or b.${first} is null or ${rowText(live, 'a.')} <> ${rowText(build, 'b.')}
+limit ${limit}`;
+};
+
+/** The same for single rows, whose keys are given as one array of texts per column of the key. */
+export const rowsDifferent = ([live, build]: readonly [ComparedTable, ComparedTable]): string => {
+  const arrays = live.key.map((_, index) => `$${index + 1}::text[]`).join(', ');
+  const names = live.key.map((_, index) => `k${index}`);
+  const found = (table: ComparedTable): string =>
+    `(select ${rowText(table, 't.')} from ${qualifiedTable(table.relation)} t where ${table.key.map(({ name, type }, index) => `t.${quoteIdentifier(name)} = w.${names[index]}::${type}`).join(' and ')})`;
+  return `select json_build_array(${names.map((name) => `w.${name}`).join(', ')}) as key from unnest(${arrays}) as w (${names.join(', ')}) where ${found(live)} is distinct from ${found(build)}`;
+};

@@ -5,6 +5,10 @@ export const projectionSteps = [
   'projection.after-commit',
   'projection.before-drain',
   'projection.after-drain',
+  'projection.before-merge',
+  'projection.after-merge',
+  'projection.before-compare',
+  'projection.after-compare',
   'projection.before-switch',
   'projection.after-switch',
 ] as const;

@@ -173,14 +173,17 @@ const planLanes = (definition: ConsumerDefinition, own: readonly StoredConsumer[
   };
 };
 
-/** The newest generation that was declared exactly as this definition is; 0 when there is none. */
+/**
+ * The newest generation that was declared exactly as this definition is; 0 when there is none. Over how many lanes a build
+ * of a projection is filled is nothing that is declared.
+ */
 export const declaredGeneration = (
   definition: ConsumerDefinition,
   generations: readonly StoredGeneration[],
 ): number =>
   generations.findLast(
     (generation) =>
-      generation.lanes === definition.lanes &&
+      (generation.lanes === definition.lanes || definition.class === 'projection') &&
       generation.keyVersion === keyVersion &&
       sameSet(generation.declaredTypes, [...definition.types]),
   )?.generation ?? 0;

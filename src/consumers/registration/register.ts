@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { FactlineError, type Telemetry } from '../../foundation/index.ts';
-import { readBarrier } from '../../log/index.ts';
+import { readHead } from '../../log/index.ts';
 import { type Database, engineTransaction, loadQueries, type Queryable, run } from '../../postgres/index.ts';
 import type { ConsumerClasses } from '../consumer-class.ts';
 import { type ConsumerDefinition, keyVersion } from '../definition.ts';
@@ -187,7 +187,8 @@ const lanesOfNew = async (
   { definition, state }: { readonly definition: ConsumerDefinition; readonly state: ConsumerState },
 ): Promise<number> => {
   const { lanesToFill } = classes[definition.class];
-  return state === 'building' && lanesToFill ? lanesToFill(definition, await readBarrier(client)) : definition.lanes;
+  if (state !== 'building' || lanesToFill === undefined) return definition.lanes;
+  return lanesToFill(definition, (await readHead(client)).given);
 };
 
 const writeUpdates = async (

@@ -167,7 +167,38 @@ export const consumerErrors = {
   PROJECTION_REBUILD_UNDER_WAY: {
     message: 'The projection {projection} is being rebuilt already.',
     cause: 'A build that is not read yet is still catching up.',
-    remedy: 'Look at its progress with: npx factline projection list',
+    remedy:
+      'Look at its progress with `npx factline projection list`, or give it up with `npx factline projection rebuild {projection} --cancel`.',
+  },
+  PROJECTION_BUILD_UNKNOWN: {
+    message: 'The projection {projection} has no build {build}; there are: {known}',
+    cause: 'It was retired, or the number is wrong.',
+    remedy: 'See: npx factline projection list',
+    exitCode: 2,
+  },
+  PROJECTION_NOT_SHARDABLE: {
+    message:
+      'An event with the key {key} belongs to the row {row} of {projection}, which another lane may be filling.',
+    cause:
+      'Lanes of a rebuild share out the keys of events; a schema or an upcaster has made another value of this one.',
+    remedy:
+      'Cancel the rebuild, then fill it in one lane: npx factline projection rebuild {projection} --shards 1',
+  },
+  PROJECTION_SWITCH_REFUSED: {
+    message: 'Build {build} of {projection} is not the one to read now: {reason}',
+    cause: 'Readers would see rows that nobody has judged, or older ones than before.',
+    remedy: 'Look with: npx factline projection compare {projection}. With --accept it is read all the same.',
+  },
+  PROJECTION_BUSY: {
+    message: 'Build {build} of {projection} is in the way of somebody just now: {reason}',
+    cause: 'Readers and writers go first: moving a view and dropping a table wait only a moment for them.',
+    remedy: 'Try again; if it goes on, look for long transactions that read the view.',
+    retryable: true,
+  },
+  PROJECTION_RETIRE_REFUSED: {
+    message: 'Build {build} of {projection} cannot be retired: {reason}',
+    cause: 'Its table is in use.',
+    remedy: 'See: npx factline projection list. End what uses it, then try again.',
   },
   PROJECTION_ASYNC: {
     message: 'The projection {projection} returned a promise from {function}.',

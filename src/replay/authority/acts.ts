@@ -19,8 +19,22 @@ export const acts = {
   'quarantine.retry': firstAid,
   'quarantine.resolve': firstAid,
   'quarantine.discard': operation,
+  'quarantine.release': operation,
+  'quarantine.stop': firstAid,
+  'quarantine.edit': ['steward', 'admin'],
+  'quarantine.restore': operation,
+  'quarantine.assign': firstAid,
+  'quarantine.note': firstAid,
+  'quarantine.snooze': firstAid,
+  /** Showing what contracts call personal or secret. */
+  'quarantine.reveal': ['steward', 'admin'],
 
   'projection.rebuild': operation,
+  'projection.cancel': operation,
+  'projection.switch': operation,
+  /** Back to what readers saw before. */
+  'projection.rollback': firstAid,
+  'projection.retire': operation,
 
   'log.restored': ['admin'],
 
@@ -35,6 +49,8 @@ export const acts = {
   'replay.pause': firstAid,
   'replay.resume': operation,
   'replay.abort': firstAid,
+  /** What follows by itself: it expires, ramps up, verifies, ends. */
+  'replay.advance': operation,
 } as const satisfies Readonly<Record<string, readonly Role[]>>;
 
 export type ActName = keyof typeof acts;
