@@ -16,7 +16,10 @@ export const reportFields: readonly JsonField[] = [
     name: 'findings[].kind',
     help: 'break: somebody would break. pending: accept writes it. demand: needs something else. notice: told only.',
   },
-  { name: 'findings[].message, .old, .new, .remedy', help: 'For people.' },
+  {
+    name: 'findings[].message, .old, .new, .breaks, .remedy',
+    help: 'For people; breaks: readers of old data, or of new data.',
+  },
   { name: 'findings[].witness', help: 'A payload that proves the break, where one was found.' },
   { name: 'findings[].format', help: 'Of a change of a schema: json-schema, avro or protobuf.' },
   {
@@ -40,27 +43,25 @@ export const githubLines = (
   findings: readonly Finding[],
   place: { readonly file: string; readonly lineOf: (contract: string) => number },
 ): string[] =>
-  findings
-    .filter(({ severity }) => severity !== 'info')
-    .map((finding) => {
-      const level = finding.waiver !== null ? 'notice' : finding.severity;
-      const at = finding.path === '' ? '' : ` at ${finding.path}`;
-      const who = finding.affected.map(({ name, owner }) => `${name} (${owner})`).join(', ');
-      const text = [
-        finding.message,
-        ...(finding.witness === undefined ? [] : [`Witness: ${JSON.stringify(finding.witness)}`]),
-        ...(who === '' ? [] : [`Who would notice: ${who}`]),
-        ...(finding.approver === null ? [] : [`Who can let it pass: ${finding.approver}`]),
-        ...(finding.remedy === undefined ? [] : [`Instead: ${finding.remedy}`]),
-      ].join('\n');
-      return annotation({
-        level,
-        file: place.file,
-        line: place.lineOf(finding.contract),
-        title: `${finding.contract}: ${finding.rule}${at}`,
-        text,
-      });
+  findings.map((finding) => {
+    const level = finding.waiver !== null ? 'notice' : finding.severity;
+    const at = finding.path === '' ? '' : ` at ${finding.path}`;
+    const who = finding.affected.map(({ name, owner }) => `${name} (${owner})`).join(', ');
+    const text = [
+      finding.message,
+      ...(finding.witness === undefined ? [] : [`Witness: ${JSON.stringify(finding.witness)}`]),
+      ...(who === '' ? [] : [`Who would notice: ${who}`]),
+      ...(finding.approver === null ? [] : [`Who can let it pass: ${finding.approver}`]),
+      ...(finding.remedy === undefined ? [] : [`Instead: ${finding.remedy}`]),
+    ].join('\n');
+    return annotation({
+      level,
+      file: place.file,
+      line: place.lineOf(finding.contract),
+      title: `${finding.contract}: ${finding.rule}${at}`,
+      text,
     });
+  });
 
 interface Annotation {
   readonly level: 'error' | 'warning' | 'notice' | 'info';

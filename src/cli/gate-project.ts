@@ -67,6 +67,7 @@ const gateConsumer = (definition: ConsumerDefinition): GateConsumer => ({
   class: definition.class,
   ...(definition.owner === undefined ? {} : { owner: definition.owner }),
   types: [...definition.types],
+  upcast: [...definition.types].filter((type) => definition.contracts.every((each) => each.type !== type)),
   ordering: definition.ordering,
   reads: definition.reads,
 });

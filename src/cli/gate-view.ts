@@ -17,10 +17,10 @@ const witnessLengthMax = 400;
 const labelWidth = 9;
 
 /** A report as a compiler would print it: what, where, why, the proof, who, and what to do next. */
-export const reportLines = (report: GateReport, view: GateView): string[] => {
-  const shown = report.findings.filter((finding) => isShown(finding, report, view));
-  return [...findingsLines(shown, view), ...summaryLines(report, view)];
-};
+export const reportLines = (report: GateReport, view: GateView): string[] => [
+  ...findingsLines(shownFindings(report, view), view),
+  ...summaryLines(report, view),
+];
 
 /** Findings by contract, each contract with an empty line after it. */
 export const findingsLines = (findings: readonly Finding[], view: GateView): string[] =>
@@ -29,11 +29,15 @@ export const findingsLines = (findings: readonly Finding[], view: GateView): str
     '',
   ]);
 
-/** That the lock file differs goes without saying beside what is wrong with the difference. */
-const isShown = (finding: Finding, { findings }: GateReport, { all }: GateView): boolean => {
-  if (finding.rule === 'not-accepted')
-    return !findings.some((each) => each.contract === finding.contract && isBroken(each));
-  return all || finding.severity !== 'info';
+/** Without what goes without saying: that the lock file differs, beside what is wrong with the difference. */
+export const shownFindings = (
+  { findings }: GateReport,
+  { all }: Pick<GateView, 'all'>,
+): readonly Finding[] => {
+  const broken = new Set(findings.filter(isBroken).map(({ contract }) => contract));
+  return findings
+    .filter(({ severity }) => all || severity !== 'info')
+    .filter(({ rule, contract }) => rule !== 'not-accepted' || !broken.has(contract));
 };
 
 const isBroken = ({ kind, waiver }: Finding): boolean => kind === 'break' && waiver === null;
@@ -71,6 +75,7 @@ const findingLines = (finding: Finding, { width, style }: GateView): string[] =>
     ...wrap(printable(finding.message), room).map((line) => `    ${line}`),
     ...block('before', finding.old),
     ...block('now', finding.new),
+    ...block('breaks', finding.breaks === undefined ? undefined : breaksTexts[finding.breaks]),
     ...block('witness', witnessText(finding)),
     // What is only to be accepted needs one command for all, which stands at the end.
     ...(finding.kind === 'pending' ? [] : adviceLines(finding.remedy ?? '', block)),
@@ -91,8 +96,20 @@ const adviceLines = (remedy: string, block: (label: string, text: string) => str
   ];
 };
 
-const witnessText = ({ witness }: Finding): string | undefined =>
-  witness === undefined ? undefined : truncate(JSON.stringify(witness), witnessLengthMax);
+const breaksTexts = {
+  'readers of old data': 'the new code, when it meets what is in the log',
+  'readers of new data': 'the code that runs now, when it meets what the new code writes',
+} as const;
+
+/** With spaces, so that it can be broken into lines. */
+const witnessText = ({ witness }: Finding): string | undefined => {
+  if (witness === undefined) return undefined;
+  const spaced = JSON.stringify(witness, null, 1)
+    .replaceAll(/([{[])\n */g, '$1')
+    .replaceAll(/\n *([}\]])/g, '$1')
+    .replaceAll(/\n */g, ' ');
+  return truncate(spaced, witnessLengthMax);
+};
 
 /** Once for all findings of a contract: they concern the same consumers. */
 const affectedLines = (findings: readonly Finding[], { width, style }: GateView): string[] => {
@@ -110,16 +127,18 @@ const affectedLines = (findings: readonly Finding[], { width, style }: GateView)
     usesText(consumer),
   ]);
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => textWidth(row[column] ?? '')), 0));
-  const lines = rows.map((row) =>
-    `    ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd(),
-  );
+  const indent = 4 + widths.reduce((sum, each) => sum + each + 2, 0);
+  const room = Math.max(20, Math.min(width, readableWidth) - indent);
+  const lines = rows.flatMap((row) => {
+    const [first = '', ...more] = wrap(row.at(-1) ?? '', room);
+    const cells = row.slice(0, -1).map((cell, column) => `${cell.padEnd(widths[column] ?? 0)}  `);
+    return [`    ${cells.join('')}${first}`, ...more.map((line) => `${' '.repeat(indent)}${line}`)];
+  });
   const approvers = [...new Set(broken.map(({ approver }) => approver))].filter((each) => each !== null);
   return [
     '',
-    `  ${style.bold('Who would notice')}`,
-    ...(lines.length === 0
-      ? ['    no consumer of this app']
-      : lines.map((line) => truncate(line, Math.max(width, 60)))),
+    `  ${style.bold('Who would notice')}${broken.some(({ breaks }) => breaks) ? style.dim(' (each checks the whole payload, whatever it reads)') : ''}`,
+    ...(lines.length === 0 ? ['    no consumer of this app'] : lines),
     `  ${style.bold('Who can let it pass')}`,
     `    ${approvers.join(', ')}`,
   ];

@@ -8,7 +8,7 @@ import {
   writeLock,
 } from '../../contracts/index.ts';
 import { FactlineError } from '../../foundation/index.ts';
-import type { Command, CommandContext } from '../command.ts';
+import type { Command, CommandContext, Given } from '../command.ts';
 import { type GateProject, gateOptions, openGateProject } from '../gate-project.ts';
 import { findingsLines } from '../gate-view.ts';
 
@@ -53,9 +53,9 @@ export const contractsAccept: Command = {
     { name: 'findings[]', help: 'What is left to do before `check` passes; as there.' },
   ],
   run: async (context) => {
+    const waivers = waiversOf(context.given);
     const project = await openGateProject(context);
     const types = context.given.arguments;
-    const waivers = waiversOf(context, project);
     const { lock, subject, lockFile } = project;
     try {
       const accepted = await accept({ lock, subject, types, waivers, now: context.clock.wall() });
@@ -70,7 +70,7 @@ export const contractsAccept: Command = {
 };
 
 /** @throws FactlineError WAIVER_INVALID with everything that is missing */
-const waiversOf = ({ given }: CommandContext, { subject }: GateProject): readonly Waiver[] => {
+const waiversOf = (given: Given): readonly Waiver[] => {
   const rules = given.all('waive');
   const [by, reason, until, path] = ['by', 'reason', 'until', 'path'].map((name) => given.text(name)?.trim());
   const type = given.arguments[0] ?? 'TYPE';
@@ -96,7 +96,7 @@ const waiversOf = ({ given }: CommandContext, { subject }: GateProject): readonl
       contract,
       rule,
       path: path ?? '',
-      owner: by ?? subject.app,
+      owner: by ?? '',
       reason: reason ?? '',
       until: until ?? null,
     })),

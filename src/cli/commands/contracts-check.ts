@@ -4,7 +4,7 @@ import { exitCodes, FactlineError } from '../../foundation/index.ts';
 import type { Command, CommandContext, CommandOption, Given } from '../command.ts';
 import { githubLines, lineFinder, reportFields, reportJson } from '../gate-formats.ts';
 import { type GateProject, liveOptions, openGateProject } from '../gate-project.ts';
-import { reportLines } from '../gate-view.ts';
+import { reportLines, shownFindings } from '../gate-view.ts';
 
 const formats = ['text', 'json', 'github'] as const;
 
@@ -85,7 +85,7 @@ const show = async ({ terminal, style }: CommandContext, shown: Shown): Promise<
   else if (format === 'github') {
     const text = lock === null ? '' : await readFile(lockFile, 'utf8');
     const place = { file: lockName, lineOf: lineFinder(text) };
-    for (const line of githubLines(report.findings, place)) terminal.out(line);
+    for (const line of githubLines(shownFindings(report, { all }), place)) terminal.out(line);
   } else
     for (const line of reportLines(report, { width: terminal.width, style, lockName, all }))
       terminal.out(line);

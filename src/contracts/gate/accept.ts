@@ -1,4 +1,4 @@
-import { FactlineError } from '../../foundation/index.ts';
+import { canonicalJson, FactlineError } from '../../foundation/index.ts';
 import { findingsOf } from './check-lock.ts';
 import { dayOf, isDay, isOver } from './day.ts';
 import { type Described, describeContracts, ownerOf } from './describe-contracts.ts';
@@ -189,4 +189,4 @@ const changesBetween = (before: ContractsLock, after: ContractsLock): Accepted['
 };
 
 const textOf = ({ digest, consumers, history }: LockedContract): string =>
-  JSON.stringify([digest, [...consumers], history.length]);
+  canonicalJson([digest, [...consumers], history.length]);

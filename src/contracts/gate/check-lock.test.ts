@@ -7,7 +7,7 @@ import { accept } from './accept.ts';
 import { checkLock } from './check-lock.ts';
 import type { Finding } from './finding.ts';
 import type { ContractsLock, Waiver } from './lock.ts';
-import { renderLock } from './lock-text.ts';
+import { parseLock, renderLock } from './lock-text.ts';
 import type { GateConsumer, GateSubject } from './subject.ts';
 
 const type = 'shop.order.placed.v1';
@@ -73,6 +73,10 @@ test('what was accepted passes, and the report counts it', async () => {
     unchanged: 1,
     findings: [],
   });
+});
+
+test('what was accepted passes as it stands in the file', async () => {
+  expect(await check(parseLock(renderLock(lock), 'lock'), subject([placed()]))).toEqual([]);
 });
 
 test('without a lock file every contract is to be accepted', async () => {
@@ -293,6 +297,51 @@ describe('upcasters', () => {
     }));
     const findings = await check(lock, subject([second as EventContract], { ...readers, upcasters: [good] }));
     expect(told(findings)).toEqual(['not-accepted', 'contract-new']);
+  });
+
+  test('let the old contract stay in the code after its deprecation has run out, for what is in the log', async () => {
+    const leaving = defineEvent({
+      type,
+      key: 'orderId',
+      owner: 'orders',
+      schema: z.object(base),
+      deprecated: { since: '2026-01-01', until: '2026-06-01' },
+    });
+    const upcasters = [
+      defineUpcaster(leaving, second, ({ orderId, pence }) => ({
+        orderId,
+        total: { pence, currency: 'GBP' },
+      })),
+    ];
+    const contracts = [leaving as EventContract, second as EventContract];
+    const reading = (upcast: readonly string[]): GateSubject =>
+      subject(contracts, {
+        upcasters,
+        consumers: [consumer('payment', { types: [type, second.type], upcast })],
+      });
+    const before = new Date('2026-03-01');
+    const { lock: moved } = await accept({
+      lock: null,
+      subject: reading([type]),
+      types: [],
+      waivers: [],
+      now: before,
+    });
+    expect(told(await check(moved, reading([type])))).toEqual([]);
+    expect(told(await check(moved, reading([])))).toEqual([
+      'deprecated-consumed',
+      'deprecation-expired',
+      'not-accepted',
+    ]);
+    // Beginning to read old events as new ones is what is wanted.
+    const { lock: alone } = await accept({
+      lock: null,
+      subject: { ...reading([type]), consumers: [] },
+      types: [],
+      waivers: [],
+      now: before,
+    });
+    expect(told(await check(alone, reading([type])))).toEqual(['not-accepted', 'not-accepted']);
   });
 
   test('that answer what does not fit are found with a payload that shows it', async () => {

@@ -7,6 +7,11 @@ import { readFindings } from './read-findings.ts';
 import { schemaFindings } from './schema-changes.ts';
 import { type GateSubject, handles } from './subject.ts';
 
+interface Moment {
+  readonly subject: GateSubject;
+  readonly today: string;
+}
+
 /** Everything that is to be said about one contract, without its waivers. */
 export const contractFindings = async (
   pair: ContractPair,
@@ -26,7 +31,7 @@ export const contractFindings = async (
   }
   facts.push(
     ...approvalFindings(pair.type, locked, current),
-    ...deprecationFindings(pair.type, current, today),
+    ...deprecationFindings(pair.type, current, { subject, today }),
   );
   return [...facts.map(make), ...readFindings(pair, make)];
 };
@@ -51,7 +56,7 @@ const pending = (type: string, parts: readonly string[]): FindingFacts => ({
 const removed = (
   type: string,
   { consumers, deprecated }: LockedContract,
-  { subject, today }: { readonly subject: GateSubject; readonly today: string },
+  { subject, today }: Moment,
 ): FindingFacts => {
   const left = subject.consumers
     .filter((consumer) => consumers.has(consumer.name) || handles(consumer, type))
@@ -105,17 +110,20 @@ const approvalFindings = (
 const deprecationFindings = (
   type: string,
   { deprecated, consumers }: LockedContract,
-  today: string,
+  { subject, today }: Moment,
 ): readonly FindingFacts[] => {
   if (deprecated === null || !isOver(deprecated.until, today)) return [];
-  const left = [...consumers.keys()].join(', ');
+  const own = [...consumers].filter(([, { upcast }]) => !upcast).map(([name]) => name);
+  // Its contract stays for as long as an upcaster reads what is in the log.
+  if (own.length === 0 && subject.upcasters.some(({ from }) => from.type === type)) return [];
+  const left = own.join(', ');
   const instead = deprecated.replacement === null ? '' : ` in favour of ${deprecated.replacement}`;
   return [
     {
       rule: 'deprecation-expired',
       kind: 'demand',
       severity: 'error',
-      message: `It was deprecated until ${deprecated.until}${instead} and is still declared${left === '' ? '' : `; ${left} still consume${consumers.size === 1 ? 's' : ''} it`}.`,
+      message: `It was deprecated until ${deprecated.until}${instead} and is still declared${left === '' ? '' : `; ${left} still consume${own.length === 1 ? 's' : ''} it`}.`,
       remedy: `Take it out of the code, or give its consumers more time: a later deprecated.until, then npx factline contracts accept ${type}`,
     },
   ];
@@ -126,9 +134,9 @@ const newConsumersOfDeprecated = (
   { deprecated, consumers }: LockedContract,
 ): readonly FindingFacts[] => {
   if (deprecated === null) return [];
-  return [...consumers.keys()]
-    .filter((name) => !locked.consumers.has(name))
-    .map((name) => ({
+  return [...consumers]
+    .filter(([name, { upcast }]) => !upcast && locked.consumers.get(name)?.upcast !== false)
+    .map(([name]) => ({
       rule: 'deprecated-consumed',
       kind: 'break',
       severity: 'error',

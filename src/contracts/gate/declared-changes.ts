@@ -1,3 +1,4 @@
+import { canonicalJson } from '../../foundation/index.ts';
 import type { FindingFacts } from './finding.ts';
 import type { ContractFacts, LockedContract } from './lock.ts';
 
@@ -97,5 +98,5 @@ const describedParts: readonly (readonly [string, (contract: LockedContract) => 
 /** The parts in which the code differs from the lock file, in words. */
 export const differingParts = (locked: LockedContract, current: LockedContract): readonly string[] =>
   describedParts
-    .filter(([, part]) => JSON.stringify(part(locked)) !== JSON.stringify(part(current)))
+    .filter(([, part]) => canonicalJson(part(locked)) !== canonicalJson(part(current)))
     .map(([name]) => name);

@@ -70,4 +70,5 @@ const describeConsumer = (consumer: GateConsumer, subject: GateSubject, type: st
   owner: ownerOf(subject, consumer),
   ordering: consumer.ordering,
   reads: consumer.reads?.get(type)?.toSorted(compareText) ?? null,
+  upcast: consumer.upcast?.includes(type) ?? false,
 });

@@ -1,5 +1,5 @@
 import type { Json } from '../../foundation/index.ts';
-import type { SchemaFormat } from '../compare/comparison.ts';
+import type { Change, SchemaFormat } from '../compare/comparison.ts';
 import type { Waiver } from './lock.ts';
 import type { LiveConsumer } from './subject.ts';
 
@@ -31,6 +31,8 @@ export interface Finding {
   readonly format?: SchemaFormat;
   readonly old?: string;
   readonly new?: string;
+  /** Of a change of a schema. */
+  readonly breaks?: NonNullable<Change['breaks']>;
   /** A payload that proves it. */
   readonly witness?: Json;
   /** The safe way to get there. */
@@ -59,4 +61,4 @@ export interface AffectedConsumer {
 
 /** What a rule says; the rest is the same for all findings of a contract. */
 export type FindingFacts = Pick<Finding, 'rule' | 'severity' | 'kind' | 'message'> &
-  Partial<Pick<Finding, 'path' | 'format' | 'old' | 'new' | 'witness' | 'remedy' | 'approver'>>;
+  Partial<Pick<Finding, 'path' | 'format' | 'old' | 'new' | 'breaks' | 'witness' | 'remedy' | 'approver'>>;

@@ -22,6 +22,14 @@ const subjectOf = (...contracts: GateSubject['contracts']): GateSubject => ({
   consumers: [
     { name: 'payment', class: 'operational', types: ['shop.order.placed.v1'], ordering: 'key', reads: null },
     {
+      name: 'newer',
+      class: 'operational',
+      types: ['shop.order.placed.v1', 'shop.order.placed.v2'],
+      upcast: ['shop.order.placed.v1'],
+      ordering: 'key',
+      reads: null,
+    },
+    {
       name: 'spend',
       class: 'projection',
       types: ['shop.order.placed.v1'],

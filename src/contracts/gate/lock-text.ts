@@ -156,11 +156,12 @@ const readApproval = (reader: Reader, value: unknown, path: string): Approval =>
 };
 
 const readConsumer = (reader: Reader, value: unknown, path: string): LockedConsumer => {
-  const members = reader.object(value, path, ['class', 'owner', 'ordering', 'reads']);
+  const members = reader.object(value, path, ['class', 'owner', 'ordering', 'reads', 'upcast?']);
   return {
     class: reader.text(members['class'], `${path}.class`),
     owner: reader.text(members['owner'], `${path}.owner`),
     ordering: reader.text(members['ordering'], `${path}.ordering`),
+    upcast: optional(members['upcast'], (flag) => reader.flag(flag, `${path}.upcast`), false),
     reads: members['reads'] === null ? null : reader.list(members['reads'], `${path}.reads`, reader.text),
   };
 };
@@ -272,7 +273,11 @@ const contractValue = (contract: LockedContract): Readonly<Record<string, unknow
   ...(contract.producers.length === 0 ? {} : { producers: contract.producers }),
   ...(contract.deprecated === null ? {} : { deprecated: deprecationValue(contract.deprecated) }),
   ...(contract.approval === null ? {} : { approval: contract.approval }),
-  consumers: Object.fromEntries([...contract.consumers].sort(([a], [b]) => compareText(a, b))),
+  consumers: Object.fromEntries(
+    [...contract.consumers]
+      .sort(([a], [b]) => compareText(a, b))
+      .map(([name, { upcast, ...consumer }]) => [name, upcast ? { ...consumer, upcast } : consumer]),
+  ),
   schemas: contract.schemas.map(schemaValue),
   ...(contract.history.length === 0
     ? {}

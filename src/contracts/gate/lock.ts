@@ -67,6 +67,8 @@ export interface LockedConsumer {
   readonly ordering: string;
   /** The fields of this event that it reads, dotted; null: not declared, so it may read any. */
   readonly reads: readonly string[] | null;
+  /** It only reads the type as a later version, through an upcaster. */
+  readonly upcast: boolean;
 }
 
 /** The owner's word for one digest of a high-impact contract: void as soon as the digest differs. */

@@ -118,8 +118,9 @@ const requestsOf = ({ locked, place, before, after }: EncodingChange): readonly 
 
 const severities = { breaking: 'error', warning: 'warning', info: 'info' } as const;
 
-const factsOf = ({ severity, breaks, ...change }: Change): FindingFacts => ({
+const factsOf = ({ severity, version, message, ...change }: Change): FindingFacts => ({
   ...change,
+  message: version === undefined ? message : `${message} (against version ${version} of its history)`,
   kind: severity === 'breaking' ? 'break' : 'notice',
   severity: severities[severity],
 });

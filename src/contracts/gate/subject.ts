@@ -8,6 +8,8 @@ export interface GateConsumer {
   readonly owner?: string;
   /** What the code says; none of a consumer that is only known to run, such as another app's. */
   readonly types: readonly string[];
+  /** Those of `types` that it only reads as a later version, through an upcaster. */
+  readonly upcast?: readonly string[];
   readonly ordering: 'key' | 'global' | 'none';
   /** By type, dotted paths of the payload; null: not declared, so it may read everything. */
   readonly reads: ReadonlyMap<string, readonly string[]> | null;

@@ -3,10 +3,12 @@ import { compareText } from './lock-text.ts';
 
 const shownMax = 5;
 
-/** Names those that may have been meant: of the same domain first. */
+/** Names those that may have been meant: what begins alike comes first. */
 export const unknownContract = (type: string, known: Iterable<string>): FactlineError<'CONTRACT_UNKNOWN'> => {
-  const parts = type.split('.');
-  const shared = (other: string): number => other.split('.').filter((part) => parts.includes(part)).length;
-  const all = [...known].sort((a, b) => shared(b) - shared(a) || compareText(a, b));
+  const alike = (other: string): number => {
+    const end = [...other].findIndex((letter, index) => letter !== type[index]);
+    return end === -1 ? other.length : end;
+  };
+  const all = [...known].sort((a, b) => alike(b) - alike(a) || compareText(a, b));
   return new FactlineError('CONTRACT_UNKNOWN', { type, known: all.slice(0, shownMax) });
 };
