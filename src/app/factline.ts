@@ -18,6 +18,7 @@ import { Maintenance } from './maintenance.ts';
 import { type FactlineOptions, readOptions, type Settings } from './options.ts';
 import { openParts, type Parts, type Seams, systemSeams } from './parts.ts';
 import { drainOnSignal } from './signals.ts';
+import { Triage } from './triage.ts';
 
 /** What `publish` and `transaction` give back: hand it to `read` to see what was just written, also through a header. */
 export interface Published {
@@ -111,6 +112,7 @@ class App extends Lifecycle implements Factline {
   readonly #telemetry: Telemetry = createTelemetry();
   #parts: Promise<Parts> | undefined;
   #maintenance: Maintenance | undefined;
+  #triage: Triage | undefined;
   #objectives: ObjectiveSampler | undefined;
   #forgetSignal: () => void = () => {};
   /** The highest position this process has published or seen settled: where a lost publish is looked for from. */
@@ -136,6 +138,8 @@ class App extends Lifecycle implements Factline {
     await parts.engine.start();
     this.#maintenance = new Maintenance({ parts, settings: this.#settings, clock: this.#seams.clock });
     this.#maintenance.start();
+    this.#triage = new Triage({ parts, clock: this.#seams.clock, telemetry: this.#telemetry });
+    this.#triage.start();
     this.#objectives = new ObjectiveSampler({
       database: parts.database,
       clock: this.#seams.clock,
@@ -150,6 +154,7 @@ class App extends Lifecycle implements Factline {
     const parts = await this.#parts?.catch(() => undefined);
     await this.#objectives?.stop();
     await this.#maintenance?.stop();
+    await this.#triage?.stop();
     await parts?.engine.stop();
     await parts?.tail.stop();
   }

@@ -14,7 +14,7 @@ import {
   type Telemetry,
 } from '../foundation/index.ts';
 import { createTail, type LogReport, startChecks, type Tail } from '../log/index.ts';
-import { createMeter, type Meter } from '../operations/index.ts';
+import { createMeter, type Meter, storeContractTerms } from '../operations/index.ts';
 import {
   checkServer,
   createDatabase,
@@ -87,6 +87,7 @@ export const openParts = async (settings: Settings, seams: Seams, telemetry: Tel
       ...(seams.testStep === undefined ? {} : { testStep: seams.testStep }),
     });
     await engine.register();
+    await storeContractTerms(database.operations, settings);
     const meter = createMeter({
       database,
       tail,

@@ -105,6 +105,15 @@ const sensitivityIssues: FieldCheck = (sensitivity) => {
   ]);
 };
 
+const editableIssues: FieldCheck = (editable, { key }) => {
+  const paths: readonly unknown[] = Array.isArray(editable) ? editable : [editable];
+  const expected = 'a list of paths of fields that do not form the key, like customer.note';
+  const keyFields: readonly unknown[] = [key].flat();
+  const holds =
+    Array.isArray(editable) && paths.every((path) => isFieldPath(path) && !keyFields.includes(path));
+  return unless(holds && new Set(paths).size === paths.length, 'editable', [expected, editable]);
+};
+
 const producersIssues: FieldCheck = (producers) => {
   const names: readonly unknown[] = Array.isArray(producers) ? producers : [];
   const holds = names.length > 0 && names.every(isText) && new Set(names).size === names.length;
@@ -152,6 +161,7 @@ const checks: Readonly<Record<string, FieldCheck>> = {
   compatibility: choice('compatibility', compatibilityModes),
   deprecated: deprecationIssues,
   sensitivity: sensitivityIssues,
+  editable: editableIssues,
   producers: producersIssues,
   encodings: encodingsIssues,
 };

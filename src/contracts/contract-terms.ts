@@ -30,6 +30,8 @@ export interface ContractTerms<D> {
   readonly deprecated?: Deprecation;
   /** Which fields tell about a person, or are secret: `{ 'customer.email': 'personal' }`. */
   readonly sensitivity?: { readonly [Path in FieldPath<D>]?: Sensitivity };
+  /** Fields that a person may change of a quarantined event before it is tried again: `['note', 'lines.sku']`. Never the key's. */
+  readonly editable?: readonly NoInfer<FieldPath<D>>[];
   /** The names of the apps that publish it; another app's publish is refused. Without it any app may. */
   readonly producers?: readonly [string, ...string[]];
   /** Further schemas of the same payload, made by `avroSchema`, `protobufSchema` or `jsonSchema`: every payload must fit them too. */
@@ -49,6 +51,7 @@ type FilledTerms = Pick<
   | 'highImpact'
   | 'deprecated'
   | 'sensitivity'
+  | 'editable'
   | 'producers'
 >;
 
@@ -63,6 +66,7 @@ export const termsOf = (declared: ContractTerms<unknown>): FilledTerms => ({
   highImpact: declared.highImpact ?? false,
   deprecated: declared.deprecated && Object.freeze({ ...declared.deprecated }),
   sensitivity: Object.freeze({ ...declared.sensitivity }) as Readonly<Record<string, Sensitivity>>,
+  editable: Object.freeze([...(declared.editable ?? [])]),
   producers: Object.freeze([...(declared.producers ?? [])]),
 });
 

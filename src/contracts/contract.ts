@@ -54,6 +54,7 @@ export interface EventContractJson {
   readonly highImpact?: true;
   readonly deprecated?: Deprecation;
   readonly sensitivity?: Readonly<Record<string, Sensitivity>>;
+  readonly editable?: readonly string[];
   readonly producers?: readonly string[];
 }
 
@@ -82,6 +83,8 @@ export interface EventContract<T extends TypeName = TypeName, D = unknown> exten
   readonly deprecated: Deprecation | undefined;
   /** By dotted field path; `lines.note` is the note of every line. */
   readonly sensitivity: Readonly<Record<string, Sensitivity>>;
+  /** The fields that a person may change of a quarantined event, by dotted path; what lies below one, too. */
+  readonly editable: readonly string[];
   /** The sources that may publish it; empty: any. */
   readonly producers: readonly string[];
   /** Further schemas that every payload fits: other encodings in which it is published. */

@@ -342,6 +342,16 @@ export const telemetryEvents = {
     fields: ['consumer', 'id', 'eventId', 'by', 'reason'],
     when: 'A person discarded a parked event.',
   },
+  'quarantine.escalated': {
+    level: 'warn',
+    fields: ['group', 'consumer', 'eventType', 'keys', 'level', 'owner', 'assignedTo'],
+    when: 'A group in quarantine has waited so long that the next level of on-call should know.',
+  },
+  'quarantine.growing': {
+    level: 'error',
+    fields: ['group', 'consumer', 'eventType', 'keys', 'level', 'owner', 'assignedTo'],
+    when: 'A group in quarantine grows by ten keys a minute or more.',
+  },
   'quarantine.released': {
     level: 'info',
     fields: ['consumer', 'id', 'eventId'],

@@ -61,7 +61,24 @@ export {
   sendRequest,
 } from './requesting.ts';
 export { beginEpoch, type NewEpoch, type RestoredState, readRestoredState } from './restoring.ts';
-export * from './triage/index.ts';
+export { readContractTerms, type StoredTerms, storeContractTerms, termsOf } from './triage/contract-terms.ts';
+export { driveReleases } from './triage/drive-releases.ts';
+export { editParked, listEdits, type StoredEdit } from './triage/edits.ts';
+export { assignGroup, noteOnGroup, snoozeGroup } from './triage/group-acts.ts';
+export { findGroup, type GroupNote, listGroups, listNotes, type QuarantineGroup } from './triage/groups.ts';
+export { readPatch } from './triage/json-patch.ts';
+export { type FieldRules, hiddenLevel, masked } from './triage/masking.ts';
+export type { PayloadChange } from './triage/payload-changes.ts';
+export {
+  beginRelease,
+  cancelRelease,
+  canaryMax,
+  findRelease,
+  listReleases,
+  type Release,
+  rateMax,
+} from './triage/releases.ts';
+export { watchQuarantine } from './triage/watch.ts';
 export type {
   QuarantineCounts,
   Reason,
