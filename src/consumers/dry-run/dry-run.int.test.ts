@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createTestDatabase, type TestDatabase } from '../../../test/database.ts';
-import { createHandlerProcess } from '../../../test/operational/handler-process.ts';
 import { OrderPaid, OrderPlaced, placed } from '../../../test/operational/fixtures.ts';
-import { defineEvent, defineUpcaster, type Draft } from '../../contracts/index.ts';
+import { createHandlerProcess } from '../../../test/operational/handler-process.ts';
+import { type Draft, defineEvent, defineUpcaster } from '../../contracts/index.ts';
 import { systemRandomness, uuidv7 } from '../../foundation/index.ts';
 import { publishingTransaction, readPositions, type StoredEvent } from '../../log/index.ts';
 import { createDatabase, type Database } from '../../postgres/index.ts';
@@ -42,14 +42,11 @@ const rows = async (text: string, values: unknown[] = []): Promise<Record<string
 
 /** Every row of every table, but what the test itself does between two looks. */
 const everything = async (): Promise<Record<string, string>> => {
-  const tables = await rows(`select format('%I.%I', n.nspname, c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where c.relkind in ('r', 'm') and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast') order by 1`);
-  const found: Record<string, string> = {};
-  for (const { name } of tables) {
-    const [row] = await rows(`select count(*) || ' ' || md5(coalesce(string_agg(t::text, ',' order by t::text), '')) as content from ${name} t`);
-    found[String(name)] = String(row?.['content']);
-  }
-  return found;
+  const tables = await rows(`select format('%I.%I', n.nspname, c.relname) as name,
+      md5(query_to_xml(format('select * from %I.%I t order by t::text', n.nspname, c.relname), true, false, '')::text) as content
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'm') and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')`);
+  return Object.fromEntries(tables.map(({ name, content }) => [String(name), String(content)]));
 };
 
 let before: Record<string, string>;
@@ -76,9 +73,10 @@ afterEach(async () => {
   expect(await everything()).toEqual(before);
 });
 
-const run = async (consumer: ConsumerDefinition, events: readonly StoredEvent[]): Promise<DryRunOutcome[]> => [
-  ...(await dryRun({ consumer, events, database, source: 'test' })),
-];
+const run = async (
+  consumer: ConsumerDefinition,
+  events: readonly StoredEvent[],
+): Promise<DryRunOutcome[]> => [...(await dryRun({ consumer, events, database, source: 'test' }))];
 
 type Handle = (event: { data: { orderId: string; n: number } }, context: HandlerContext) => Promise<void>;
 
@@ -123,9 +121,15 @@ describe('a handler', () => {
   });
 
   test('sees nothing of what the event before would have done', async () => {
-    const outcomes = await run(handlerOf(writeRows), await stage(placed('A1'), placed('A1'), placed('nobody')));
+    const outcomes = await run(
+      handlerOf(writeRows),
+      await stage(placed('A1'), placed('A1'), placed('nobody')),
+    );
     const changed = outcomes.map(({ changes }) => changes.map(({ table, updated }) => [table, updated]));
-    const once = [['public.shop_history', 0], ['public.shop_order', 1]];
+    const once = [
+      ['public.shop_history', 0],
+      ['public.shop_order', 1],
+    ];
     expect(changed).toEqual([once, once, []]);
     expect(outcomes.map(({ outcome }) => outcome)).toEqual(['would-change', 'would-change', 'would-change']);
   });
@@ -168,7 +172,12 @@ describe('a handler', () => {
     });
     await done;
     expect(outcome).toMatchObject({ outcome: 'effect-attempted', effects: ['charge'] });
-    expect(refused).toEqual(['EFFECT_CLOSED', 'TRANSACTION_CLOSED', 'TRANSACTION_CLOSED', 'TRANSACTION_CLOSED']);
+    expect(refused).toEqual([
+      'EFFECT_CLOSED',
+      'TRANSACTION_CLOSED',
+      'TRANSACTION_CLOSED',
+      'TRANSACTION_CLOSED',
+    ]);
   });
 
   test('whose effect is on record gets its result, and goes on', async () => {
@@ -182,7 +191,9 @@ describe('a handler', () => {
           charged.push(data.orderId);
           return `receipt ${data.orderId}`;
         });
-        await transaction(async (tx) => void (await tx.query('insert into shop_history (order_id) values ($1)', [receipt])));
+        await transaction(
+          async (tx) => void (await tx.query('insert into shop_history (order_id) values ($1)', [receipt])),
+        );
       },
     });
     const live = createHandlerProcess({ url: testDatabase.url, definitions: [handler] });
@@ -191,7 +202,10 @@ describe('a handler', () => {
     await live.settled();
     await live.stop();
     const [fresh] = await stage(placed('fresh'));
-    const outcomes = await run(handler, [...(await readPositions(database.operations, positions)), fresh as StoredEvent]);
+    const outcomes = await run(handler, [
+      ...(await readPositions(database.operations, positions)),
+      fresh as StoredEvent,
+    ]);
     expect(outcomes).toMatchObject([
       { outcome: 'would-change', effects: [], reusedEffects: ['charge'], changes: [{ inserted: 1 }] },
       { outcome: 'effect-attempted', effects: ['charge'], reusedEffects: [] },
@@ -218,15 +232,7 @@ describe('a handler', () => {
       'breaks a deferred constraint, which only a COMMIT would tell',
       async (_event, { transaction }) =>
         transaction(async (tx) => void (await tx.query("insert into shop_line values ('nobody', 1)"))),
-      { code: '23503', failureClass: 'permanent' },
-    ],
-    [
-      'begins a second transaction',
-      async (event, context) => {
-        await writeRows(event as never, context);
-        await writeRows(event as never, context);
-      },
-      { code: 'TRANSACTION_TWICE' },
+      { code: '23503' },
     ],
     [
       'tries to commit',
@@ -255,6 +261,21 @@ describe('a handler', () => {
     expect(await outcomeOf(handle)).toMatchObject({ outcome: 'error', error, changes: [] });
   });
 
+  test('that fails after its transaction counts as handled, as in life', async () => {
+    const outcome = await outcomeOf(async (event, context) => {
+      await writeRows(event, context);
+      await writeRows(event, context);
+    });
+    expect(outcome).toMatchObject({ outcome: 'would-change', published: [{ type: OrderPaid.type }] });
+  });
+
+  test('that begins two transactions at once would be parked, as in life', async () => {
+    const outcome = await outcomeOf(async (event, context) => {
+      await Promise.all([writeRows(event, context), writeRows(event, context)]);
+    });
+    expect(outcome).toMatchObject({ outcome: 'error', error: { code: 'TRANSACTION_TWICE' } });
+  });
+
   test('has its time limit, and a transaction that hangs is rolled back before the next event', async () => {
     const never = new Promise<never>(() => {});
     const hanging: Handle = async ({ data }, { transaction }) => {
@@ -269,17 +290,24 @@ describe('a handler', () => {
     const outcomes = await run(handlerOf(hanging, { timeout: '200ms' }), events);
     const given = { outcome: 'error', error: { code: 'HANDLER_TIMEOUT' } };
     expect(outcomes).toMatchObject([given, given, given, { outcome: 'would-change' }]);
-    expect(await rows("select count(*)::int as n from pg_stat_activity where state like 'idle in transaction%'")).toEqual([{ n: 0 }]);
+    expect(
+      await rows("select count(*)::int as n from pg_stat_activity where state like 'idle in transaction%'"),
+    ).toEqual([{ n: 0 }]);
   });
 
   test('would contradict what was published under its dedupe key', async () => {
-    const publishing = (n: number): Handle => ({ data }, { transaction }) =>
-      transaction(async (tx) => {
-        tx.publish(OrderPaid({ orderId: data.orderId, n }, { dedupeKey: 'paid-A1' }));
-      });
+    const publishing =
+      (n: number): Handle =>
+      ({ data }, { transaction }) =>
+        transaction(async (tx) => {
+          tx.publish(OrderPaid({ orderId: data.orderId, n }, { dedupeKey: 'paid-A1' }));
+        });
     await stage(OrderPaid({ orderId: 'A1', n: 1 }, { dedupeKey: 'paid-A1' }));
     expect(await outcomeOf(publishing(1))).toMatchObject({ outcome: 'would-change' });
-    expect(await outcomeOf(publishing(2))).toMatchObject({ outcome: 'error', error: { code: 'DEDUPE_KEY_CONFLICT' } });
+    expect(await outcomeOf(publishing(2))).toMatchObject({
+      outcome: 'error',
+      error: { code: 'DEDUPE_KEY_CONFLICT' },
+    });
   });
 
   test('is refused an event that its schema refuses, and gets older ones through upcasters', async () => {
@@ -290,8 +318,15 @@ describe('a handler', () => {
     });
     const upcaster = defineUpcaster(OrderPlaced, V2, ({ orderId, n }) => ({ orderId, pieces: n }));
     const seen: unknown[] = [];
-    const handler = defineHandler({ name: 'new', on: [V2], handle: async ({ data }) => void seen.push(data) });
-    const outcomes = await run(withUpcasters(handler, [upcaster]), await stage(placed('A1', 3), placed('A1', 0)));
+    const handler = defineHandler({
+      name: 'new',
+      on: [V2],
+      handle: async ({ data }) => void seen.push(data),
+    });
+    const outcomes = await run(
+      withUpcasters(handler, [upcaster]),
+      await stage(placed('A1', 3), placed('A1', 0)),
+    );
     expect(outcomes).toMatchObject([
       { outcome: 'no-op', type: OrderPlaced.type },
       { outcome: 'error', error: { code: 'UPCAST_FAILED', failureClass: 'schema' } },
@@ -305,7 +340,10 @@ describe('a handler', () => {
     await live.query('begin');
     await live.query("update shop_order set n = n where id = 'A1'");
     const [outcome] = await run(handlerOf(writeRows), events);
-    expect(outcome).toMatchObject({ outcome: 'error', error: { code: 'DRY_RUN_BUSY', failureClass: 'transient' } });
+    expect(outcome).toMatchObject({
+      outcome: 'error',
+      error: { code: 'DRY_RUN_BUSY', failureClass: 'transient' },
+    });
     await live.query('rollback');
     live.release();
     expect(await run(handlerOf(writeRows), events)).toMatchObject([{ outcome: 'would-change' }]);
@@ -326,10 +364,16 @@ describe('a handler', () => {
     const positions = await live.publish(placed('F1'));
     await live.settled();
     await live.stop();
-    const [parked] = await rows('select fingerprint from factline.parked_events where position = $1', [positions[0]]);
+    const [parked] = await rows('select fingerprint from factline.parked_events where position = $1', [
+      positions[0],
+    ]);
     before = await everything();
     const [outcome] = await run(failing, await readPositions(database.operations, positions));
-    expect(outcome?.error).toMatchObject({ code: 'TypeError', message: 'no price for F1', fingerprint: parked?.['fingerprint'] });
+    expect(outcome?.error).toMatchObject({
+      code: 'TypeError',
+      message: 'no price for F1',
+      fingerprint: parked?.['fingerprint'],
+    });
   });
 
   test('can be stopped between two events', async () => {
@@ -353,17 +397,25 @@ describe('a handler', () => {
 });
 
 describe('a folding projection', () => {
-  const orders = (version: number, evolve: (row: { n: number } | null, event: { data: { n: number } }) => { n: number } | null) =>
+  const orders = (
+    version: number,
+    evolve: (row: { n: number } | null, event: { data: { n: number } }) => { n: number } | null,
+  ) =>
     defineProjection({
       name: 'dry_orders',
       version,
       on: [OrderPlaced],
       primaryKey: 'orderId',
-      columns: version === 1 ? { orderId: 'text', n: 'int4' } : ({ orderId: 'text', n: 'int4', more: 'text?' } as never),
+      columns:
+        version === 1
+          ? { orderId: 'text', n: 'int4' }
+          : ({ orderId: 'text', n: 'int4', more: 'text?' } as never),
       indexes: [['n']],
       evolve: evolve as never,
     });
-  const adding = (row: { n: number } | null, event: { data: { n: number } }) => ({ n: (row?.n ?? 0) + event.data.n });
+  const adding = (row: { n: number } | null, event: { data: { n: number } }) => ({
+    n: (row?.n ?? 0) + event.data.n,
+  });
 
   test('is folded on the rows that are there, and the difference is told by row and column', async () => {
     const projection = orders(1, adding);
@@ -372,17 +424,48 @@ describe('a folding projection', () => {
     const positions = await live.publish(placed('P1', 5), placed('P2', 7));
     await live.settled();
     await live.stop();
-    const events = [...(await readPositions(database.operations, positions)), ...(await stage(placed('P3', 1), placed('P1', 0)))];
+    const events = [
+      ...(await readPositions(database.operations, positions)),
+      ...(await stage(placed('P3', 1), placed('P1', 0))),
+    ];
     const outcomes = await run(projection, events);
     expect(outcomes.map(({ outcome, rows: differences }) => [outcome, differences])).toEqual([
-      ['would-change', [{ key: 'orderId=P1', columns: ['n'], before: { orderId: 'P1', n: 5 }, after: { orderId: 'P1', n: 10 } }]],
-      ['would-change', [{ key: 'orderId=P2', columns: ['n'], before: { orderId: 'P2', n: 7 }, after: { orderId: 'P2', n: 14 } }]],
-      ['would-change', [{ key: 'orderId=P3', columns: ['orderId', 'n'], before: null, after: { orderId: 'P3', n: 1 } }]],
+      [
+        'would-change',
+        [
+          {
+            key: 'orderId=P1',
+            columns: ['n'],
+            before: { orderId: 'P1', n: 5 },
+            after: { orderId: 'P1', n: 10 },
+          },
+        ],
+      ],
+      [
+        'would-change',
+        [
+          {
+            key: 'orderId=P2',
+            columns: ['n'],
+            before: { orderId: 'P2', n: 7 },
+            after: { orderId: 'P2', n: 14 },
+          },
+        ],
+      ],
+      [
+        'would-change',
+        [{ key: 'orderId=P3', columns: ['orderId', 'n'], before: null, after: { orderId: 'P3', n: 1 } }],
+      ],
       ['no-op', []],
     ]);
     expect(outcomes[0]?.changes).toMatchObject([{ updated: 1 }]);
-    const deleting = await run(orders(1, () => null), events.slice(0, 1));
-    expect(deleting).toMatchObject([{ rows: [{ key: 'orderId=P1', before: { n: 5 }, after: null }], changes: [{ deleted: 1 }] }]);
+    const deleting = await run(
+      orders(1, () => null),
+      events.slice(0, 1),
+    );
+    expect(deleting).toMatchObject([
+      { rows: [{ key: 'orderId=P1', before: { n: 5 }, after: null }], changes: [{ deleted: 1 }] },
+    ]);
   });
 
   test('of another declaration is folded in a table of its own, which goes away with the rest', async () => {
@@ -391,8 +474,13 @@ describe('a folding projection', () => {
       { outcome: 'error', error: { code: 'PROJECTION_VALUE_INVALID' } },
       { outcome: 'error' },
     ]);
-    const filled = (row: { n: number } | null, event: { data: { n: number } }) => ({ ...adding(row, event), more: 'x' });
-    expect(await run(orders(2, filled as never), await stage(placed('P1', 5), placed('P1', 6)))).toMatchObject([
+    const filled = (row: { n: number } | null, event: { data: { n: number } }) => ({
+      ...adding(row, event),
+      more: 'x',
+    });
+    expect(
+      await run(orders(2, filled as never), await stage(placed('P1', 5), placed('P1', 6))),
+    ).toMatchObject([
       { outcome: 'would-change', rows: [{ before: null, after: { n: 5 } }] },
       { outcome: 'would-change', rows: [{ before: null, after: { n: 6 } }] },
     ]);
@@ -405,7 +493,10 @@ describe('a folding projection', () => {
       }),
       await stage(placed('P1')),
     );
-    expect(thrown).toMatchObject({ outcome: 'error', error: { code: 'RangeError', failureClass: 'permanent' } });
+    expect(thrown).toMatchObject({
+      outcome: 'error',
+      error: { code: 'RangeError', failureClass: 'permanent' },
+    });
     // More than an index of the table takes.
     const random = Array.from({ length: 900 }, (_, n) => `${n}${Math.sin(n)}`).join('');
     const wide = defineProjection({
@@ -416,12 +507,19 @@ describe('a folding projection', () => {
       indexes: [['text']],
       evolve: () => ({ text: random }),
     });
-    expect(await run(wide, await stage(placed('P1')))).toMatchObject([{ outcome: 'error', error: { code: '54000' } }]);
+    expect(await run(wide, await stage(placed('P1')))).toMatchObject([
+      { outcome: 'error', error: { code: '54000' } },
+    ]);
   });
 });
 
 describe('a projection of SQL', () => {
-  const totals = (apply: (tx: { table: string; query: (text: string, values?: unknown[]) => Promise<unknown> }, event: { data: { orderId: string; n: number } }) => Promise<unknown>) =>
+  const totals = (
+    apply: (
+      tx: { table: string; query: (text: string, values?: unknown[]) => Promise<unknown> },
+      event: { data: { orderId: string; n: number } },
+    ) => Promise<unknown>,
+  ) =>
     defineSqlProjection({
       name: 'dry_totals',
       on: [OrderPlaced],
@@ -429,7 +527,10 @@ describe('a projection of SQL', () => {
       apply: apply as never,
     });
   const add = totals((tx, { data }) =>
-    tx.query(`insert into ${tx.table} as t values ($1, $2) on conflict (id) do update set n = t.n + excluded.n where excluded.n > 0`, [data.orderId, data.n]),
+    tx.query(
+      `insert into ${tx.table} as t values ($1, $2) on conflict (id) do update set n = t.n + excluded.n where excluded.n > 0`,
+      [data.orderId, data.n],
+    ),
   );
 
   test('writes to its own table: live, or made for the moment', async () => {
