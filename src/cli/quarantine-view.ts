@@ -1,4 +1,12 @@
-import { countText, durationText, type ParkedDetail, type ParkedSummary } from '../operations/index.ts';
+import {
+  countText,
+  type DiscardedEvent,
+  durationText,
+  type ParkedDetail,
+  type ParkedSummary,
+  type PayloadChange,
+} from '../operations/index.ts';
+import type { ShownDetail } from './quarantine-detail.ts';
 import { printable, type Style, wrap } from './style.ts';
 import { type Column, renderTable } from './table.ts';
 
@@ -64,7 +72,36 @@ interface DetailView {
 const stackLinesShown = 6;
 const labelWidth = 12;
 
-export const parkedDetailLines = (event: ParkedDetail, view: DetailView): string[] => {
+export const discardedLines = (
+  events: readonly DiscardedEvent[],
+  view: { readonly width: number; readonly style: Style },
+): string[] => {
+  if (events.length === 0) return ['Nothing was discarded.'];
+  const columns: readonly Column<DiscardedEvent>[] = [
+    { title: 'ID', value: ({ id }) => String(id), align: 'right' },
+    { title: 'CONSUMER', value: ({ consumer }) => consumer, widthMin: 10 },
+    { title: 'KEY', value: ({ keys }) => printable(keys.join(', ')), widthMin: 10 },
+    { title: 'BY', value: ({ actor }) => printable(actor), widthMin: 6 },
+    { title: 'REASON', value: ({ reason }) => printable(reason), widthMin: 10 },
+    {
+      title: 'RESTORABLE',
+      value: ({ restorable, restoreUntil }) => (restorable ? `until ${restoreUntil}` : 'no longer'),
+    },
+  ];
+  return renderTable(events, columns, view);
+};
+
+const sideText = (change: PayloadChange, side: 'before' | 'after'): string =>
+  side in change ? printable(JSON.stringify(change[side])) : 'nothing';
+
+/** What an edit changes, a line each. */
+export const changeLines = (changes: readonly PayloadChange[], style: Style): string[] =>
+  changes.map(
+    (change) =>
+      `${style.bold(printable(change.path))}: ${style.red(sideText(change, 'before'))} → ${style.green(sideText(change, 'after'))}`,
+  );
+
+export const parkedDetailLines = (event: ShownDetail, view: DetailView): string[] => {
   const { style, nowMs } = view;
   const width = Math.min(view.width, 120);
   const field = (label: string, value: string | null): string[] => {
@@ -107,6 +144,12 @@ export const parkedDetailLines = (event: ParkedDetail, view: DetailView): string
       ),
       style,
     ),
+    ...section(
+      'Edits',
+      event.edits.map(({ actor, reason, editedAt }) => `${editedAt} by ${actor} (${reason})`),
+      style,
+    ),
+    ...event.edits.flatMap(({ changes }) => changeLines(changes, style).map((line) => `    ${line}`)),
     ...payloadLines(event, style),
     '',
     style.dim(`Try again: factline quarantine retry ${event.id}`),
@@ -152,5 +195,5 @@ const section = (title: string, lines: readonly string[], style: Style): string[
 const payloadLines = (event: ParkedDetail, style: Style): string[] => {
   if (event.data === null || event.data === undefined) return [];
   const text = JSON.stringify(event.data, null, 2).split('\n');
-  return ['', style.bold('Payload'), ...text.map((line) => `  ${line}`)];
+  return ['', style.bold('Payload'), ...text.map((line) => `  ${printable(line)}`)];
 };

@@ -10,6 +10,7 @@ import {
 import { type ActName, type Actor, perform } from '../replay/index.ts';
 import { actorOf } from './actor.ts';
 import type { CommandContext, CommandOption, JsonField } from './command.ts';
+import { jsonText } from './json-text.ts';
 import { duration } from './parse.ts';
 import { printable } from './style.ts';
 
@@ -33,6 +34,7 @@ export const answerFields: readonly JsonField[] = [
 const actOf = {
   retry: 'quarantine.retry',
   discard: 'quarantine.discard',
+  restore: 'quarantine.restore',
   'effect-happened': 'quarantine.resolve',
   'effect-did-not-happen': 'quarantine.resolve',
   rebuild: 'projection.rebuild',
@@ -65,7 +67,7 @@ export const carryOut = async (
   const actor = await actorOf(context, pool);
   const carried: Carried[] = [];
   for (const request of requests) carried.push(await carryOutOne(context, { pool, actor }, request));
-  if (context.json) context.terminal.out(JSON.stringify({ requests: carried }));
+  if (context.json) context.terminal.out(jsonText({ requests: carried }));
   return carried.some(({ outcome }) => outcome === 'failed') ? 1 : 0;
 };
 
@@ -127,6 +129,8 @@ const carriedLine = (
       return `${done} ${subject} handled`;
     case 'discard':
       return `${done} ${subject} discarded; what waits behind it goes on`;
+    case 'restore':
+      return `${done} ${subject} is in quarantine again`;
     case 'pause':
       return `${done} ${subject} paused`;
     case 'resume':

@@ -41,6 +41,7 @@ export type {
 export { type LiveContracts, liveContracts } from './live-contracts.ts';
 export { createMeter, type MeasureOptions, type Meter, type MeterOptions, measure } from './meter.ts';
 export { ObjectiveSampler, type ObjectiveSamplerOptions } from './objective-sampler.ts';
+export { payloadSizes } from './payload-sizes.ts';
 export {
   type ConsumerRecord,
   findConsumer,
@@ -62,8 +63,9 @@ export {
 } from './requesting.ts';
 export { beginEpoch, type NewEpoch, type RestoredState, readRestoredState } from './restoring.ts';
 export { readContractTerms, type StoredTerms, storeContractTerms, termsOf } from './triage/contract-terms.ts';
+export { consumerOfDiscarded, type DiscardedEvent, listDiscarded } from './triage/discards.ts';
 export { driveReleases } from './triage/drive-releases.ts';
-export { editParked, listEdits, type StoredEdit } from './triage/edits.ts';
+export { type Edit, editParked, listEdits, type StoredEdit } from './triage/edits.ts';
 export { assignGroup, noteOnGroup, snoozeGroup } from './triage/group-acts.ts';
 export { findGroup, type GroupNote, listGroups, listNotes, type QuarantineGroup } from './triage/groups.ts';
 export { readPatch } from './triage/json-patch.ts';
@@ -71,8 +73,9 @@ export { type FieldRules, hiddenLevel, masked } from './triage/masking.ts';
 export type { PayloadChange } from './triage/payload-changes.ts';
 export {
   beginRelease,
-  cancelRelease,
   canaryMax,
+  cancelRelease,
+  type FrozenSelection,
   findRelease,
   listReleases,
   type Release,

@@ -1,10 +1,10 @@
 -- Parked events as people look at them. Read by the command line; rows of replays are left out.
 
 -- name: list_parked
--- $1 consumer name or null, $2 states, $3 after this number, $4 rows. In the order of their numbers (parked_id). What waits
+-- $1 consumer name or null, $2 states, $3 after this number, $4 rows, $5 group or null. In the order of their numbers (parked_id). What waits
 -- behind an event counts later rows of its key, up to 1,000.
 select p.id, c.name as consumer, c.class, c.build, p.key, p.position, p.state, p.reason, p.next_at, p.parked_at,
-       coalesce(f.attempts, 0) as attempts, f.failure_class, f.error_code, f.error_message, f.fingerprint,
+       p.group_id, coalesce(f.attempts, 0) as attempts, f.failure_class, f.error_code, f.error_message, f.fingerprint,
        coalesce(f.event_type, e.type) as type, coalesce(f.event_id, e.id) as event_id, e.recorded_at,
        (select count(*) from (
           select 1 from factline.parked w
@@ -15,18 +15,20 @@ select p.id, c.name as consumer, c.class, c.build, p.key, p.position, p.state, p
   left join factline.parked_events f on f.consumer_id = p.consumer_id and f.replay_id = p.replay_id and f.position = p.position
   left join factline.events e on e.position = p.position
  where p.replay_id = 0 and p.id > $3 and p.state = any ($2::text[]) and ($1::text is null or c.name = $1)
+   and ($5::bigint is null or p.group_id = $5)
  order by p.id
  limit $4
 
 -- name: show_parked
 -- $1 the number.
-select p.id, p.consumer_id, c.app, c.name as consumer, c.class, c.build, p.key, p.position, p.state, p.reason, p.next_at, p.parked_at,
+select p.id, p.group_id, p.consumer_id, c.app, c.name as consumer, c.class, c.build, p.key, p.position, p.state, p.reason, p.next_at,
+       p.parked_at,
        coalesce(f.attempts, 0) as attempts, coalesce(f.killed_attempts, 0) as killed_attempts,
        f.failure_class, f.error_code, f.error_message, f.error_stack, coalesce(f.error_causes, '[]') as error_causes, f.fingerprint,
        coalesce(f.history, '[]') as history, f.contract_version, f.code_version, f.traceparent,
        f.first_failed_at, f.last_failed_at,
        coalesce(f.event_type, e.type) as type, coalesce(f.event_id, e.id) as event_id, e.source, e.time, e.recorded_at,
-       coalesce(e.data, f.envelope -> 'data') as data, coalesce(e.meta, f.envelope -> 'meta') as meta,
+       coalesce(f.edited, e.data, f.envelope -> 'data') as data, coalesce(e.meta, f.envelope -> 'meta') as meta,
        (select count(*) from (
           select 1 from factline.parked w
            where w.consumer_id = p.consumer_id and w.replay_id = 0 and w.key = p.key and w.position > p.position

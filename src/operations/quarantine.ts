@@ -26,6 +26,8 @@ export interface ParkedSummary {
   readonly errorCode: string | null;
   readonly errorMessage: string | null;
   readonly fingerprint: string | null;
+  /** The group of its failure, from `quarantine groups`; null: it was never in quarantine. */
+  readonly group: number | null;
   /** Events of the same key that wait behind it; at most 1,000 are counted. */
   readonly waiting: number;
   readonly nextAt: string | null;
@@ -39,6 +41,7 @@ export interface ParkedDetail extends ParkedSummary {
   readonly app: string;
   readonly source: string | null;
   readonly time: string | null;
+  /** As the log has it, or as a person has edited it. */
   readonly data: unknown;
   readonly meta: unknown;
   readonly killedAttempts: number;
@@ -90,6 +93,7 @@ export interface ParkedRequest {
 
 export interface ParkedFilter {
   readonly consumer?: string;
+  readonly group?: number;
   readonly states: readonly ParkedStateName[];
   /** Only numbers above this one: the last of the page before. */
   readonly after: number;
@@ -99,7 +103,13 @@ export interface ParkedFilter {
 /** Parked events in the order of their numbers. @throws FactlineError CONSUMER_UNKNOWN */
 export const listParked = async (on: Queryable, filter: ParkedFilter): Promise<ParkedSummary[]> => {
   const consumer = filter.consumer === undefined ? null : (await findConsumer(on, filter.consumer)).name;
-  const rows = await run(on, sql.list_parked, [consumer, filter.states, filter.after, filter.limit]);
+  const rows = await run(on, sql.list_parked, [
+    consumer,
+    filter.states,
+    filter.after,
+    filter.limit,
+    filter.group ?? null,
+  ]);
   return rows.map(summary);
 };
 
@@ -147,6 +157,7 @@ const summary = (row: Row): ParkedSummary => ({
   errorCode: text(row, 'error_code'),
   errorMessage: text(row, 'error_message'),
   fingerprint: text(row, 'fingerprint'),
+  group: row['group_id'] === null ? null : Number(row['group_id']),
   waiting: Number(row['waiting']),
   nextAt: text(row, 'next_at'),
   parkedAt: String(row['parked_at']),

@@ -19,6 +19,9 @@ import {
   projectionSwitch,
 } from './projection-acts.ts';
 import { quarantineDiscard, quarantineList, quarantineRetry, quarantineShow } from './quarantine.ts';
+import { quarantineEdit, quarantineRestore } from './quarantine-edit.ts';
+import { quarantineAssign, quarantineGroups, quarantineNote, quarantineSnooze } from './quarantine-groups.ts';
+import { quarantineRelease, quarantineReleases, quarantineStop } from './quarantine-release.ts';
 import { quarantineResolve } from './quarantine-resolve.ts';
 import { restored } from './restored.ts';
 import { start } from './start.ts';
@@ -30,11 +33,20 @@ export const commands: readonly Command[] = [
   start,
   migrate,
   status,
+  quarantineGroups,
   quarantineList,
   quarantineShow,
+  quarantineRelease,
+  quarantineReleases,
+  quarantineStop,
   quarantineRetry,
+  quarantineEdit,
   quarantineDiscard,
+  quarantineRestore,
   quarantineResolve,
+  quarantineAssign,
+  quarantineNote,
+  quarantineSnooze,
   projectionList,
   projectionRebuild,
   projectionCompare,

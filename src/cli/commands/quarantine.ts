@@ -1,12 +1,21 @@
 import { FactlineError } from '../../foundation/index.ts';
-import { listParked, type ParkedDetail, type ParkedStateName, showParked } from '../../operations/index.ts';
+import {
+  listDiscarded,
+  listParked,
+  type ParkedDetail,
+  type ParkedStateName,
+  showParked,
+} from '../../operations/index.ts';
 import type { Queryable } from '../../postgres/index.ts';
-import { personOf } from '../actor.ts';
+import { personOf, personOptions } from '../actor.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { databaseOptions, withDatabase } from '../connection.ts';
+import { jsonText } from '../json-text.ts';
 import { wholeNumber } from '../parse.ts';
-import { parkedDetailLines, parkedListLines } from '../quarantine-view.ts';
+import { shownDetail } from '../quarantine-detail.ts';
+import { discardedLines, parkedDetailLines, parkedListLines } from '../quarantine-view.ts';
 import { answerFields, carryOut, type KnownRequest, type RequestVerb, waitOptions } from '../requests.ts';
+import { groupNumber } from './quarantine-groups.ts';
 
 const states: readonly ParkedStateName[] = ['running', 'retrying', 'waiting', 'quarantined'];
 
@@ -17,6 +26,8 @@ export const quarantineList: Command = {
     'Lists the events in quarantine: each failed more often than its retries allow, or for good. Later events of its key wait behind it; other keys flow.',
   options: [
     { name: 'consumer', value: 'NAME', help: 'Only of this consumer.' },
+    { name: 'group', value: 'GROUP', help: 'Only of this group.' },
+    { name: 'discarded', help: 'What was discarded instead, the latest first.' },
     { name: 'all', help: 'Also parked events that are being retried, or wait behind one.' },
     { name: 'limit', value: 'N', help: 'At most this many. Default: 50.' },
     { name: 'after', value: 'ID', help: 'Only numbers above this one: the next page.' },
@@ -40,9 +51,19 @@ export const quarantineList: Command = {
     },
     { name: 'events[].waiting', help: 'Later events of its key behind it (counted up to 1,000).' },
     { name: 'events[].parkedAt, .recordedAt, .nextAt', help: 'ISO 8601.' },
+    { name: 'events[].group', help: 'The group of its failure.' },
+    {
+      name: 'discarded[]',
+      help: 'With --discarded: { id, consumer, position, keys, type, errorMessage, followers, actor, reason, discardedAt, restoreUntil, restorable }',
+    },
     { name: 'next', help: 'The value of --after for the next page; null on the last.' },
   ],
-  run: (context) => withDatabase(context, ({ database }) => list(context, database.operations)),
+  run: (context) =>
+    withDatabase(context, ({ database }) =>
+      context.given.has('discarded')
+        ? listGivenUp(context, database.operations)
+        : list(context, database.operations),
+    ),
 };
 
 const list = async (context: CommandContext, on: Queryable): Promise<undefined> => {
@@ -50,16 +71,18 @@ const list = async (context: CommandContext, on: Queryable): Promise<undefined> 
   const limit = wholeNumber(given, 'limit', { min: 1, max: 10_000, fallback: 50 });
   const after = wholeNumber(given, 'after', { min: 0, max: Number.MAX_SAFE_INTEGER, fallback: 0 });
   const consumer = given.text('consumer');
+  const group = given.text('group');
   const wanted = given.has('all') ? states : (['quarantined'] as const);
   const rows = await listParked(on, {
     states: wanted,
     after,
     limit: limit + 1,
     ...(consumer === undefined ? {} : { consumer }),
+    ...(group === undefined ? {} : { group: groupNumber(group) }),
   });
   const events = rows.slice(0, limit);
   const next = rows.length > limit ? (events.at(-1)?.id ?? null) : null;
-  if (json) terminal.out(JSON.stringify({ events, next }));
+  if (json) terminal.out(jsonText({ events, next }));
   else {
     const nowMs = context.clock.wall().getTime();
     for (const line of parkedListLines(events, { width: terminal.width, style, next, nowMs }))
@@ -67,18 +90,37 @@ const list = async (context: CommandContext, on: Queryable): Promise<undefined> 
   }
 };
 
+const listGivenUp = async (context: CommandContext, on: Queryable): Promise<undefined> => {
+  const { given, terminal, style, json } = context;
+  const limit = wholeNumber(given, 'limit', { min: 1, max: 10_000, fallback: 50 });
+  const discarded = await listDiscarded(on, { consumer: given.text('consumer') ?? null, limit });
+  if (json) terminal.out(jsonText({ discarded }));
+  else for (const line of discardedLines(discarded, { width: terminal.width, style })) terminal.out(line);
+};
+
 export const quarantineShow: Command = {
   path: ['quarantine', 'show'],
   summary: 'Show everything about one parked event.',
   arguments: [{ name: 'ID', help: 'The number from `quarantine list`.', required: true }],
-  options: [{ name: 'stack', help: 'Show the whole stack of the error.' }, ...databaseOptions],
+  description:
+    'Fields that the contract calls personal or secret are hidden, and the whole payload of an event whose contract nobody has declared.',
+  options: [
+    { name: 'stack', help: 'Show the whole stack of the error.' },
+    { name: 'reveal', help: 'Show what is hidden as well. Needs a role that may, and stays on record.' },
+    ...personOptions,
+    ...databaseOptions,
+  ],
   examples: [
     { line: 'factline quarantine show 7', does: 'error, attempts, payload, what waits behind' },
     { line: 'factline quarantine show 7 --json', does: 'with stack, causes and history' },
   ],
   json: [
     { name: '(as in quarantine list)', help: 'The fields of one event, and:' },
-    { name: 'data, meta, source, time', help: 'The event itself.' },
+    {
+      name: 'data, meta, source, time',
+      help: 'The event itself; data as it was edited, without what is hidden.',
+    },
+    { name: 'edits[]', help: '{ id, changes, actor, reason, editedAt }' },
     { name: 'errorStack, errorCauses[], history[], killedAttempts', help: 'What happened at each attempt.' },
     {
       name: 'contractVersion, codeVersion, traceparent',
@@ -88,10 +130,10 @@ export const quarantineShow: Command = {
     { name: 'requests[]', help: '{ id, verb, actor, reason, state, requestedAt, answer }' },
   ],
   run: (context) =>
-    withDatabase(context, async ({ database }) => {
+    withDatabase(context, async (connected) => {
       const { given, terminal, style, json } = context;
-      const detail = await showParked(database.operations, parkedNumber(given.arguments[0]));
-      if (json) terminal.out(JSON.stringify(detail));
+      const detail = await shownDetail(context, connected, parkedNumber(given.arguments[0]));
+      if (json) terminal.out(jsonText(detail));
       else {
         const nowMs = context.clock.wall().getTime();
         const view = { width: terminal.width, style, nowMs, stack: given.has('stack') };
@@ -127,14 +169,14 @@ export const quarantineRetry: Command = {
     { line: 'factline quarantine retry 7 8 9 --reason "fixed in 2.4.1"', does: 'several, in this order' },
   ],
   json: answerFields,
-  run: (context) => ask(context, 'retry', context.given.arguments),
+  run: (context) => askAbout(context, 'retry', context.given.arguments),
 };
 
 export const quarantineDiscard: Command = {
   path: ['quarantine', 'discard'],
   summary: 'Give a parked event up, on record; what waits behind it goes on.',
   description:
-    'Counts the event as dealt with although it was not handled. Who decided it and why stays on record. It cannot be taken back.',
+    'Counts the event as dealt with although it was not handled. Who decided it and why stays on record. For seven days it can be taken back: `quarantine restore`.',
   arguments: [{ name: 'ID', help: 'The number from `quarantine list`.', required: true }],
   options: [
     { name: 'reason', value: 'TEXT', help: 'Why. Required.' },
@@ -153,14 +195,18 @@ export const quarantineDiscard: Command = {
     ].filter((each) => each !== '');
     if (missing.length > 0)
       throw new FactlineError('DISCARD_NEEDS_REASON', { id, missing: missing.join(' and ') });
-    return ask(context, 'discard', given.arguments);
+    return askAbout(context, 'discard', given.arguments);
   },
 };
 
-const ask = (context: CommandContext, verb: RequestVerb, ids: readonly string[]): Promise<number> =>
+/** Asks the owner of each event's lane. All are looked up before the first is asked for: a wrong number changes nothing. */
+export const askAbout = (
+  context: CommandContext,
+  verb: RequestVerb,
+  ids: readonly string[],
+): Promise<number> =>
   withDatabase(context, async ({ database }) => {
     const details: ParkedDetail[] = [];
-    // All are looked up before the first is asked for: a wrong number changes nothing.
     for (const id of ids) details.push(await showParked(database.operations, parkedNumber(id)));
     const requests = details.map(
       ({ id, consumerId, consumer }): KnownRequest => ({
