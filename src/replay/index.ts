@@ -1,4 +1,13 @@
 /** The room `replay`: who may do what, the record of every act, and governed replay. Knows no HTTP. */
+
+export {
+  type ApprovalDecision,
+  approveReplay,
+  type Decision,
+  digestPrefixMin,
+  rejectReplay,
+  requestReplay,
+} from './approval/approve.ts';
 export {
   type AuditEntry,
   type AuditFilter,
@@ -10,12 +19,10 @@ export { type AuditProblem, type AuditVerification, verifyAudit } from './audit/
 export { type Actor, assertMay, engineActor } from './authority/actor.ts';
 export { type ActName, type Role, roles } from './authority/acts.ts';
 export { type Act, perform, permit } from './authority/perform.ts';
-export {
-  actorWithRoles,
-  checkRoles,
-  type DeclaredRoles,
-  storeRoles,
-} from './authority/roles.ts';
+export { actorWithRoles, checkRoles, type DeclaredRoles, storeRoles } from './authority/roles.ts';
+export type { BlastRadius, Predicted, ReplayEstimate, SampleRun } from './estimate/estimate.ts';
+export { type EstimateRequest, estimateReplay } from './estimate/estimate-replay.ts';
+export { hasEnded, type ReplayState, type ReplayStep, stepsFrom } from './lifecycle/lifecycle.ts';
 export { type BuildProgress, compareProjection, listBuilds } from './rebuild/projections.ts';
 export {
   type BuildAct,
@@ -23,3 +30,9 @@ export {
   rollBackProjection,
   switchProjection,
 } from './rebuild/switch-projection.ts';
+export { type ReplayReport, reportReplay } from './report.ts';
+export type { EffectsPolicy, ReplayManifest } from './request/manifest.ts';
+export { type PlanRequest, planReplay, type ReplayCode, readLogEnd } from './request/plan.ts';
+export { type Predicate, parseCondition } from './request/predicate.ts';
+export { listReplays, type Replay, type ReplaySummary, readReplay } from './request/replay.ts';
+export { abortReplay, pauseReplay, resumeReplay } from './steer.ts';

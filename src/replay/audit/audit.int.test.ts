@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test/database.ts';
 import { FactlineError } from '../../foundation/index.ts';
 import { createDatabase, type Database } from '../../postgres/index.ts';
@@ -9,25 +9,30 @@ import { actorWithRoles, storeRoles } from '../authority/roles.ts';
 import { type AuditEntry, appendAudit, auditHash, listAudit } from './audit.ts';
 import { verifyAudit } from './verify.ts';
 
-const opened: (() => Promise<void>)[] = [];
 let server: TestDatabase;
 let database: Database;
 let raw: pg.Client;
 
-beforeEach(async () => {
+beforeAll(async () => {
   server = await createTestDatabase({ migrated: true });
   database = createDatabase({ url: server.url, applicationName: 'audit test' });
   raw = new pg.Client({ connectionString: server.url });
   await raw.connect();
-  const [own, ownDatabase, client] = [server, database, raw];
-  opened.push(async () => {
-    await client.end();
-    await ownDatabase.stop();
-    await own.drop();
-  });
 });
 afterAll(async () => {
-  for (const close of opened) await close();
+  await raw.end();
+  await database.stop();
+  await server.drop();
+});
+
+const untriggered = (text: string): Promise<unknown> =>
+  raw.query(
+    `alter table factline.audit disable trigger all; ${text}; alter table factline.audit enable trigger all`,
+  );
+
+beforeEach(async () => {
+  await untriggered(`truncate factline.audit, factline.roles, factline.stream_heads;
+    update factline.audit_head set number = 0, hash = repeat('0', 64); set time zone 'UTC'`);
 });
 
 const entry = (target: string, over: Partial<AuditEntry> = {}): AuditEntry => ({
@@ -44,13 +49,6 @@ const entry = (target: string, over: Partial<AuditEntry> = {}): AuditEntry => ({
 
 const append = async (count: number): Promise<void> => {
   for (let n = 1; n <= count; n += 1) await appendAudit(database.operations, entry(`consumer c${n}`));
-};
-
-/** As somebody who owns the tables and knows what a trigger is. */
-const tamper = async (text: string): Promise<void> => {
-  await raw.query(
-    `alter table factline.audit disable trigger all; ${text}; alter table factline.audit enable trigger all`,
-  );
 };
 
 const problems = async (): Promise<string[]> =>
@@ -145,7 +143,8 @@ describe('verification finds', () => {
       ['6 changed', '6 added'],
     ],
   ])('%s', async (_name, text, expected) => {
-    await tamper(text);
+    /* As somebody who owns the tables and knows what a trigger is. */
+    await untriggered(text);
     expect(await problems()).toEqual(expected);
   });
 
@@ -163,7 +162,8 @@ describe('verification finds', () => {
 
   it('a chain that was forged as a whole, by the head that was noted elsewhere', async () => {
     const { head } = await verifyAudit(database.operations);
-    await tamper(
+    /* As somebody who owns the tables and knows what a trigger is. */
+    await untriggered(
       "delete from factline.audit; update factline.audit_head set number = 0, hash = repeat('0', 64)",
     );
     expect((await verifyAudit(database.operations, head)).problems).toMatchObject([

@@ -1,0 +1,65 @@
+import { loadQueries, type Queryable, run } from '../../postgres/index.ts';
+import type { FrozenRows } from '../freeze/freeze.ts';
+import type { ReplayedConsumer } from '../request/plan.ts';
+import type { SelectionProfile } from './estimate.ts';
+
+const sql = loadQueries<'profile_types' | 'profile_keys' | 'window_keys' | 'recorded_between'>(
+  new URL('./estimate.sql', import.meta.url),
+);
+
+const hottestMax = 20;
+const windowPositions = 200_000;
+
+export interface Profiled {
+  readonly id: number;
+  readonly freeze: number;
+  readonly consumer: ReplayedConsumer;
+  readonly frozen: FrozenRows;
+}
+
+/** What the frozen selection holds. Keys of a whole log are counted in its latest part. */
+export const profileSelection = (on: Queryable, profiled: Profiled): Promise<SelectionProfile> =>
+  profiled.frozen.byType === null ? ofRows(on, profiled) : ofLog(on, profiled, profiled.frozen.byType);
+
+const ofRows = async (
+  on: Queryable,
+  { id, freeze, consumer, frozen }: Profiled,
+): Promise<SelectionProfile> => {
+  const types = await run(on, sql.profile_types, [id, freeze, consumer.startPosition]);
+  const keys = await run(on, sql.profile_keys, [id, freeze, hottestMax]);
+  const times = types.flatMap((row) => [String(row['first']), String(row['last'])]).sort();
+  return {
+    events: frozen.selected,
+    excludedBecause: frozen.excludedBecause,
+    keys: { count: Number(keys[0]?.['keys'] ?? 0), exact: true },
+    hottestKeys: keys.map((row) => ({ key: String(row['key']), events: Number(row['count']) })),
+    types: types.map((row) => ({
+      type: String(row['type']),
+      events: Number(row['count']),
+      bytes: Number(row['bytes']),
+    })),
+    firstRecordedAt: times[0] ?? null,
+    lastRecordedAt: times.at(-1) ?? null,
+    beforeStart: types.reduce((sum, row) => sum + Number(row['before_start']), 0),
+  };
+};
+
+const ofLog = async (
+  on: Queryable,
+  { frozen: { ceiling, selected } }: Profiled,
+  byType: NonNullable<FrozenRows['byType']>,
+): Promise<SelectionProfile> => {
+  const after = Math.max(0, ceiling - windowPositions);
+  const keys = await run(on, sql.window_keys, [after, ceiling, [...byType.keys()], hottestMax]);
+  const [times] = await run(on, sql.recorded_between, [1, ceiling]);
+  return {
+    events: selected,
+    excludedBecause: {},
+    keys: { count: Number(keys[0]?.['keys'] ?? 0), exact: after === 0 },
+    hottestKeys: keys.map((row) => ({ key: String(row['key']), events: Number(row['count']) })),
+    types: [...byType].map(([type, { count, bytes }]) => ({ type, events: count, bytes })),
+    firstRecordedAt: (times?.['first'] as string | null) ?? null,
+    lastRecordedAt: (times?.['last'] as string | null) ?? null,
+    beforeStart: 0,
+  };
+};

@@ -1,0 +1,92 @@
+-- Freezing a selection. The log is walked by position in spans of a bounded size; each span is one statement with a time limit.
+
+-- name: limit_statement
+-- $1 milliseconds; to the end of the transaction.
+select set_config('statement_timeout', $1, true)
+
+-- name: freeze_span
+-- $1 replay, $2 freeze, $3 after, $4 up to, $5 types, $6 keys, $7 since, $8 until, $9 ids, $10 jsonpath, $11 its variables,
+-- $12 rows at most; null: any. The jsonpath is made by compilePredicate; values are only in the variables. Served by events_pkey.
+with matching as (
+  select e.position, e.key_hash from factline.events e
+   where e.position > $3 and e.position <= $4 and e.type = any ($5::text[])
+     and ($6::text[] is null or e.key = any ($6::text[]))
+     and ($7::timestamptz is null or e.recorded_at >= $7::timestamptz)
+     and ($8::timestamptz is null or e.recorded_at < $8::timestamptz)
+     and ($9::uuid[] is null or e.id = any ($9::uuid[]))
+     and ($10::jsonpath is null or coalesce(jsonb_path_match(e.data, $10::jsonpath, $11::text::jsonb, true), false))
+   order by e.position limit $12
+), added as (
+  insert into factline.replay_selection (replay_id, freeze_number, position, key_hash)
+  select $1::bigint, $2::integer, m.position, m.key_hash from matching m
+  returning 1
+)
+select count(*) as count from added
+
+-- name: count_matching
+-- As freeze_span, without keeping anything: $1 after, $2 up to, then as there.
+select count(*) as count from factline.events e
+ where e.position > $1 and e.position <= $2 and e.type = any ($3::text[])
+   and ($4::text[] is null or e.key = any ($4::text[]))
+   and ($5::timestamptz is null or e.recorded_at >= $5::timestamptz)
+   and ($6::timestamptz is null or e.recorded_at < $6::timestamptz)
+   and ($7::uuid[] is null or e.id = any ($7::uuid[]))
+   and ($8::jsonpath is null or coalesce(jsonb_path_match(e.data, $8::jsonpath, $9::text::jsonb, true), false))
+
+-- name: freeze_group
+-- $1 replay, $2 freeze, $3 consumer, $4 fingerprint, $5 ceiling, $6 rows at most: what stands in this group now.
+with matching as (
+  select distinct p.position, p.key_hash
+    from factline.parked p
+    join factline.parked_events f on f.consumer_id = p.consumer_id and f.replay_id = p.replay_id and f.position = p.position
+   where p.consumer_id = $3 and p.replay_id = 0 and p.state = 'quarantined' and f.fingerprint = $4 and p.position <= $5
+   order by p.position limit $6
+), added as (
+  insert into factline.replay_selection (replay_id, freeze_number, position, key_hash)
+  select $1::bigint, $2::integer, m.position, m.key_hash from matching m
+  returning 1
+)
+select count(*) as count from added
+
+-- name: exclude_parked
+-- $1 replay, $2 freeze, $3 consumer: what is parked is released or discarded, not replayed.
+update factline.replay_selection s
+   set excluded = case when p.state = 'quarantined' then 'in quarantine' else 'parked' end
+  from factline.parked p
+ where s.replay_id = $1 and s.freeze_number = $2 and p.consumer_id = $3 and p.replay_id = 0 and p.position = s.position
+
+-- name: exclude_unhandled
+-- $1 replay, $2 freeze, $3 consumer: what the consumer will handle anyway. Under ordering 'none' the lane follows from the
+-- event's id, which only the process can hash: then the lowest checkpoint decides.
+update factline.replay_selection s
+   set excluded = 'not handled yet'
+  from factline.consumers c
+ where s.replay_id = $1 and s.freeze_number = $2 and c.id = $3 and s.excluded is null
+   and s.position > (select min(k.position) from factline.checkpoints k
+                      where k.consumer_id = c.id
+                        and (c.ordering = 'none' or c.lanes = 1
+                             or k.lane = ((s.key_hash::bigint & 4294967295) % c.lanes)::integer))
+   and not exists (select from factline.inbox i where i.consumer_id = c.id and i.replay_id = 0 and i.position = s.position)
+
+-- name: excluded_counts
+-- $1 replay, $2 freeze.
+select coalesce(s.excluded, '') as why, count(*) as count, min(s.position) as first, max(s.position) as last
+  from factline.replay_selection s where s.replay_id = $1 and s.freeze_number = $2 group by 1
+
+-- name: selection_digest
+-- $1 replay, $2 freeze: SHA-256 over the positions in order and what is excluded.
+select encode(sha256(convert_to(coalesce(string_agg(s.position || coalesce(':' || s.excluded, ''), ',' order by s.position), ''), 'UTF8')), 'hex') as digest
+  from factline.replay_selection s where s.replay_id = $1 and s.freeze_number = $2
+
+-- name: drop_other_freezes
+-- $2: the one that stays; a later one may be under way and stays, too.
+delete from factline.replay_selection where replay_id = $1 and (freeze_number < $2 or $2 = 0)
+
+-- name: position_at
+-- $1 a position: when the first event from there on was recorded.
+select e.position, e.recorded_at from factline.events e where e.position >= $1 order by e.position limit 1
+
+-- name: count_span
+-- $1 after, $2 up to, $3 types. Of a selection that is the whole log.
+select e.type, count(*) as count, sum(pg_column_size(e.data))::bigint as bytes
+  from factline.events e where e.position > $1 and e.position <= $2 and e.type = any ($3::text[]) group by e.type

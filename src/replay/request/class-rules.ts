@@ -1,0 +1,56 @@
+import type { ConsumerDefinition, Handler, OnReplay } from '../../consumers/index.ts';
+import { FactlineError } from '../../foundation/index.ts';
+import type { ReplayManifest } from './manifest.ts';
+
+export type ReplayMode = 'redeliver' | 'blue-green';
+
+/** What each declaration allows: what it names, and everything that does less. */
+const weight: Readonly<Record<OnReplay, number>> = { skip: 0, reuse: 1, execute: 2 };
+
+/**
+ * How a consumer of this class is replayed. What its class or its `onReplay` does not allow is refused with the line to add.
+ * @throws FactlineError REPLAY_MODE_REFUSED
+ */
+export const modeOf = (definition: ConsumerDefinition, manifest: ReplayManifest): ReplayMode =>
+  definition.class === 'projection'
+    ? blueGreen(definition, manifest)
+    : redeliver(definition as Handler, manifest);
+
+const refused = (consumer: string, why: string, line: string): FactlineError =>
+  new FactlineError('REPLAY_MODE_REFUSED', { consumer, why, line });
+
+const redeliver = ({ name, onReplay }: Handler, { effects: { policy } }: ReplayManifest): ReplayMode => {
+  if (onReplay === undefined) {
+    throw refused(
+      name,
+      'its handler does not say what a replay does with its effects',
+      `Add to defineHandler({ name: '${name}', … }): onReplay: '${policy}'`,
+    );
+  }
+  if (weight[policy] > weight[onReplay]) {
+    throw refused(
+      name,
+      `its handler declares onReplay: '${onReplay}', which does not allow effects to be ${policy === 'reuse' ? 'reused' : 'executed'}`,
+      `Change it in defineHandler({ name: '${name}', … }) to: onReplay: '${policy}', or plan with --effects ${onReplay}`,
+    );
+  }
+  return 'redeliver';
+};
+
+/** A read model is made of everything: a part of the events would make other rows. */
+const blueGreen = ({ name }: ConsumerDefinition, manifest: ReplayManifest): ReplayMode => {
+  const { selection, effects, publish } = manifest;
+  if (effects.policy !== 'skip' || publish !== 'suppress')
+    throw refused(
+      name,
+      'a projection has no effects and publishes nothing',
+      'Leave out --effects and --publish.',
+    );
+  if (selection.source === 'quarantine')
+    throw refused(name, 'a projection is rebuilt from the log', 'Give --to instead of --group.');
+  const { from, since, until, types, keys, where, ids } = selection;
+  const narrowed = from !== 1 || [since, until, types, keys, where, ids].some((each) => each !== null);
+  if (narrowed)
+    throw refused(name, 'a projection is rebuilt from the whole log', 'Give only where it ends: --to head');
+  return 'blue-green';
+};

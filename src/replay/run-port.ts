@@ -1,0 +1,194 @@
+import type pg from 'pg';
+import { FactlineError } from '../foundation/index.ts';
+import { loadQueries, type Queryable, run } from '../postgres/index.ts';
+import { expireIfDue } from './approval/approve.ts';
+import { type Actor, engineActor } from './authority/actor.ts';
+import { approvedDigest } from './estimate/digest.ts';
+import { rowsDigest, wholeLog } from './freeze/freeze.ts';
+import { nextState, type ReplayState } from './lifecycle/lifecycle.ts';
+import { actOnReplay, type Moved, stepRefused } from './lifecycle/move-replay.ts';
+import { digestOf } from './request/manifest.ts';
+import { findReplayed, readLogEnd } from './request/plan.ts';
+import { type Replay, readReplay } from './request/replay.ts';
+
+const sql = loadQueries<
+  | 'running_code'
+  | 'under_way'
+  | 'next_selected'
+  | 'advance'
+  | 'note_rate'
+  | 'note_outcome'
+  | 'handled_counts'
+  | 'effects_of_replay'
+  | 'failure_groups'
+>(new URL('./run-port.sql', import.meta.url));
+
+/**
+ * Looks again, right before it begins, whether everything is as it was approved, and moves it to canary or running.
+ * @throws FactlineError REPLAY_CHANGED, REPLAY_NOT_APPROVED, REPLAY_CONSUMER_BUSY, REPLAY_STEP_REFUSED, CONSUMER_UNKNOWN, FORBIDDEN
+ */
+export const beginReplay = async (
+  pool: pg.Pool,
+  { actor, id }: { readonly actor: Actor; readonly id: number },
+): Promise<Replay> => {
+  const replay = await readReplay(pool, id);
+  const step = replay.manifest.canary.length > 0 ? 'begin_canary' : 'begin';
+  await expireIfDue(pool, replay);
+  if (nextState(replay.state, step) === null) throw stepRefused(id, replay.state, step);
+  const what = await whatChanged(pool, replay);
+  if (what !== null) throw new FactlineError('REPLAY_CHANGED', { replay: id, what });
+  await actOnReplay(pool, { actor, act: 'replay.run', id, step });
+  return readReplay(pool, id);
+};
+
+/** What is not as it was when it was approved; null: everything is. @throws FactlineError CONSUMER_UNKNOWN */
+export const whatChanged = async (on: Queryable, replay: Replay): Promise<string | null> => {
+  const { id, frozen, manifest, manifestDigest, freeze, codeVersion } = replay;
+  if (frozen === null) return 'its selection is not frozen';
+  if (digestOf(manifest) !== manifestDigest) return 'its manifest was changed in the database';
+  const consumer = await findReplayed(on, replay.consumer);
+  if (replay.mode === 'redeliver' && consumer.id !== replay.consumerId)
+    return 'its consumer is another one by that name';
+  const rows = replay.mode === 'redeliver' ? await rowsDigest(on, id, freeze) : wholeLog;
+  const { ceiling, selected, excluded, logEpoch: epoch } = frozen;
+  if (approvedDigest(replay, { ceiling, selected, excluded, rows, epoch }) !== frozen.digest)
+    return 'its selection was changed in the database';
+  if ((await readLogEnd(on)).epoch !== epoch) return 'the log was restored meanwhile';
+  const running = (await run(on, sql.running_code, [consumer.id])).map((row) => String(row['code_version']));
+  const other = running.find((version) => version !== codeVersion);
+  return other === undefined ? null : `it was approved for the code ${codeVersion}, and ${other} is running`;
+};
+
+/** Replays of these consumers that want work, the oldest first. */
+export const replaysUnderWay = async (on: Queryable, consumerIds: readonly number[]): Promise<number[]> =>
+  (await run(on, sql.under_way, [consumerIds])).map((row) => Number(row['id']));
+
+export interface SelectedPosition {
+  readonly position: number;
+  readonly keyHash: number;
+}
+
+/** The next events of the frozen selection, in position order. */
+export const nextSelected = async (
+  on: Queryable,
+  replay: Pick<Replay, 'id' | 'freeze'>,
+  { after, limit }: { readonly after: number; readonly limit: number },
+): Promise<SelectedPosition[]> =>
+  (await run(on, sql.next_selected, [replay.id, replay.freeze, after, limit])).map((row) => ({
+    position: Number(row['position']),
+    keyHash: Number(row['key_hash']),
+  }));
+
+/**
+ * Moves the cursor in the transaction that hands those events over. False: it was paused or aborted, or somebody else moved it; roll
+ * back. The row is locked to the commit, so a pause or an abort waits for the batch that is being handed over, and for no other.
+ */
+export const advanceReplay = async (
+  client: Queryable,
+  {
+    id,
+    from,
+    to,
+    released,
+  }: { readonly id: number; readonly from: number; readonly to: number; readonly released: number },
+): Promise<boolean> => (await run(client, sql.advance, [id, from, to, released])).length === 1;
+
+/** What the control loop allows now, shown by `watch`. Null: it is not running any more. */
+export const noteRate = async (
+  on: Queryable,
+  {
+    id,
+    rateNow,
+    yielding,
+  }: { readonly id: number; readonly rateNow: number; readonly yielding: string | null },
+): Promise<ReplayState | null> =>
+  ((await run(on, sql.note_rate, [id, rateNow, yielding]))[0]?.['state'] as ReplayState | undefined) ?? null;
+
+/** A step that follows by itself; on record as the engine's. */
+export const advanceState = (
+  pool: pg.Pool,
+  {
+    id,
+    step,
+    reason,
+  }: { readonly id: number; readonly step: 'ramp' | 'verify' | 'fail' | 'pause'; readonly reason: string },
+): Promise<Moved> =>
+  actOnReplay(pool, {
+    actor: engineActor('replay'),
+    act: 'replay.advance',
+    id,
+    step,
+    reason,
+    pausedBy: 'guard',
+  });
+
+/** The end: the outcome is stored with the transition. */
+export const finishReplay = (
+  pool: pg.Pool,
+  {
+    id,
+    outcome,
+    failures,
+  }: { readonly id: number; readonly outcome: Readonly<Record<string, unknown>>; readonly failures: boolean },
+): Promise<Moved> =>
+  actOnReplay(
+    pool,
+    {
+      actor: engineActor('replay'),
+      act: 'replay.advance',
+      id,
+      step: failures ? 'finish_with_failures' : 'finish',
+      details: { outcome },
+    },
+    async (client) => {
+      await run(client, sql.note_outcome, [id, JSON.stringify(outcome)]);
+    },
+  );
+
+/** What became of a replay's events, effects and failures so far; read from what proves it. */
+export interface ReplayCounts {
+  readonly selected: number;
+  /** An inbox row of this replay is there. */
+  readonly handled: number;
+  readonly quarantined: number;
+  /** Handed over and not decided yet. */
+  readonly parked: number;
+  readonly effects: readonly {
+    readonly name: string;
+    readonly disposition: string;
+    readonly count: number;
+  }[];
+  readonly failures: readonly {
+    readonly fingerprint: string;
+    readonly code: string | null;
+    readonly message: string | null;
+    readonly events: number;
+    /** Live events failed with it as well. */
+    readonly known: boolean;
+  }[];
+}
+
+export const readCounts = async (on: Queryable, replay: Replay): Promise<ReplayCounts> => {
+  const { id, freeze, consumerId } = replay;
+  const [counts] = await run(on, sql.handled_counts, [id, freeze, consumerId]);
+  const effects = await run(on, sql.effects_of_replay, [id, consumerId]);
+  const failures = await run(on, sql.failure_groups, [id, consumerId]);
+  return {
+    selected: replay.mode === 'redeliver' ? Number(counts?.['selected']) : (replay.frozen?.selected ?? 0),
+    handled: Number(counts?.['handled']),
+    quarantined: Number(counts?.['quarantined']),
+    parked: Number(counts?.['parked']),
+    effects: effects.map((row) => ({
+      name: String(row['name']),
+      disposition: String(row['disposition']),
+      count: Number(row['count']),
+    })),
+    failures: failures.map((row) => ({
+      fingerprint: String(row['fingerprint']),
+      code: row['error_code'] as string | null,
+      message: row['message'] as string | null,
+      events: Number(row['count']),
+      known: row['known'] === true,
+    })),
+  };
+};
