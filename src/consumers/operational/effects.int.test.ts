@@ -125,6 +125,38 @@ describe('an effect', () => {
     expect(await process.parked()).toEqual([]);
   });
 
+  test('of unknown outcome cannot be caught away: nothing of the attempt commits after it', async () => {
+    const codes: unknown[] = [];
+    const process = await bench.launch({
+      definitions: [
+        handlerOf(
+          async (_event, { effect, transaction, attempt }) => {
+            const call = async (): Promise<never> => {
+              throw new Error('the line went dead');
+            };
+            const charged = effect('charge', call, { onUnknown: 'park' });
+            if (attempt === 1) return charged;
+            await charged.catch(() => {});
+            await transaction(async (tx) => void (await tx.query('insert into shipped values (1)'))).catch(
+              (error: { code?: unknown }) => codes.push(error.code),
+            );
+          },
+          { retry: soon },
+        ),
+      ],
+    });
+    await process.rows('create table shipped (n int)');
+    await process.publish(placed('A1'));
+    await process.settled();
+    await process.advance(60);
+    await process.settled();
+    expect(codes).toEqual(['EFFECT_OUTCOME_UNKNOWN']);
+    expect(await process.rows('select * from shipped')).toEqual([]);
+    expect(await process.parked()).toMatchObject([
+      { state: 'quarantined', error_code: 'EFFECT_OUTCOME_UNKNOWN' },
+    ]);
+  });
+
   test('that says on purpose that nothing happened is not of unknown outcome', async () => {
     const repeated: boolean[] = [];
     const process = await bench.launch({
