@@ -41,7 +41,7 @@ export const isOtherMeaning = (reader: AvroType, writer: AvroType): boolean => {
 
 type Verdict = 'yes' | 'no';
 
-/** Beyond these no answer is given: `isExhausted`. Real schemas take some thousands of steps, and some dozens of levels. */
+/** Beyond these the answer is no, without proof. Real schemas take some thousands of steps, and some dozens of levels. */
 const stepsMax = 500_000;
 const depthMax = 1_000;
 const glancesPerStep = 20;
@@ -63,11 +63,6 @@ export class AvroReading {
 
   constructor(logicalTypes: boolean) {
     this.#logicalTypes = logicalTypes;
-  }
-
-  /** The bound on work was met: every further answer is no, without proof. */
-  get isExhausted(): boolean {
-    return this.#isExhausted;
   }
 
   reads(reader: AvroType, writer: AvroType): boolean {

@@ -14,6 +14,8 @@ interface Sides {
 
 /** Each costs a value to build and to check; who has seen some has seen enough. */
 const witnessesMax = 20;
+/** avsc compiles functions for each record: with more of them a pair would take too long. */
+const recordsMax = 50;
 
 /**
  * Finds values, in Avro's JSON encoding, that the writing schema encodes and the reading one refuses. Each is encoded by avsc, which
@@ -53,7 +55,13 @@ const leafOf = ({ rule, facts }: AvroFinding): Json | undefined =>
   rule === 'missing-enum-symbols' ? (facts as AvroFacts[typeof rule]).symbols[0] : undefined;
 
 /** avsc's type of the writer; null when avsc reads the pair, or one of the schemas not at all. */
-const judgeOf = ({ readerSchema, writerSchema }: Sides): avro.Type | null => {
+const judgeOf = ({
+  reader: readerType,
+  writer: writerType,
+  readerSchema,
+  writerSchema,
+}: Sides): avro.Type | null => {
+  if (countRecords(readerType) + countRecords(writerType) > recordsMax) return null;
   const options = (): object => ({ wrapUnions: 'always' });
   let writer: avro.Type;
   let reader: avro.Type;
@@ -69,4 +77,18 @@ const judgeOf = ({ readerSchema, writerSchema }: Sides): avro.Type | null => {
   } catch {
     return writer;
   }
+};
+
+const countRecords = (type: AvroType, seen: Set<AvroType> = new Set()): number => {
+  if (seen.has(type) || seen.size > recordsMax) return seen.size;
+  if (type.kind === 'record') seen.add(type);
+  for (const inner of partsOf(type)) countRecords(inner, seen);
+  return seen.size;
+};
+
+const partsOf = (type: AvroType): readonly AvroType[] => {
+  if (type.kind === 'array') return [type.items];
+  if (type.kind === 'map') return [type.values];
+  if (type.kind === 'union') return type.branches;
+  return type.kind === 'record' ? [...type.fields.values()].map((field) => field.type) : [];
 };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type CompareRequest, compare } from './compare.ts';
 import type { Change } from './comparison.ts';
-import { mergeComparisons } from './merge-comparisons.ts';
+import { mergeComparisons, type Part } from './merge-comparisons.ts';
 
 const record = (
   ...fields: readonly string[]
@@ -58,21 +58,19 @@ describe('the modes', () => {
   });
 
   test('a change that is breaking one way is not told as harmless the other way', () => {
-    const change = (severity: Change['severity']): Change => ({
+    const change = (severity: Change['severity'], path = 'p'): Change => ({
       rule: 'r',
-      path: 'p',
+      path,
       severity,
       message: severity,
     });
-    const part = (
-      compatible: boolean,
-      one: Change,
-    ): { comparison: { compatible: boolean; changes: Change[] }; version: undefined } => ({
-      comparison: { compatible, changes: [one] },
+    const part = (compatible: boolean, ...changes: Change[]): Part => ({
+      comparison: { compatible, changes },
       version: undefined,
     });
-    const merged = mergeComparisons([part(true, change('info')), part(false, change('breaking'))]);
-    expect(merged).toEqual({ compatible: false, changes: [change('breaking')] });
+    const other = change('info', 'q');
+    const merged = mergeComparisons([part(true, change('info'), other), part(false, change('breaking'))]);
+    expect(merged).toEqual({ compatible: false, changes: [other, change('breaking')] });
   });
 
   test('Protobuf has modes that the others do not have', async () => {

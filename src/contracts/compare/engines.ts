@@ -51,10 +51,18 @@ const avroEngine = async ({ logicalTypes = true }: CompareRequest): Promise<Comp
 };
 
 const protobufEngine = async (): Promise<CompareEngine> => {
-  const { checkProtobuf, compareProtobuf } = await import('../protobuf/compare-protobuf.ts');
+  const { compareProtobufSchemas } = await import('../protobuf/compare-protobuf.ts');
+  const { readProtobuf } = await import('../protobuf/read-protobuf.ts');
+  const known = new Map<SchemaSource, ReturnType<typeof readProtobuf>>();
+  // Reading takes most of the time, and a schema is asked about more than once.
+  const read = (source: SchemaSource): ReturnType<typeof readProtobuf> => {
+    const schema = known.get(source) ?? readProtobuf(filesOf(source), source.side);
+    known.set(source, schema);
+    return schema;
+  };
   return {
-    compare: (old, after, mode) => compareProtobuf({ old: filesOf(old), new: filesOf(after), mode }),
-    check: (schema) => checkProtobuf(filesOf(schema), schema.side),
+    compare: (old, after, question) => compareProtobufSchemas(read(old), read(after), question),
+    check: (source) => void read(source),
   };
 };
 

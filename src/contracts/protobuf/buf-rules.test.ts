@@ -245,7 +245,7 @@ const cases: Readonly<Record<string, readonly [old: Files, breaking: Files, fine
   RESERVED_MESSAGE_NO_DELETE: [
     file('message M { reserved 5 to 9; reserved "b"; }'),
     file('message M { reserved 5 to 9; }'),
-    file('message M { reserved 1 to 9; reserved "a", "b"; }'),
+    file('message M { reserved 1 to 9, 6; reserved "a", "b"; }'),
   ],
   RPC_NO_DELETE: [plain, method(''), method('rpc A (M) returns (M); rpc B (M) returns (M);')],
   RPC_SAME_CLIENT_STREAMING: [
@@ -293,6 +293,19 @@ describe("Buf's rules", () => {
         expect(refusals).toEqual([...refusals].sort((a, b) => Number(b) - Number(a)));
         if (breaks(old, after, 'wire-json')) expect(breaks(old, after, 'csr')).toBe(true);
       }
+  });
+
+  test('an enum may move, with its name and all its values', () => {
+    const outside = file('message M { E e = 1; } enum E { A = 0; B = 1; }');
+    const inside = (name: string, values: string): Files =>
+      file(`message M { enum ${name} { ${values} } ${name} e = 1; }`);
+    for (const mode of ['wire', 'wire-json'] as const) {
+      expect(breaks(outside, inside('E', 'A = 0; B = 1; C = 2;'), mode)).toBe(false);
+      expect(breaks(outside, inside('F', 'A = 0; B = 1;'), mode)).toBe(true);
+      expect(breaks(outside, inside('E', 'A = 0;'), mode)).toBe(true);
+      expect(breaks(outside, inside('E', 'A = 0; C = 1;'), mode)).toBe(true);
+    }
+    expect(breaks(outside, inside('E', 'A = 0; B = 1;'), 'buf:FIELD_SAME_TYPE')).toBe(true);
   });
 
   test('names that Buf has replaced still work; a name that it never had is refused with the list', () => {
