@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import {
   type ConsumerClass,
   type ConsumerDefinition,
@@ -10,6 +11,7 @@ import {
   type RunnerProgress,
   type RunnerServices,
 } from '../../src/consumers/index.ts';
+
 import type { EventContract } from '../../src/contracts/index.ts';
 import type { StoredEvent } from '../../src/log/index.ts';
 import { engineTransaction } from '../../src/postgres/index.ts';
@@ -180,7 +182,7 @@ export const countingClass = (options: CountingOptions = {}): ConsumerClass => (
 
 /** A contract as far as the engine looks at it. */
 const contract = (type: string): EventContract =>
-  Object.assign(() => undefined, { type }) as unknown as EventContract;
+  Object.assign(() => undefined, { type, schema: z.unknown(), encodings: [] }) as unknown as EventContract;
 
 export interface Declaration {
   readonly name: string;
