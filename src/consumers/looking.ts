@@ -59,7 +59,8 @@ export class Looker {
     if (this.doubt()) return 0;
     const nowMs = clock.monotonic();
     // At most once a second: what cannot be known by this code (yet) must not keep it from its work.
-    if (nowMs - this.#refreshedAtMs > refreshMs && this.#isNew(picture)) {
+    const isNew = this.#isNew(picture);
+    if (isNew && nowMs - this.#refreshedAtMs > refreshMs) {
       this.#refreshedAtMs = nowMs;
       await this.#options.refresh();
       return 0;
@@ -76,7 +77,11 @@ export class Looker {
     });
     this.#tell(picture);
     await this.#carryOut(plan, picture, live);
-    return unsettledMs > 0 ? unsettledMs : null;
+    const waits = [
+      unsettledMs > 0 ? unsettledMs : [],
+      isNew ? refreshMs - (nowMs - this.#refreshedAtMs) + 1 : [],
+    ].flat();
+    return waits.length === 0 ? null : Math.min(...waits);
   }
 
   /** Drops all lanes when this process may have lost them; looked at every second, not only at heartbeats. */

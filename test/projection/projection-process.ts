@@ -38,7 +38,7 @@ export interface ProjectionProcess {
   ask(
     name: string,
     verb: string,
-    request?: { id?: number; actor?: string; reason?: string },
+    request?: { id?: number; actor?: string; reason?: string; arguments?: object },
   ): Promise<{ state: string; answer: Record<string, unknown> }>;
 }
 
@@ -105,9 +105,17 @@ export const createProjectionProcess = (options: ProjectionProcessOptions): Proj
       ),
     ask: async (name, verb, request = {}) => {
       const [made] = await rows(
-        `insert into factline.requests (consumer_id, verb, parked_id, actor, reason)
-         select id, $2, $3, $4, $5 from factline.consumers where name = $1 and state = 'live' returning id, consumer_id`,
-        [name, verb, request.id ?? null, request.actor ?? 'tester', request.reason ?? null],
+        `insert into factline.requests (consumer_id, verb, parked_id, actor, reason, arguments)
+         select coalesce((select p.consumer_id from factline.parked p where p.id = $3), id), $2, $3, $4, $5, $6
+         from factline.consumers where name = $1 and state = 'live' returning id, consumer_id`,
+        [
+          name,
+          verb,
+          request.id ?? null,
+          request.actor ?? 'tester',
+          request.reason ?? null,
+          JSON.stringify(request.arguments ?? {}),
+        ],
       );
       await rows(`select pg_notify('factline_requests', $1)`, [String(made?.['consumer_id'])]);
       for (;;) {

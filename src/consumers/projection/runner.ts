@@ -92,6 +92,8 @@ class ProjectionRunner implements ConsumerRunner {
     worker.pause(this.#pause !== null);
     this.#lanes.set(lease.lane, { worker, parked, store });
     await worker.start();
+    // At the log's end there may be no progress to be told of.
+    if (lease.lane === 0) this.#keeper?.consider(worker);
   }
 
   async release(lanes: readonly number[]): Promise<void> {
