@@ -24,7 +24,10 @@ export const gateOptions: readonly CommandOption[] = [
 /** Of the commands that can also look at what runs. */
 export const liveOptions: readonly CommandOption[] = [
   ...gateOptions,
-  { name: 'live', help: "Also ask the app's database which consumers run, of which release, of which app." },
+  {
+    name: 'live',
+    help: "Also ask the app's database what runs: which releases, of which apps; how large payloads are.",
+  },
   { name: 'database', value: 'URL', help: 'Ask this database instead.' },
 ];
 
@@ -36,6 +39,8 @@ export interface GateProject {
   readonly lockFile: string;
   /** As people see it: relative to where they are. */
   readonly lockName: string;
+  /** A database is to be asked as well. */
+  readonly live: boolean;
 }
 
 /** @throws FactlineError what `loadApp` and `readLock` throw, and with `--live` what `withDatabase` does */
@@ -50,15 +55,16 @@ export const openGateProject = async (context: CommandContext): Promise<GateProj
       : path.resolve(terminal.directory, asked);
   const lock = await readLock(lockFile);
   const subject = { app: name, owner, contracts, upcasters, consumers: consumers.map(gateConsumer) };
-  const wantsLive = given.has('live') || given.text('database') !== undefined;
-  const live = wantsLive
+  const live = given.has('live') || given.text('database') !== undefined;
+  const running = live
     ? await withDatabase(context, ({ database }) => liveContracts(database.operations))
     : [];
   return {
-    subject: withLive(subject, live),
+    subject: withLive(subject, running),
     lock,
     lockFile,
     lockName: path.relative(terminal.directory, lockFile),
+    live,
   };
 };
 

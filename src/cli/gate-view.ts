@@ -152,7 +152,7 @@ const usesText = ({ reads, uses, known, live }: AffectedConsumer): string => {
   }[uses];
   const gone = { declared: '', removed: '; gone from the code', running: '; of another app' }[known];
   const running = live.map(
-    ({ codeVersion, processes }) => `${countText(processes, 'process')} of ${codeVersion}`,
+    ({ codeVersion, processes }) => `${countText(processes, 'process', 'processes')} of ${codeVersion}`,
   );
   return `${said}${gone}${running.length === 0 ? '' : `; live: ${running.join(', ')}`}`;
 };

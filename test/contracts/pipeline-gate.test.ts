@@ -18,14 +18,7 @@ interface Ran {
 
 const run = (directory: string, ...words: readonly string[]): Promise<Ran> =>
   new Promise((resolve) => {
-    const command = [
-      '--conditions=factline-source',
-      main,
-      'contracts',
-      ...words,
-      '--app',
-      'factline.contracts.ts',
-    ];
+    const command = ['--conditions=factline-source', main, 'contracts', ...words, '--app', 'gate-app.ts'];
     const { NO_COLOR, FORCE_COLOR, ...environment } = process.env;
     execFile(process.execPath, command, { cwd: directory, env: environment }, (error, out, err) => {
       resolve({ code: error === null ? 0 : Number(error.code), out, err });

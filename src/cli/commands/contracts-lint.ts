@@ -1,9 +1,10 @@
 import { type LintFinding, lint, lintRules } from '../../contracts/index.ts';
 import { exitCodes, FactlineError } from '../../foundation/index.ts';
-import { countText } from '../../operations/index.ts';
+import { countText, payloadSizes } from '../../operations/index.ts';
 import type { Command, CommandContext, Given } from '../command.ts';
+import { withDatabase } from '../connection.ts';
 import { annotation } from '../gate-formats.ts';
-import { gateOptions, openGateProject } from '../gate-project.ts';
+import { liveOptions, openGateProject } from '../gate-project.ts';
 import { printable, wrap } from '../style.ts';
 import { suggestion } from '../suggest.ts';
 import { formatOf, formatOption } from './contracts-check.ts';
@@ -19,11 +20,12 @@ export const contractsLint: Command = {
     { name: 'rule', value: 'RULE', help: 'Only this rule; again for several.', many: true },
     { name: 'without', value: 'RULE', help: 'All but this rule; again for several.', many: true },
     formatOption,
-    ...gateOptions,
+    ...liveOptions,
   ],
   examples: [
     { line: 'factline contracts lint', does: 'all rules' },
     { line: 'factline contracts lint --rule personal-data', does: 'one rule' },
+    { line: 'factline contracts lint --live', does: 'also by the sizes of the payloads in the log' },
     { line: 'factline contracts lint --without thin-event --without fat-event', does: 'for this once' },
   ],
   json: [
@@ -38,11 +40,16 @@ export const contractsLint: Command = {
     const { given, terminal, clock } = context;
     const format = formatOf(given);
     const only = ruleNames(given, 'rule');
-    const { subject, lock, lockName } = await openGateProject(context);
+    const { subject, lock, lockName, live } = await openGateProject(context);
+    const types = subject.contracts.map(({ type }) => type);
+    const bytesP95 = live
+      ? await withDatabase(context, ({ database }) => payloadSizes(database.operations, types))
+      : undefined;
     const findings = lint(subject, {
       ...(only.length === 0 ? {} : { only }),
       without: ruleNames(given, 'without'),
       lock,
+      ...(bytesP95 === undefined ? {} : { bytesP95 }),
       now: clock.wall(),
     });
     if (format === 'json') terminal.out(JSON.stringify({ findings }));

@@ -1,11 +1,11 @@
 import type { Duration, Json } from '../../foundation/index.ts';
 import { compare } from '../compare/compare.ts';
 import type { EventContract } from '../contract.ts';
-import { describeContracts } from '../gate/describe-contracts.ts';
+import { describeContracts, ownerOf } from '../gate/describe-contracts.ts';
 import type { ContractsLock, LockedContract } from '../gate/lock.ts';
 import { compareText } from '../gate/lock-text.ts';
 import { previousOf, versionOf } from '../gate/readiness.ts';
-import type { GateSubject, LiveConsumer } from '../gate/subject.ts';
+import { type GateSubject, handles, type LiveConsumer } from '../gate/subject.ts';
 import { exampleOf } from './example.ts';
 
 /** Everything that a newcomer asks about one event. JSON throughout. */
@@ -96,9 +96,8 @@ interface EntryFacts extends Pick<CatalogueEntry, 'accepted' | 'example' | 'chan
 }
 
 const entryOf = ({ contract, described, subject, ...rest }: EntryFacts): CatalogueEntry => {
-  const live = new Map(subject.consumers.map((consumer) => [consumer.name, consumer.live ?? []]));
   const { type } = contract;
-  const { schemas, consumers, producers } = described;
+  const { schemas, producers } = described;
   const entry = {
     type,
     ...versionOf(type),
@@ -114,13 +113,16 @@ const entryOf = ({ contract, described, subject, ...rest }: EntryFacts): Catalog
     sensitivity: Object.fromEntries(described.sensitivity),
     deprecated: described.deprecated,
     producers: producers.length === 0 ? [subject.app] : producers,
-    consumers: [...consumers].map(([name, { class: kind, owner, reads }]) => ({
-      name,
-      class: kind,
-      owner,
-      reads,
-      live: live.get(name) ?? [],
-    })),
+    consumers: subject.consumers
+      .filter((consumer) => handles(consumer, type))
+      .map((consumer) => ({
+        name: consumer.name,
+        class: consumer.class,
+        owner: ownerOf(subject, consumer),
+        reads: consumer.reads?.get(type) ?? null,
+        live: (consumer.live ?? []).filter(({ types }) => types.includes(type)),
+      }))
+      .sort((a, b) => compareText(a.name, b.name)),
     schemas: schemas.map(({ format, output, input }) => ({ format, output, input })),
     ...rest,
   };

@@ -11,7 +11,7 @@ const depthMax = 64;
 export const promiseOf = ({ format, output }: LockedSchema, path: string): Promised => {
   const fields = path.split('.');
   if (format === 'json-schema') return inJsonSchema({ root: output, depth: 0 }, output, fields);
-  if (format === 'avro') return inAvro(namedTypes(output), output, fields);
+  if (format === 'avro') return inAvro({ types: namedTypes(output), depth: 0 }, output, fields);
   return 'unknown';
 };
 
@@ -102,24 +102,30 @@ const namedTypes = (schema: unknown, found: Map<string, unknown> = new Map()): N
   return found;
 };
 
-const inAvro = (types: NamedTypes, schema: unknown, fields: readonly string[], depth = 0): Promised => {
+interface AvroSearch {
+  readonly types: NamedTypes;
+  readonly depth: number;
+}
+
+const inAvro = (search: AvroSearch, schema: unknown, fields: readonly string[]): Promised => {
   const [field, ...rest] = fields;
   if (field === undefined) return 'always';
-  if (depth > depthMax) return 'unknown';
+  if (search.depth > depthMax) return 'unknown';
+  const { types } = search;
+  const deeper = { types, depth: search.depth + 1 };
   if (typeof schema === 'string') {
     const named = types.get(schema) ?? types.get(schema.split('.').at(-1) ?? '');
-    return named === undefined ? 'never' : inAvro(types, named, fields, depth + 1);
+    return named === undefined ? 'never' : inAvro(deeper, named, fields);
   }
-  if (Array.isArray(schema))
-    return either(
-      schema.filter((branch) => branch !== 'null').map((branch) => inAvro(types, branch, fields, depth + 1)),
-    );
+  if (Array.isArray(schema)) {
+    const branches = schema.filter((branch) => branch !== 'null');
+    return either(branches.map((branch) => inAvro(deeper, branch, fields)));
+  }
   if (!isObject(schema)) return 'unknown';
-  if (schema['type'] === 'array')
-    return inAvro(types, schema['items'], /^\d+$/.test(field) ? rest : fields, depth + 1);
-  if (schema['type'] === 'map') return inAvro(types, schema['values'], rest, depth + 1);
-  if (schema['type'] !== 'record') return inAvro(types, schema['type'], fields, depth + 1);
+  if (schema['type'] === 'array') return inAvro(deeper, schema['items'], /^\d+$/.test(field) ? rest : fields);
+  if (schema['type'] === 'map') return inAvro(deeper, schema['values'], rest);
+  if (schema['type'] !== 'record') return inAvro(deeper, schema['type'], fields);
   const members = Array.isArray(schema['fields']) ? schema['fields'] : [];
   const member = members.find((each) => isObject(each) && each['name'] === field);
-  return isObject(member) ? inAvro(types, member['type'], rest, depth + 1) : 'never';
+  return isObject(member) ? inAvro(deeper, member['type'], rest) : 'never';
 };
