@@ -2,11 +2,13 @@
 
 -- name: lock_group
 -- $1 the group. Two people who ask at once come one after the other.
-select g.id, g.consumer_id, c.state as consumer_state,
-       (select json_build_object('id', r.id, 'actor', r.actor) from factline.quarantine_releases r
-         where r.group_id = g.id and r.state in ('canary', 'releasing')) as active
+select g.id, c.state as consumer_state
   from factline.quarantine_groups g join factline.consumers c on c.id = g.consumer_id
  where g.id = $1 for update of g
+
+-- name: active_release
+-- $1 the group. After its lock, in a snapshot of its own.
+select id, actor from factline.quarantine_releases where group_id = $1 and state in ('canary', 'releasing')
 
 -- name: freeze
 -- $1 the group, $2 events of the canary, $3 events a second, $4 failures at which it stops, $5 who, $6 why. The selection is what is in
@@ -39,7 +41,9 @@ update factline.quarantine_releases set state = 'cancelled', outcome = $2, ended
  where id = $1 and state in ('canary', 'releasing') returning id
 
 -- name: active_releases
-select id from factline.quarantine_releases where state in ('canary', 'releasing') order by id
+-- Those that have ended, too, until everything that was sent has.
+select id from factline.quarantine_releases where state in ('canary', 'releasing')
+union select release_id from factline.quarantine_release_items where state = 'sent' order by id
 
 -- name: try_lock
 -- One process drives at a time; the next pass of another goes on where this one ended.

@@ -2,9 +2,9 @@ import { FactlineError } from '../../foundation/index.ts';
 import { loadQueries, type Queryable, type Row, run } from '../../postgres/index.ts';
 import type { ReleaseCounts, ReleaseState } from './release-state.ts';
 
-const sql = loadQueries<'lock_group' | 'freeze' | 'cancel' | 'release_facts' | 'latest_releases'>(
-  new URL('./releases.sql', import.meta.url),
-);
+const sql = loadQueries<
+  'lock_group' | 'active_release' | 'freeze' | 'cancel' | 'release_facts' | 'latest_releases'
+>(new URL('./releases.sql', import.meta.url));
 
 /** How a group is to be released. */
 export interface ReleaseRequest {
@@ -39,9 +39,13 @@ export const beginRelease = async (client: Queryable, request: ReleaseRequest): 
   const { group, canary, rate, stopAfter, actor, reason = null } = request;
   const [found] = await run(client, sql.lock_group, [group]);
   if (found === undefined) throw new FactlineError('QUARANTINE_GROUP_NOT_FOUND', { id: group });
-  const active = found['active'] as { id: number; actor: string } | null;
-  if (active !== null)
-    throw new FactlineError('RELEASE_UNDER_WAY', { id: group, release: active.id, actor: active.actor });
+  const [active] = await run(client, sql.active_release, [group]);
+  if (active !== undefined)
+    throw new FactlineError('RELEASE_UNDER_WAY', {
+      id: group,
+      release: active['id'],
+      actor: active['actor'],
+    });
   const retired = found['consumer_state'] === 'retired';
   const [made] = retired
     ? []

@@ -112,6 +112,7 @@ create table factline.quarantine_release_items (
   constraint quarantine_release_items_state check (state in ('selected', 'sent', 'handled', 'failed', 'gone'))
 ) with (fillfactor = 80);
 create index quarantine_release_items_state on factline.quarantine_release_items (release_id, phase, state, ordinal);
+create index quarantine_release_items_sent on factline.quarantine_release_items (release_id) where state = 'sent';
 create index quarantine_release_items_parked on factline.quarantine_release_items (parked_id);
 
 -- Every edit, with what it changed. The current payload stands in parked_events until the event is handled; this stays.
