@@ -102,6 +102,9 @@ describe('events of an older contract', () => {
 
   it('are waited for by a read with their token, also of an app that only reads', async () => {
     const app = create();
+    const first = await app.publish(PlacedV1({ orderId: 'B', pence: 1 }));
+    const inVain = app.read(folded, { orderId: 'B' }, { token: first.token, within: '100ms' });
+    await expect(inVain).rejects.toMatchObject({ code: 'READ_TIMEOUT' });
     await app.start();
     const reader = create({ consumers: [] });
     for (let n = 0; n < 20; n += 1) {
