@@ -116,6 +116,35 @@ const drainInto =
     );
   };
 
+/** Asked for as a person asks; over when readers see the new rows, which by then were compared with the old ones. */
+const rebuild =
+  (shards: number) =>
+  async (context: RunContext): Promise<RunReport> => {
+    const events = sizeOf(context, 'events');
+    const app = createFactline({ name: 'bench', database: context.databaseUrl, consumers: [spend] });
+    await fillMany(app, events);
+    return withApp(
+      app,
+      async (pool) => {
+        await pool.query('vacuum analyze factline.events');
+        await app.start();
+        while ((await app.catchUp({ within: '5m' })).remaining > 0) await sleep(1);
+        const elapsedMs = await context.measure(async () => {
+          await pool.query(
+            `with made as (insert into factline.requests (consumer_id, verb, actor, arguments)
+               select id, 'rebuild', 'bench', $1 from factline.consumers where name = 'spend' returning consumer_id)
+             select pg_notify('factline_requests', consumer_id::text) from made`,
+            [JSON.stringify({ shards })],
+          );
+          const isRead = `select from factline.consumers where name = 'spend' and build = 2 and state = 'live'`;
+          while ((await pool.query(isRead)).rowCount === 0) await sleep(10);
+        });
+        return { done: events, elapsedMs, ...(await auditSpend(pool, events)) };
+      },
+      context.databaseUrl,
+    );
+  };
+
 const operational = async (context: RunContext): Promise<RunReport> => {
   const events = sizeOf(context, 'events');
   const handler = defineHandler({
@@ -191,6 +220,8 @@ export const workloads: Workloads = {
   publish,
   drain: drainInto(spend, 'spend'),
   'drain-statement': drainInto(spendBySql, 'spend_sql'),
+  rebuild: rebuild(1),
+  'rebuild-sharded': rebuild(4),
   operational,
   ...latencyWorkloads('factline', open),
   idle,

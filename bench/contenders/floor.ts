@@ -193,6 +193,9 @@ const idle = async (context: RunContext): Promise<RunReport> => {
 export const workloads: Workloads = {
   publish,
   drain,
+  // The same again into another table: there is nothing that a person would do otherwise.
+  rebuild: drain,
+  'rebuild-sharded': drain,
   'drain-statement': drainStatement,
   operational,
   ...latencyWorkloads('floor', open),

@@ -64,6 +64,9 @@ export const judge = (runs: readonly Run[]): Goal[] => {
     );
   if (has('drain-statement'))
     goals.push(atLeast('drain, one statement per event: rate to floor', ratio(runs, 'drain-statement'), 0.9));
+  if (has('rebuild')) goals.push(atLeast('rebuild in order: rate to floor', ratio(runs, 'rebuild'), 0.8));
+  if (has('rebuild-sharded'))
+    goals.push(atLeast('rebuild over lanes: rate to floor', ratio(runs, 'rebuild-sharded'), 1.2));
   if (has('operational')) goals.push(atLeast('operational: rate to floor', ratio(runs, 'operational'), 0.85));
   const latencies = of(runs, 'latency', 'factline');
   if (latencies.length > 0) {

@@ -11,6 +11,8 @@ export type WorkloadName =
   | 'publish'
   | 'drain'
   | 'drain-statement'
+  | 'rebuild'
+  | 'rebuild-sharded'
   | 'operational'
   | 'latency'
   | 'latency-across'
