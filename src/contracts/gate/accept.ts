@@ -12,7 +12,7 @@ import {
 } from './lock.ts';
 import type { GateSubject } from './subject.ts';
 import { unknownContract } from './unknown-contract.ts';
-import { isNeeded, speaksFor } from './waivers.ts';
+import { isNeeded, observedRules, speaksFor } from './waivers.ts';
 
 /** More earlier versions than this are not kept: by then nobody writes the oldest any more, and a review must stay readable. */
 const historyMax = 20;
@@ -106,7 +106,7 @@ const mergeWaivers = (old: readonly Waiver[], given: readonly Waiver[]): readonl
 /** A waiver that lets nothing pass is a mistyped rule or path. Those of lint rules (without an end) are not looked at here. */
 const refuseUnneeded = (given: readonly Waiver[], findings: readonly Finding[]): void => {
   for (const waiver of given) {
-    if (waiver.until === null || isNeeded(waiver, findings)) continue;
+    if (waiver.until === null || observedRules.has(waiver.rule) || isNeeded(waiver, findings)) continue;
     const there = findings
       .filter(({ contract, kind }) => contract === waiver.contract && kind === 'break')
       .map(({ rule, path }) => (path === '' ? rule : `${rule} at ${path}`));

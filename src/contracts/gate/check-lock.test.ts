@@ -2,6 +2,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { EventContract } from '../contract.ts';
 import { defineEvent } from '../define-event.ts';
+import { avroSchema } from '../formats/avro.ts';
+import { protobufSchema } from '../formats/protobuf.ts';
 import { defineUpcaster } from '../upcasting/define-upcaster.ts';
 import { accept } from './accept.ts';
 import { checkLock } from './check-lock.ts';
@@ -185,6 +187,51 @@ describe('a change of the schema', () => {
     expect(current.contracts.get(type)?.history).toHaveLength(2);
     expect(renderLock(current)).toContain('"history"');
     expect(told(await check(current, subject([placed(versions[2], terms)]))).length).toBeGreaterThan(1);
+  });
+});
+
+describe('a contract in several encodings', () => {
+  const avro = (fields: readonly object[]) =>
+    avroSchema<{ orderId: string }>({
+      type: 'record',
+      name: 'Order',
+      fields: [{ name: 'orderId', type: 'string' }, ...fields],
+    });
+  const proto = (fields: string) =>
+    protobufSchema<{ orderId: string }>(
+      `syntax = "proto3"; package shop; message Order { string order_id = 1; ${fields} }`,
+      'shop.Order',
+    );
+  const shape = { orderId: z.string() };
+  const of = (...encodings: readonly unknown[]): GateSubject =>
+    subject([placed(shape, { encodings })], { consumers: [spend] });
+  const change = async (before: readonly unknown[], after: readonly unknown[]): Promise<string[]> =>
+    (await check(await lockOf(of(...before)), of(...after)))
+      .filter(({ severity }) => severity === 'error')
+      .map(({ kind, rule, format = 'none' }) => (kind === 'break' ? format : rule));
+
+  test('is checked in each of them', async () => {
+    const int = [{ name: 'pence', type: 'int' }];
+    expect(await change([avro(int), proto('')], [avro(int), proto('')])).toEqual([]);
+    expect(await change([avro([])], [avro(int)])).toEqual(['avro', 'not-accepted']);
+    expect(await change([avro([])], [avro([{ ...int[0], default: 0 }])])).toEqual(['not-accepted']);
+    expect(await change([proto('int32 pence = 2;')], [proto('string pence = 2;')])).toEqual([
+      'protobuf',
+      'not-accepted',
+    ]);
+    // The envelope is JSON: there a new name is a new field.
+    expect(await change([proto('int32 pence = 2;')], [proto('int32 amount = 2;')])).toEqual([
+      'protobuf',
+      'not-accepted',
+    ]);
+    expect(await change([proto('')], [proto('int32 pence = 2;')])).toEqual(['not-accepted']);
+  });
+
+  test('may gain one, and may not lose one', async () => {
+    expect(await change([], [avro([])])).toEqual(['not-accepted']);
+    const findings = await check(await lockOf(of(avro([]))), of());
+    expect(told(findings)).toEqual(['encoding-removed', 'not-accepted']);
+    expect(findings[0]).toMatchObject({ format: 'avro', approver: 'orders', affected: [{ name: 'spend' }] });
   });
 });
 

@@ -8,7 +8,7 @@ import { type ContractsLock, emptyLock, type LockedContract } from './lock.ts';
 import { compareText } from './lock-text.ts';
 import type { GateSubject } from './subject.ts';
 import { upcasterFindings } from './upcaster-findings.ts';
-import { applyWaivers, expiredWaivers, isNeeded } from './waivers.ts';
+import { applyWaivers, expiredWaivers, isNeeded, observedRules } from './waivers.ts';
 
 /** What the gate says. `ok` exactly when no finding is an error without a waiver that holds. */
 export interface GateReport {
@@ -45,7 +45,6 @@ export const checkLock = async (
   const known = lock ?? emptyLock(subject.app);
   const described = describeContracts(subject);
   const findings = await findingsOf({ lock: known, subject, described, today: dayOf(now), observed });
-  const observedRules = new Set([...observed.values()].flat().map(({ rule }) => rule));
   const changed = new Set(
     findings.filter(({ rule }) => !observedRules.has(rule)).map(({ contract }) => contract),
   );

@@ -69,6 +69,8 @@ const encodingFindings = async (change: EncodingChange): Promise<readonly Findin
   for (const request of requestsOf(change)) {
     const [{ changes }, known] = await Promise.all([compare(request), standingDifferences(change, request)]);
     for (const each of changes) {
+      // What breaks on the wire breaks in JSON as well: once is enough.
+      if (before.format === 'protobuf' && brokenAt(found, each.path)) continue;
       const name = `${each.rule} ${each.path}`;
       // One direction may break by what is harmless in the other one.
       const graver = each.severity === 'breaking' && found.get(name)?.kind !== 'break';
@@ -78,6 +80,9 @@ const encodingFindings = async (change: EncodingChange): Promise<readonly Findin
   }
   return [...found.values()];
 };
+
+const brokenAt = (found: ReadonlyMap<string, FindingFacts>, path: string): boolean =>
+  [...found.values()].some((facts) => facts.kind === 'break' && facts.path === path);
 
 /** The two forms of one schema differ by themselves; what already differed before the change is no news. */
 const standingDifferences = async (

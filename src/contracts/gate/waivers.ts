@@ -28,6 +28,14 @@ export const applyWaivers = (
     return { ...finding, waiver: waivers.find((each) => matches(each, finding) && holds(each)) ?? null };
   });
 
+/** Rules of what only a database can tell. Code and lock file alone do not say whether their waivers are needed. */
+export const observedRules: ReadonlySet<string> = new Set([
+  'log-event-refused',
+  'parked-event-refused',
+  'dry-run-failed',
+  'parked-event-fails',
+]);
+
 /** Whether something is still there that the waiver would let pass. */
 export const isNeeded = (waiver: Waiver, findings: readonly Finding[]): boolean =>
   findings.some((finding) => matches(waiver, finding));
