@@ -39,7 +39,9 @@ export const compareAvro = (request: CompareAvroRequest): Comparison => {
       const change = avroChange(finding, direction);
       const witness = change.severity === 'breaking' ? witnesses.find(finding) : undefined;
       return witness === undefined ? change : { ...change, witness };
-    });
+    })
+    // What was decided stands, also where explaining it met a bound.
+    .filter(({ severity }) => severity !== 'breaking' || !compatible);
   if (!compatible && !changes.some(({ severity }) => severity === 'breaking'))
     changes.push(notProved(rootPath(old), direction));
   return { compatible, changes };

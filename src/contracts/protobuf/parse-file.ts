@@ -16,6 +16,9 @@ export const invalidFor =
   (path, reason) =>
     new FactlineError('SCHEMA_INVALID', { format: 'protobuf', side, path, reason });
 
+/** What the library says of that. */
+const groupInOneof = 'field must be a Field';
+
 const editions: ReadonlySet<string> = new Set(['2023', '2024']);
 
 /**
@@ -44,6 +47,7 @@ export const parseFile = (path: string, text: string, invalid: Invalid): ParsedF
   } catch (error) {
     if (FactlineError.is(error)) throw error;
     const { message } = error as Error;
+    if (message === groupInOneof) throw invalid(path, 'it has a group in a oneof, which is not supported');
     const line = /\(line (\d+)\)/.exec(message)?.[1];
     throw invalid(line === undefined ? path : `${path}:${line}`, message.replace(/ \(line \d+\)/, ''));
   }
