@@ -46,8 +46,9 @@ export const estimateReplay = async (database: Database, request: EstimateReques
   const pool = database.operations;
   const before = await readReplay(pool, id);
   assertSameCode(before, request.code);
-  await actOnReplay(pool, { actor, act: 'replay.estimate', id, step: 'estimate' });
-  const replay = await readReplay(pool, id);
+  const { freeze } = await actOnReplay(pool, { actor, act: 'replay.estimate', id, step: 'estimate' });
+  // Another estimate may have begun since: this one goes on under its own number, and ends in vain.
+  const replay = { ...(await readReplay(pool, id)), freeze };
   try {
     const estimated = await estimate(database, request, replay);
     const details = {

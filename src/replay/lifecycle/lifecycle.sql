@@ -18,6 +18,7 @@ update factline.replays
        began_at = case when $2 in ('canary', 'running') then coalesce(began_at, factline.clock()) else began_at end,
        ended_at = case when $6::boolean then factline.clock() else ended_at end
  where id = $1
+returning freeze_number
 
 -- name: busy_with
 -- The replay of this consumer that is under way.

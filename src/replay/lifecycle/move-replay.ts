@@ -23,6 +23,8 @@ export interface Moved {
   readonly to: ReplayState;
   readonly revision: number;
   readonly digest: string | null;
+  /** The number of the latest estimate. */
+  readonly freeze: number;
 }
 
 /**
@@ -36,8 +38,9 @@ export const moveReplay = async (client: Queryable, move: Move): Promise<Moved> 
   const from = row['state'] as ReplayState;
   const to = nextState(from, step);
   if (to === null) throw stepRefused(id, from, step);
-  await run(client, sql.move, [id, to, pausedBy, by, reason, hasEnded(to)]);
-  return { from, to, revision: Number(row['revision']), digest: row['digest'] as string | null };
+  const [moved] = await run(client, sql.move, [id, to, pausedBy, by, reason, hasEnded(to)]);
+  const digest = row['digest'] as string | null;
+  return { from, to, revision: Number(row['revision']), digest, freeze: Number(moved?.['freeze_number']) };
 };
 
 export const stepRefused = (id: number, state: ReplayState, step: ReplayStep): FactlineError =>
