@@ -198,6 +198,7 @@ export class KeyParking {
     this.#loads += 1;
     queue.lane.writes += 1;
     queue.more = false;
+    queue.askedAgain = false;
     try {
       const taken = await this.#take(queue);
       if (taken === null) this.#options.onLost(queue.lane);
@@ -277,7 +278,7 @@ export class KeyParking {
       // Its head may not run yet (a person, or its time, decides); or rows come in at this moment: then they are loaded.
       queue.move('not yet');
       const position = queue.head?.position ?? 0;
-      queue.head = { position, state: more ? 'quarantined' : 'waiting' };
+      queue.head = { position, state: more && !queue.askedAgain ? 'quarantined' : 'waiting' };
     } else queue.move('no rows');
     this.settled(queue);
   }

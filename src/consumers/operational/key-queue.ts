@@ -68,6 +68,8 @@ export class KeyQueue {
   runningSince = 0;
   /** `parked` has rows behind the loaded ones. */
   more = false;
+  /** A person let a row go while rows were being loaded. */
+  askedAgain = false;
   /** An append of arrivals is on its way. */
   appending = false;
   /** Of a spilled key: resolves when its rows are stored. */

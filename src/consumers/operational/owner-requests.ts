@@ -247,9 +247,10 @@ export class OwnerRequests {
 
   /** The head of the key may have changed: the database knows whether it may run. */
   #goOn(queue: KeyQueue, record: ParkedRecord): void {
+    // What is being loaded may have been read before the row was let go.
+    if (queue.phase === 'loading') queue.askedAgain = true;
     if (queue.phase !== 'parked') return;
-    if (queue.head === null || record.position <= queue.head.position)
-      queue.head = { position: record.position, state: 'waiting' };
+    queue.head = { position: record.position, state: 'waiting' };
     this.#options.parking.settled(queue);
   }
 

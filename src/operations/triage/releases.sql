@@ -120,7 +120,7 @@ with next as materialized (
    where i.release_id = $1::bigint and i.ordinal = n.ordinal and not n.there
 ), laned as (
   select n.ordinal, n.parked_id,
-         (n.key_hash::bigint & 4294967295) % (select count(*) from factline.lanes l where l.consumer_id = release.consumer_id) as lane
+         (n.key_hash::bigint & 4294967295) % greatest(1, (select count(*) from factline.lanes l where l.consumer_id = release.consumer_id)) as lane
     from next n cross join release where n.there
 ), batches as (
   select lane, batch, array_agg(parked_id order by ordinal) as ids
