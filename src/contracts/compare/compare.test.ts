@@ -104,6 +104,8 @@ describe('what is handed in', () => {
     const request = { format: 'protobuf', old: order, oldFiles: files, new: order, newFiles: files } as const;
     expect(await asked(request)).toEqual([]);
     expect(await asked({ format: 'protobuf', oldFiles: files, newFiles: files })).toEqual([]);
+    // The text may be one of the files, or nothing.
+    expect(await asked({ ...request, old: line, new: '', mode: 'file' })).toEqual([]);
     const history = [order, { 'order.proto': order, 'line.proto': line }];
     await expect(asked({ ...request, mode: 'full-transitive', history })).rejects.toThrow(
       /old \(version 1\) protobuf.*line\.proto/,

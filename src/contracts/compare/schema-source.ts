@@ -34,11 +34,13 @@ export const jsonOf = ({ side, schema }: SchemaSource, format: SchemaFormat): Js
  * Protobuf's files by path.
  * @throws FactlineError SCHEMA_INVALID
  */
-export const filesOf = ({ side, schema, files = {} }: SchemaSource): ReadonlyMap<string, string> => {
+export const filesOf = ({ side, schema, files }: SchemaSource): ReadonlyMap<string, string> => {
   const isText = typeof schema === 'string';
   const given = isText || schema === undefined ? [] : Object.entries(schema ?? {});
-  const all = new Map<string, unknown>([...Object.entries(files), ...given]);
-  if (isText) all.set(unnamedFile, schema);
+  const all = new Map<string, unknown>([...Object.entries(files ?? {}), ...given]);
+  // A text that stands among the files as well is one file, not two.
+  if (isText && (files === undefined || ![...all.values(), ''].includes(schema)))
+    all.set(unnamedFile, schema);
   if (all.size === 0) throw missing('protobuf', side);
   for (const [path, text] of all) {
     if (typeof text === 'string') continue;
