@@ -1,5 +1,6 @@
 import type { Finding, GateReport } from '../contracts/index.ts';
 import type { JsonField } from './command.ts';
+import type { GateEvidence } from './gate-evidence.ts';
 
 export const reportFields: readonly JsonField[] = [
   { name: 'ok', help: 'No finding is an error without a waiver that holds: exit code 0.' },
@@ -33,9 +34,15 @@ export const reportFields: readonly JsonField[] = [
   },
 ];
 
-export const reportJson = (report: GateReport, lockName: string): string => {
+export const reportJson = (
+  report: GateReport,
+  lockName: string,
+  evidence: Pick<GateEvidence, 'log' | 'dryRun'> | null,
+): string => {
   const { ok, app, contracts, unchanged, findings } = report;
-  return JSON.stringify({ ok, app, lock: lockName, contracts, unchanged, findings });
+  const { log, dryRun } = evidence ?? { log: null, dryRun: null };
+  const found = { ...(log && { log }), ...(dryRun && { dryRun }) };
+  return JSON.stringify({ ok, app, lock: lockName, contracts, unchanged, findings, ...found });
 };
 
 /** GitHub's workflow commands: an annotation at the contract's place in the lock file, which is what the review looks at. */

@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { checkLock, type GateReport } from '../../contracts/index.ts';
+import { checkLock, type GateReport, type Observed } from '../../contracts/index.ts';
 import { exitCodes, FactlineError } from '../../foundation/index.ts';
 import type { Command, CommandContext, CommandOption, Given } from '../command.ts';
+import { evidenceFields, evidenceOptions, type GateEvidence, gatherEvidence } from '../gate-evidence.ts';
+import { evidenceLines } from '../gate-evidence-view.ts';
 import { githubLines, lineFinder, reportFields, reportJson } from '../gate-formats.ts';
 import { type GateProject, liveOptions, openGateProject } from '../gate-project.ts';
 import { reportLines, shownFindings } from '../gate-view.ts';
@@ -33,18 +35,23 @@ export const contractsCheck: Command = {
   path: ['contracts', 'check'],
   summary: 'Fail when a change of a contract would break somebody.',
   description:
-    'Holds the contracts of the code against the lock file (the reviewed truth), each under its own compatibility mode, and names every consumer that a change would hit. Made for CI: the app is not started, and no database is asked unless --live is given. Exit code 0: all is as accepted; 1: something is not; 2: bad input.',
-  options: [formatOption, ...liveOptions],
+    'Holds the contracts of the code against the lock file (the reviewed truth), each under its own compatibility mode, and names every consumer that a change would hit. Made for CI: the app is not started, and no database is asked unless --live, --against-log or --run is given. Exit code 0: all is as accepted; 1: something is not; 2: bad input.',
+  options: [formatOption, ...evidenceOptions, ...liveOptions],
   examples: [
     { line: 'factline contracts check', does: 'in CI, and before you push' },
     { line: 'factline contracts check --format github', does: 'annotations in the pull request' },
     { line: 'factline contracts check --app src/app.ts', does: 'another file exports the app' },
+    {
+      line: 'factline contracts check --against-log --run payment --sample 500',
+      does: 'before a release: what is really in the log',
+    },
   ],
-  json: reportFields,
+  json: [...reportFields, ...evidenceFields],
   run: async (context) => {
     const format = formatOf(context.given);
-    const { project, report } = await examine(context);
-    await show(context, { project, report, format, all: false });
+    const evidence = await gatherEvidence(context);
+    const { project, report } = await examine(context, evidence);
+    await show(context, { project, report, evidence, format, all: false });
     return report.ok ? 0 : exitCodes.failure;
   },
 };
@@ -59,8 +66,8 @@ export const contractsDiff: Command = {
   json: reportFields,
   run: async (context) => {
     const format = formatOf(context.given);
-    const { project, report } = await examine(context);
-    await show(context, { project, report, format, all: true });
+    const { project, report } = await examine(context, null);
+    await show(context, { project, report, evidence: null, format, all: true });
     return 0;
   },
 };
@@ -68,25 +75,34 @@ export const contractsDiff: Command = {
 interface Shown {
   readonly project: GateProject;
   readonly report: GateReport;
+  readonly evidence: GateEvidence | null;
   readonly format: OutputFormat;
   readonly all: boolean;
 }
 
-const examine = async (context: CommandContext): Promise<Pick<Shown, 'project' | 'report'>> => {
+const examine = async (
+  context: CommandContext,
+  evidence: GateEvidence | null,
+): Promise<Pick<Shown, 'project' | 'report'>> => {
   const project = await openGateProject(context);
-  const report = await checkLock(project.lock, project.subject, { now: context.clock.wall() });
+  const observed: Observed = evidence?.observed ?? new Map();
+  const report = await checkLock(project.lock, project.subject, { now: context.clock.wall(), observed });
   return { project, report };
 };
 
 const show = async ({ terminal, style }: CommandContext, shown: Shown): Promise<void> => {
-  const { project, report, format, all } = shown;
+  const { project, report, evidence, format, all } = shown;
   const { lockName, lockFile, lock } = project;
-  if (format === 'json') terminal.out(reportJson(report, lockName));
+  if (format === 'json') terminal.out(reportJson(report, lockName, evidence));
   else if (format === 'github') {
     const text = lock === null ? '' : await readFile(lockFile, 'utf8');
     const place = { file: lockName, lineOf: lineFinder(text) };
     for (const line of githubLines(shownFindings(report, { all }), place)) terminal.out(line);
-  } else
-    for (const line of reportLines(report, { width: terminal.width, style, lockName, all }))
+  } else {
+    const contracts = project.subject.contracts.map(({ type }): string => type);
+    const { width } = terminal;
+    const lines = evidence === null ? [] : evidenceLines(evidence, { width, style, contracts });
+    for (const line of [...lines, ...reportLines(report, { width, style, lockName, all })])
       terminal.out(line);
+  }
 };

@@ -1,6 +1,14 @@
-import { type ConsumerReadiness, planDeprecation, type Readiness, readiness } from '../../contracts/index.ts';
+import {
+  type ConsumerReadiness,
+  type HandledType,
+  planDeprecation,
+  type Readiness,
+  readiness,
+} from '../../contracts/index.ts';
 import { exitCodes, FactlineError } from '../../foundation/index.ts';
+import { handledTypes } from '../../operations/index.ts';
 import type { Command, CommandContext } from '../command.ts';
+import { withDatabase } from '../connection.ts';
 import { gateOptions, liveOptions, openGateProject } from '../gate-project.ts';
 import { type Column, renderTable } from '../table.ts';
 
@@ -82,18 +90,28 @@ export const contractsReadiness: Command = {
     { name: 'ready', help: 'No consumer waits.' },
     {
       name: 'consumers[]',
-      help: '{ consumer, class, owner, state, live, handled }; state is ready, both or waiting; live[] has one for each release that runs.',
+      help: '{ consumer, class, owner, state, live, handled }; state is ready, both or waiting; live[] has one for each release that runs; handled { old, new, waiting } counts the newest events of both versions (null without --live).',
     },
   ],
   run: async (context) => {
     const { given, json, terminal } = context;
-    const { subject, lock } = await openGateProject(context);
-    const answer = readiness({ subject, lock, type: given.arguments[0] ?? '' });
+    const { subject, lock, live } = await openGateProject(context);
+    const type = given.arguments[0] ?? '';
+    const declared = readiness({ subject, lock, type });
+    const answer = live
+      ? readiness({ subject, lock, type, handled: await handledOf(context, declared) })
+      : declared;
     if (json) terminal.out(JSON.stringify(answer));
     else for (const line of readinessLines(answer, context)) terminal.out(line);
     return answer.ready ? 0 : exitCodes.failure;
   },
 };
+
+/** Of the version and of the one before. */
+const handledOf = (context: CommandContext, { type, previous }: Readiness): Promise<readonly HandledType[]> =>
+  withDatabase(context, ({ database }) =>
+    handledTypes(database.operations, previous === null ? [type] : [previous, type]),
+  );
 
 const stateTexts = {
   ready: 'takes the new version',
@@ -122,12 +140,31 @@ const readinessLines = (
         live.map(({ codeVersion, state }) => `${codeVersion} ${stateTexts[state]}`).join('; ') || '–',
       dropOrder: 2,
     },
+    {
+      title: 'HANDLED',
+      value: ({ handled }) => (handled === null ? '–' : handledText(handled, previous)),
+      dropOrder: 3,
+    },
   ];
   const waiting = consumers.filter(({ state, live }) =>
     [state, ...live.map((release) => release.state)].includes('waiting'),
   ).length;
   const verdict =
     waiting === 0 ? `Everybody takes ${type}.` : `${waiting} of ${consumers.length} would not see ${type}.`;
-  const shown = consumers.some(({ live }) => live.length > 0) ? columns : columns.slice(0, -1);
+  const runs = consumers.some(({ live }) => live.length > 0);
+  const measured = consumers.some(({ handled }) => handled !== null);
+  const shown = columns.filter(
+    ({ title }) => (title !== 'RUNNING' || runs) && (title !== 'HANDLED' || measured),
+  );
   return [...renderTable(consumers, shown, { width: terminal.width, style }), '', verdict];
+};
+
+/** Among the newest events. */
+const handledText = (
+  { old, new: handled, waiting }: NonNullable<ConsumerReadiness['handled']>,
+  previous: string | null,
+): string => {
+  const count = (events: number): string => events.toLocaleString('en-US');
+  const before = previous === null ? '' : `${count(old)} old, `;
+  return `${before}${count(handled)} new${waiting === 0 ? '' : `; ${count(waiting)} wait`}`;
 };

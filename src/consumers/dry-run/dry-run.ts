@@ -1,4 +1,4 @@
-import { type Clock, FactlineError, systemClock } from '../../foundation/index.ts';
+import { type Clock, FactlineError, type Issue, systemClock } from '../../foundation/index.ts';
 import type { StoredEvent } from '../../log/index.ts';
 import type { Database, TableChange } from '../../postgres/index.ts';
 import type { ConsumerDefinition } from '../definition.ts';
@@ -141,5 +141,16 @@ const errorOf = (
     ? new FactlineError('DRY_RUN_BUSY', { consumer: consumer.name, eventId: event.id }, { cause: thrown })
     : thrown;
   const { code, message, failureClass, fingerprint } = describeFailure(error, known);
-  return { code, message, failureClass, fingerprint };
+  return { code, message: issuesText(thrown) ?? message, failureClass, fingerprint };
+};
+
+/** What a schema said, without the values: outcomes go into build logs. Null: it was no schema. */
+const issuesText = (thrown: unknown): string | null => {
+  if (!FactlineError.is(thrown)) return null;
+  const { issues } = thrown.details;
+  if (!Array.isArray(issues)) return thrown.cause === undefined ? null : issuesText(thrown.cause);
+  const lines = (issues as readonly Issue[]).map(({ path, message }) =>
+    path === '' ? message : `${path}: ${message}`,
+  );
+  return lines.join('; ');
 };

@@ -60,7 +60,13 @@ export const accept = async (request: AcceptRequest): Promise<Accepted> => {
   if (refused.length > 0)
     throw new FactlineError('ACCEPT_REFUSED', { count: refused.length, findings: refused });
 
-  const accepted = acceptContracts({ lock: waived, described, wanted, findings: concerned });
+  const accepted = acceptContracts({
+    app: subject.app,
+    lock: waived,
+    described,
+    wanted,
+    findings: concerned,
+  });
   const waiversDropped = accepted.waivers.filter((waiver) => isDone(waiver, { wanted, findings, today }));
   const next = {
     ...accepted,
@@ -126,13 +132,14 @@ const isRefused = (finding: Finding, lock: ContractsLock, { contracts }: Describ
 };
 
 interface Acceptance {
+  readonly app: string;
   readonly lock: ContractsLock;
   readonly described: Described;
   readonly wanted: ReadonlySet<string>;
   readonly findings: readonly Finding[];
 }
 
-const acceptContracts = ({ lock, described, wanted, findings }: Acceptance): ContractsLock => {
+const acceptContracts = ({ app, lock, described, wanted, findings }: Acceptance): ContractsLock => {
   const contracts = new Map(lock.contracts);
   for (const type of wanted) {
     const current = described.contracts.get(type);
@@ -148,7 +155,7 @@ const acceptContracts = ({ lock, described, wanted, findings }: Acceptance): Con
       });
     } else if (!described.unavailable.has(type)) contracts.delete(type);
   }
-  return { app: lock.app, contracts, waivers: lock.waivers };
+  return { app, contracts, waivers: lock.waivers };
 };
 
 /** Kept where a mode looks back further than one version. A break that the owner let pass begins a new line. */

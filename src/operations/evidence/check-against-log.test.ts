@@ -4,6 +4,7 @@ import { defineEvent, defineUpcaster, type EventContract, type Upcaster } from '
 import type { StoredEvent } from '../../log/index.ts';
 import { checkAgainstLog, type LogEvidence } from './check-against-log.ts';
 import { observedInLog } from './observed.ts';
+import type { SampledEvent } from './sample.ts';
 
 const Placed = defineEvent({
   type: 'shop.order.placed.v2',
@@ -26,9 +27,9 @@ const v1ToV2 = defineUpcaster(PlacedV1, Placed, ({ orderId, price }) => ({ order
 
 let position = 1_000;
 
-const sampled = (data: object, options: Partial<StoredEvent> & { parkedId?: number } = {}) => {
+const sampled = (data: object, options: Partial<StoredEvent> & { parked?: SampledEvent['parked'] } = {}) => {
   position -= 1;
-  const { parkedId = null, ...event } = options;
+  const { parked = [], ...event } = options;
   return {
     event: {
       position,
@@ -44,7 +45,7 @@ const sampled = (data: object, options: Partial<StoredEvent> & { parkedId?: numb
       ...event,
     } as StoredEvent,
     members: Object.keys(data).sort(),
-    parkedId,
+    parked,
   };
 };
 
@@ -98,15 +99,18 @@ describe('events that are really in the log', () => {
 
   test('of an old version are held against the contract that reads them through an upcaster, and against their own', () => {
     const old = (price: unknown) => sampled({ orderId: 'A1', price }, { type: PlacedV1.type });
-    const evidence = check([old(5), old(0), old('five')], [Placed, PlacedV1], [v1ToV2]);
+    const events = [old(5), old(0), old('five')];
+    const evidence = check(events, [Placed, PlacedV1], [v1ToV2]);
     const [own, upcast] = evidence.contracts;
     expect(own).toMatchObject({ contract: PlacedV1.type, checked: 3, refused: 1 });
-    expect(upcast).toMatchObject({ contract: Placed.type, checked: 3, refused: 2 });
-    expect(upcast?.versions[0]).toMatchObject({ type: PlacedV1.type });
-    expect(upcast?.versions[0]?.refusals.map(({ code, path }) => [code, path])).toEqual([
-      ['UPCAST_FAILED', '/lines/*/price'],
-      ['PAYLOAD_INVALID', '/price'],
-    ]);
+    expect(own?.versions[0]?.refusals).toMatchObject([{ code: 'PAYLOAD_INVALID', path: '/price' }]);
+    // What the older contract refuses is told there, once.
+    expect(upcast).toMatchObject({ contract: Placed.type, checked: 3, refused: 1 });
+    expect(upcast?.versions[0]).toMatchObject({
+      type: PlacedV1.type,
+      refusals: [{ code: 'UPCAST_FAILED', path: '/lines/*/price', events: [{ id: events[1]?.event.id }] }],
+    });
+    expect(evidence).toMatchObject({ checked: 3, refused: 2 });
   });
 
   test('that nobody looked at are told as such: a contract without events is left out', () => {
@@ -145,9 +149,20 @@ describe('as findings of the gate', () => {
   });
 
   test('what is parked has failed already: a warning, apart', () => {
-    const facts = factsOf(check([sampled(wrong, { parkedId: 12 })]));
+    const facts = factsOf(
+      check([sampled(wrong, { parked: [{ id: 12, consumer: 'payment', failureClass: 'schema' }] })]),
+    );
     expect(facts).toMatchObject([{ rule: 'parked-event-refused', kind: 'notice', severity: 'warning' }]);
     expect(facts[0]?.message).toContain('quarantine 12');
+  });
+
+  test('what is parked for another reason, or waits, has not: it counts like the rest of the log', () => {
+    for (const failureClass of ['permanent', null]) {
+      const facts = factsOf(
+        check([sampled(wrong, { parked: [{ id: 12, consumer: 'payment', failureClass }] })]),
+      );
+      expect(facts).toMatchObject([{ rule: 'log-event-refused', severity: 'error' }]);
+    }
   });
 
   test.each(['none', 'forward', 'forward-transitive'] as const)(

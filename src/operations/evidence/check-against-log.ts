@@ -1,5 +1,6 @@
 import { ContractSet, type EventContract, type Upcaster } from '../../contracts/index.ts';
 import { FactlineError, type Issue } from '../../foundation/index.ts';
+import type { StoredEvent } from '../../log/index.ts';
 import type { LogSample, SampledEvent, SampledSpan } from './sample.ts';
 
 export interface AgainstLogRequest {
@@ -11,8 +12,10 @@ export interface AgainstLogRequest {
 /** Whether the contracts of this code can read what is really in the log. JSON. */
 export interface LogEvidence {
   readonly span: SampledSpan;
+  /** How many events were looked at, and how many of them some contract refuses. */
   readonly checked: number;
   readonly refused: number;
+  /** Each counts for itself: an event that two read, one of them through an upcaster, counts for both. */
   readonly contracts: readonly ContractEvidence[];
 }
 
@@ -30,7 +33,7 @@ export interface VersionEvidence {
   readonly type: string;
   readonly source: string;
   readonly members: readonly string[];
-  /** These stand in the quarantine, or wait behind what does: they have failed already. */
+  /** These are parked because a schema refuses them: they have failed already. */
   readonly parked: boolean;
   readonly checked: number;
   readonly refused: number;
@@ -55,8 +58,15 @@ export interface Refusal {
 export interface RefusedEvent {
   readonly id: string;
   readonly position: number;
+  /** For `quarantine show`; null: it is not parked. */
   readonly parkedId: number | null;
 }
+
+export const refusedEvent = ({ event, parked }: SampledEvent): RefusedEvent => ({
+  id: event.id,
+  position: event.position,
+  parkedId: parked[0]?.id ?? null,
+});
 
 const eventsNamedMax = 20;
 
@@ -66,53 +76,76 @@ const eventsNamedMax = 20;
  * @example checkAgainstLog({ contracts, upcasters, sample: await readSample(on, { types, limit: 200 }) })
  */
 export const checkAgainstLog = ({ contracts, upcasters, sample }: AgainstLogRequest): LogEvidence => {
+  const refused = new Set<SampledEvent>();
   const evidence = contracts
-    .map((contract) => contractEvidence(contract, upcasters, sample.events))
+    .map((contract) => contractEvidence(contract, { upcasters, events: sample.events, refused }))
     .filter(({ checked }) => checked > 0)
     .sort((a, b) => (a.contract < b.contract ? -1 : 1));
   return {
     span: sample.span,
-    checked: sum(evidence.map(({ checked }) => checked)),
-    refused: sum(evidence.map(({ refused }) => refused)),
+    checked: sample.events.length,
+    refused: refused.size,
     contracts: evidence,
   };
 };
 
-const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
+interface Reading {
+  readonly upcasters: readonly Upcaster[];
+  readonly events: readonly SampledEvent[];
+  /** Those that were refused, by whichever contract. */
+  readonly refused: Set<SampledEvent>;
+}
+
+interface Reader {
+  readonly contract: EventContract;
+  /** Opens what the contract reads. */
+  readonly reader: ContractSet;
+}
 
 const contractEvidence = (
   contract: EventContract,
-  upcasters: readonly Upcaster[],
-  events: readonly SampledEvent[],
+  { upcasters, events, refused }: Reading,
 ): ContractEvidence => {
   // Alone: beside its predecessor an older event would be read as what it is.
   const reader = new ContractSet([contract], upcasters);
   const own = events.filter(({ event }) => reader.has(event.type));
-  const byVersion = Map.groupBy(own, ({ event, members, parkedId }) =>
-    JSON.stringify([event.type, event.source, members, parkedId !== null]),
+  const byVersion = Map.groupBy(own, (each) => {
+    const { event, members } = each;
+    return JSON.stringify([event.type, event.source, members, hasFailed(each)]);
+  });
+  const versions = [...byVersion.values()].map((each) =>
+    versionEvidence(each, { contract, reader }, refused),
   );
-  const versions = [...byVersion.values()].map((each) => versionEvidence(each, reader));
   return {
     contract: contract.type,
     checked: own.length,
-    refused: sum(versions.map(({ refused }) => refused)),
+    refused: versions.reduce((sum, each) => sum + each.refused, 0),
     versions,
   };
 };
 
+const hasFailed = ({ parked }: SampledEvent): boolean =>
+  parked.some(({ failureClass }) => failureClass === 'schema');
+
 /** `events`: of one version, the newest first; never none. */
-const versionEvidence = (events: readonly SampledEvent[], reader: ContractSet): VersionEvidence => {
+const versionEvidence = (
+  events: readonly SampledEvent[],
+  reader: Reader,
+  refusedAnywhere: Set<SampledEvent>,
+): VersionEvidence => {
   const [newest] = events as [SampledEvent];
   const { type, source } = newest.event;
   const refusals = new Map<string, { refusal: Omit<Refusal, 'count' | 'events'>; events: RefusedEvent[] }>();
   let refused = 0;
   for (const sampled of events) {
     const reasons = refusalsOf(sampled, reader);
-    if (reasons.size > 0) refused += 1;
+    if (reasons.size > 0) {
+      refused += 1;
+      refusedAnywhere.add(sampled);
+    }
     for (const [name, refusal] of reasons) {
-      const { id, position } = sampled.event;
       const known = refusals.get(name) ?? { refusal, events: [] };
-      known.events.push({ id, position, parkedId: sampled.parkedId });
+      known.events.push(refusedEvent(sampled));
       refusals.set(name, known);
     }
   }
@@ -120,7 +153,7 @@ const versionEvidence = (events: readonly SampledEvent[], reader: ContractSet): 
     type,
     source,
     members: newest.members,
-    parked: newest.parkedId !== null,
+    parked: hasFailed(newest),
     checked: events.length,
     refused,
     since: (events.at(-1) ?? newest).event.recordedAt,
@@ -135,16 +168,17 @@ const versionEvidence = (events: readonly SampledEvent[], reader: ContractSet): 
   };
 };
 
-/** By what makes them the same. */
+/** What this contract refuses, by what makes them the same. */
 const refusalsOf = (
   { event }: SampledEvent,
-  reader: ContractSet,
+  { contract, reader }: Reader,
 ): ReadonlyMap<string, Omit<Refusal, 'count' | 'events'>> => {
   try {
     reader.open(event);
     return new Map();
   } catch (error) {
     if (!FactlineError.is(error)) throw error;
+    if (!isOf(contract, event, error)) return new Map();
     return new Map(
       issuesOf(error).map(({ path, message }) => {
         const refusal = { code: error.code, path: pointerOf(path), message };
@@ -153,6 +187,10 @@ const refusalsOf = (
     );
   }
 };
+
+/** On the way to this contract an older one may have refused it: that is told of the older one. */
+const isOf = (contract: EventContract, { type }: StoredEvent, { code, details }: FactlineError): boolean =>
+  code === 'UPCAST_FAILED' ? details['to'] === contract.type : type === contract.type;
 
 /** Without the values: those are somebody's data. An upcaster's failure is told by what its contract said, where it was that. */
 const issuesOf = (error: FactlineError): readonly Pick<Issue, 'path' | 'message'>[] => {

@@ -1,6 +1,6 @@
 import type { DryRunError, DryRunOutcome } from '../../consumers/index.ts';
 import type { TableChange } from '../../postgres/index.ts';
-import type { RefusedEvent } from './check-against-log.ts';
+import { type RefusedEvent, refusedEvent } from './check-against-log.ts';
 import type { LogSample, SampledSpan } from './sample.ts';
 
 /** What a dry run of one consumer over a sample came to. JSON, without the values of anybody's data. */
@@ -23,7 +23,7 @@ export interface DryRunSummary {
 export interface DryRunFailure extends DryRunError {
   /** Of the events, as it stands in the log. */
   readonly type: string;
-  /** These events are in the quarantine, or wait behind what is: they have failed already. */
+  /** These events are parked by this consumer because they failed. */
   readonly parked: boolean;
   readonly count: number;
   /** The newest ones. */
@@ -50,7 +50,7 @@ export const summariseDryRun = (
       'effect-attempted': count('effect-attempted'),
       error: count('error'),
     },
-    failures: failuresOf(sample, outcomes),
+    failures: failuresOf(consumer, sample, outcomes),
     effects: tally(outcomes.flatMap(({ effects }) => effects)),
     published: tally(outcomes.flatMap(({ published }) => published.map(({ type }) => type))),
     changes: changesOf(outcomes),
@@ -61,10 +61,16 @@ export const summariseDryRun = (
 const tally = (names: readonly string[]): Readonly<Record<string, number>> =>
   Object.fromEntries([...Map.groupBy(names, (name) => name)].map(([name, each]) => [name, each.length]));
 
-const failuresOf = ({ events }: LogSample, outcomes: readonly DryRunOutcome[]): readonly DryRunFailure[] => {
-  const failed = outcomes.flatMap(({ error, type, eventId: id, position }, index) => {
-    const parkedId = events[index]?.parkedId ?? null;
-    return error === undefined ? [] : [{ error, type, parked: parkedId !== null, id, position, parkedId }];
+const failuresOf = (
+  consumer: string,
+  { events }: LogSample,
+  outcomes: readonly DryRunOutcome[],
+): readonly DryRunFailure[] => {
+  const failed = outcomes.flatMap(({ error, type }, index) => {
+    const sampled = events[index];
+    if (error === undefined || sampled === undefined) return [];
+    const parked = sampled.parked.some((at) => at.consumer === consumer && at.failureClass !== null);
+    return { error, type, parked, event: refusedEvent(sampled) };
   });
   const alike = Map.groupBy(failed, ({ error, type, parked }) =>
     JSON.stringify([type, parked, error.fingerprint]),
@@ -73,13 +79,12 @@ const failuresOf = ({ events }: LogSample, outcomes: readonly DryRunOutcome[]): 
     .flatMap((each) => {
       const [first] = each;
       if (first === undefined) return [];
-      const named = each.slice(0, eventsNamedMax);
       return {
         ...first.error,
         type: first.type,
         parked: first.parked,
         count: each.length,
-        events: named.map(({ id, position, parkedId }) => ({ id, position, parkedId })),
+        events: each.slice(0, eventsNamedMax).map(({ event }) => event),
       };
     })
     .sort((a, b) => b.count - a.count);

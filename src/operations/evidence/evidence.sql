@@ -23,17 +23,24 @@ select e.position, e.id, e.type, e.source, e.key, e.key_hash, e.data::text, e.me
  order by e.position desc
 
 -- name: sample_parked
--- $1 types, $2 rows looked at: the newest parked ones (parked_id backwards), each event once.
-select * from (
-  select distinct on (e.position)
-         e.position, e.id, e.type, e.source, e.key, e.key_hash, e.data::text, e.meta::text, e.time, e.recorded_at,
-         array(select m from jsonb_object_keys(case jsonb_typeof(e.data) when 'object' then e.data else '{}' end) m order by m) as members,
-         p.id as parked_id
-    from (select p.id, p.position from factline.parked p where p.replay_id = 0 order by p.id desc limit $2) p
-    join factline.events e on e.position = p.position
-   where e.type = any ($1::text[])
-   order by e.position, p.id) s
- order by s.position desc
+-- $1 types, $2 rows looked at: the newest parked ones (parked_id backwards), each event once, with who has parked it and as what:
+-- no failure class where it only waits.
+with newest as materialized (
+  select p.id, p.consumer_id, p.position from factline.parked p where p.replay_id = 0 order by p.id desc limit $2
+), parked as materialized (
+  select n.position, json_agg(json_build_object('id', n.id, 'consumer', c.name, 'failureClass', f.failure_class) order by n.id) as parked
+    from newest n
+    join factline.consumers c on c.id = n.consumer_id
+    left join factline.parked_events f on f.consumer_id = n.consumer_id and f.replay_id = 0 and f.position = n.position
+   group by n.position
+)
+select e.position, e.id, e.type, e.source, e.key, e.key_hash, e.data::text, e.meta::text, e.time, e.recorded_at,
+       array(select m from jsonb_object_keys(case jsonb_typeof(e.data) when 'object' then e.data else '{}' end) m order by m) as members,
+       p.parked
+  from parked p
+  join factline.events e on e.position = p.position
+ where e.type = any ($1::text[])
+ order by e.position desc
 
 -- name: handled_types
 -- $1 after (exclusive), $2 up to, $3 types, $4 newest events of each type that are looked at. What each consumer that reads a type

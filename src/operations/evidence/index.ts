@@ -10,4 +10,4 @@ export {
 export { type DryRunFailure, type DryRunSummary, summariseDryRun } from './dry-run-summary.ts';
 export { handledTypes } from './handled-types.ts';
 export { observedInDryRun, observedInLog, observedTogether } from './observed.ts';
-export { type LogSample, readSample, type SampledEvent, type SampledSpan } from './sample.ts';
+export { type LogSample, type ParkedAt, readSample, type SampledEvent, type SampledSpan } from './sample.ts';

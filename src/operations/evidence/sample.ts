@@ -8,12 +8,20 @@ export interface SampledEvent {
   readonly event: StoredEvent;
   /** The members of its payload: with type and source they tell which version of a producer wrote it. */
   readonly members: readonly string[];
-  /** The number for `quarantine show`; null for one that was read from the log, whatever became of it. */
-  readonly parkedId: number | null;
+  /** Where it is parked; of 5,000 rows of the quarantine. */
+  readonly parked: readonly ParkedAt[];
+}
+
+export interface ParkedAt {
+  /** For `quarantine show`. */
+  readonly id: number;
+  readonly consumer: string;
+  /** Null: it has not failed, it waits behind one that has. */
+  readonly failureClass: string | null;
 }
 
 export interface LogSample {
-  /** Newest first, parked ones apart at the end. */
+  /** Newest first. */
   readonly events: readonly SampledEvent[];
   readonly span: SampledSpan;
 }
@@ -58,20 +66,29 @@ export const readSample = async (on: Queryable, request: SampleRequest): Promise
     for (const row of await runArrays(on, sql.sample_span, values)) chosen.offer(sampled(row));
   }
   const parked = await runArrays(on, sql.sample_parked, [request.types, parkedRowsMax]);
-  return { events: [...chosen.events, ...parked.map(sampled)], span: { after, upTo: visible } };
+  return { events: withParked(chosen.events, parked.map(sampled)), span: { after, upTo: visible } };
+};
+
+/** All parked ones, however old, and the newest of the others. */
+const withParked = (
+  events: readonly SampledEvent[],
+  parked: readonly SampledEvent[],
+): readonly SampledEvent[] => {
+  const byPosition = new Map([...events, ...parked].map((each) => [each.event.position, each]));
+  return [...byPosition.values()].sort((a, b) => b.event.position - a.event.position);
 };
 
 const isEnough = (chosen: Chosen, lookedAt: number): boolean =>
   lookedAt >= lookedAtMax || (lookedAt >= lookedAtMin && chosen.isFull());
 
-/** The columns after those of an event: its members, and of a parked one its number. */
+/** The columns after those of an event: its members, and of a parked one where it is parked. */
 const membersColumn = 10;
 const parkedColumn = 11;
 
 const sampled = (row: readonly unknown[]): SampledEvent => ({
   event: storedEvent(row),
   members: row[membersColumn] as string[],
-  parkedId: (row[parkedColumn] as number | undefined) ?? null,
+  parked: (row[parkedColumn] as ParkedAt[] | undefined) ?? [],
 });
 
 /** The newest of each version, over several spans. */
