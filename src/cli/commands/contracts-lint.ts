@@ -1,9 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { type LintFinding, lint, lintRules } from '../../contracts/index.ts';
 import { exitCodes, FactlineError } from '../../foundation/index.ts';
 import { countText, payloadSizes } from '../../operations/index.ts';
 import type { Command, CommandContext, Given } from '../command.ts';
 import { withDatabase } from '../connection.ts';
-import { annotation } from '../gate-formats.ts';
+import { annotation, lineFinder } from '../gate-formats.ts';
 import { liveOptions, openGateProject } from '../gate-project.ts';
 import { printable, wrap } from '../style.ts';
 import { suggestion } from '../suggest.ts';
@@ -40,7 +41,7 @@ export const contractsLint: Command = {
     const { given, terminal, clock } = context;
     const format = formatOf(given);
     const only = ruleNames(given, 'rule');
-    const { subject, lock, lockName, live } = await openGateProject(context);
+    const { subject, lock, lockFile, lockName, live } = await openGateProject(context);
     const types = subject.contracts.map(({ type }) => type);
     const bytesP95 = live
       ? await withDatabase(context, ({ database }) => payloadSizes(database.operations, types))
@@ -53,8 +54,11 @@ export const contractsLint: Command = {
       now: clock.wall(),
     });
     if (format === 'json') terminal.out(JSON.stringify({ findings }));
-    else if (format === 'github') for (const line of githubLines(findings, lockName)) terminal.out(line);
-    else for (const line of findingLines(findings, subject.contracts.length, context)) terminal.out(line);
+    else if (format === 'github') {
+      const text = lock === null ? '' : await readFile(lockFile, 'utf8');
+      for (const line of githubLines(findings, { file: lockName, lineOf: lineFinder(text) }))
+        terminal.out(line);
+    } else for (const line of findingLines(findings, subject.contracts.length, context)) terminal.out(line);
     return findings.some(({ severity }) => severity === 'error') ? exitCodes.failure : 0;
   },
 };
@@ -99,12 +103,15 @@ const findingLines = (
   return [...lines, verdict];
 };
 
-const githubLines = (findings: readonly LintFinding[], lockName: string): string[] =>
+const githubLines = (
+  findings: readonly LintFinding[],
+  place: { readonly file: string; readonly lineOf: (contract: string) => number },
+): string[] =>
   findings.map(({ severity, contract, rule, message, why, remedy }) =>
     annotation({
       level: severity,
-      file: lockName,
-      line: 1,
+      file: place.file,
+      line: place.lineOf(contract),
       title: `${contract}: ${rule}`,
       text: `${message}\nWhy: ${why}\nMend: ${remedy}`,
     }),

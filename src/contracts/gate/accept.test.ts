@@ -131,6 +131,23 @@ describe('accept', () => {
     await expect(refused).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
   });
 
+  test('begins the history of a transitive mode anew with a break that was let pass', async () => {
+    const version = (shape: z.ZodRawShape): GateSubject =>
+      subject(
+        event({ compatibility: 'backward-transitive', schema: z.object({ orderId: z.string(), ...shape }) }),
+      );
+    const history = (accepted: Accepted): number | undefined =>
+      accepted.lock.contracts.get(type)?.history.length;
+    const first = await run(null, version({ a: z.int() }));
+    const second = await run(first.lock, version({ a: z.int(), b: z.int().optional() }));
+    expect(history(second)).toBe(1);
+    expect(history(await run(second.lock, version({ a: z.int(), b: z.int().optional() })))).toBe(1);
+    const waivers = [waiver({ rule: 'all' })];
+    const broken = await run(second.lock, version({ a: z.string() }), { waivers });
+    expect(history(broken)).toBe(0);
+    expect(history(await run(broken.lock, version({ a: z.string(), c: z.int().optional() })))).toBe(1);
+  });
+
   test('said again replaces the waiver', async () => {
     const { lock } = await run(null, subject(event()));
     const held = { ...lock, waivers: [waiver({ reason: 'old' })] };

@@ -149,6 +149,7 @@ describe('a lock file that cannot be used', () => {
     ],
     ['a changed mode', text.replace('"backward"', '"none"'), 'LOCK_EDITED', /shop\.order\.paid\.v1/],
     ['a changed digest', text.replace(/"digest": "sha256-./, '"digest": "sha256-x'), 'LOCK_EDITED', /paid/],
+    ['an unknown mode', text.replace('"backward"', '"sideways"'), 'LOCK_INVALID', /compatibility/],
     ['a waiver until soon', text.replace('2030-01-01', 'soon'), 'LOCK_INVALID', /a day like/],
     ['a merge in progress', text.replace('  "app"', '<<<<<<< ours\n  "app"'), 'LOCK_CONFLICT', /line 3/],
     ['the middle of a conflict', text.replace('  "app"', '=======\n  "app"'), 'LOCK_CONFLICT', /line 3/],

@@ -1,4 +1,5 @@
 import { canonicalJson, FactlineError, type Json } from '../../foundation/index.ts';
+import { compatibilityModes } from '../check-declaration.ts';
 import { contractDigest, digestOf } from './digest.ts';
 import {
   type Approval,
@@ -106,7 +107,7 @@ const readContract = (reader: Reader, value: unknown, path: string): LockedContr
     owner: reader.text(members['owner'], at('owner')),
     ordering: reader.choice(members['ordering'], ['key', 'global', 'none'], at('ordering')),
     retention: reader.choice(members['retention'], ['standard', 'forever'], at('retention')),
-    compatibility: reader.text(members['compatibility'], at('compatibility')),
+    compatibility: reader.choice(members['compatibility'], compatibilityModes, at('compatibility')),
     policy: reader.choice(members['policy'], ['strict', 'lenient'], at('policy')),
     highImpact: reader.flag(members['highImpact'], at('highImpact')),
     sensitivity: optional(

@@ -1,6 +1,6 @@
 import type { Json } from '../../foundation/index.ts';
 import type { ComparePolicy, SchemaFormat } from '../compare/comparison.ts';
-import type { EventKind, EventOrdering, Retention } from '../contract.ts';
+import type { CompatibilityMode, EventKind, EventOrdering, Retention } from '../contract.ts';
 
 /** Raised when the meaning of a field changes; a newer one is refused, an older one is read and rewritten by `accept`. */
 export const lockVersion = 1;
@@ -20,7 +20,7 @@ export interface ContractFacts {
   readonly owner: string;
   readonly ordering: EventOrdering;
   readonly retention: Retention;
-  readonly compatibility: string;
+  readonly compatibility: CompatibilityMode;
   readonly policy: ComparePolicy;
   readonly highImpact: boolean;
   /** By dotted path: 'personal' or 'secret'. */
