@@ -23,6 +23,16 @@ import { quarantineEdit, quarantineRestore } from './quarantine-edit.ts';
 import { quarantineAssign, quarantineGroups, quarantineNote, quarantineSnooze } from './quarantine-groups.ts';
 import { quarantineRelease, quarantineReleases, quarantineStop } from './quarantine-release.ts';
 import { quarantineResolve } from './quarantine-resolve.ts';
+import { replayEstimate, replayList, replayReport, replayShow } from './replay.ts';
+import {
+  replayAbort,
+  replayApprove,
+  replayPause,
+  replayReject,
+  replayRequest,
+  replayResume,
+} from './replay-decide.ts';
+import { replayPlan } from './replay-plan.ts';
 import { restored } from './restored.ts';
 import { start } from './start.ts';
 import { status } from './status.ts';
@@ -56,6 +66,17 @@ export const commands: readonly Command[] = [
   consumersPause,
   consumersResume,
   consumersAccept,
+  replayPlan,
+  replayEstimate,
+  replayRequest,
+  replayApprove,
+  replayReject,
+  replayPause,
+  replayResume,
+  replayAbort,
+  replayShow,
+  replayReport,
+  replayList,
   auditList,
   auditVerify,
   eventsTail,

@@ -1,0 +1,280 @@
+import { durationText } from '../operations/index.ts';
+import {
+  hasEnded,
+  type Predicted,
+  type Replay,
+  type ReplayReport,
+  type ReplaySummary,
+  type SampleRun,
+} from '../replay/index.ts';
+import { printable, type Style, wrap } from './style.ts';
+import { type Column, renderTable } from './table.ts';
+
+export interface ReplayViewOptions {
+  readonly width: number;
+  readonly style: Style;
+}
+
+const numberText = (count: number): string => count.toLocaleString('en-US');
+
+const labelWidth = 11;
+const readableWidth = 100;
+
+/** Facts with their labels in a column of their own; what is empty is left out. */
+const facts = (
+  rows: readonly (readonly [label: string, text: string])[],
+  { width, style }: ReplayViewOptions,
+): string[] =>
+  rows.flatMap(([label, text]) => {
+    if (text === '') return [];
+    const [first = '', ...rest] = wrap(printable(text), Math.min(width, readableWidth) - labelWidth - 3);
+    const indent = ' '.repeat(labelWidth + 3);
+    return [`  ${style.dim(label.padEnd(labelWidth))} ${first}`, ...rest.map((line) => `${indent}${line}`)];
+  });
+
+const stateText = (state: string): string => state.replaceAll('_', ' ');
+
+const statePaint = (state: string, style: Style): ((text: string) => string) => {
+  if (state === 'done') return style.green;
+  if (['failed', 'done_with_failures', 'aborted', 'rejected', 'expired'].includes(state)) return style.red;
+  return ['canary', 'running', 'verifying', 'paused'].includes(state) ? style.cyan : style.yellow;
+};
+
+const selectionText = ({ manifest: { selection } }: Replay): string => {
+  if (selection.source === 'quarantine') return `quarantine group ${selection.fingerprint}`;
+  const { from, to, since, until, types, keys, where, ids } = selection;
+  return [
+    ids === null
+      ? `log from position ${from}${to === null ? '' : ` to ${to}`}`
+      : `${ids.length} events by id`,
+    since === null ? '' : `since ${since}`,
+    until === null ? '' : `until ${until}`,
+    types === null ? '' : `of ${types.join(', ')}`,
+    keys === null ? '' : `of ${keys.length === 1 ? keys[0] : `${keys.length} keys`}`,
+    where === null ? '' : `where ${JSON.stringify(where)}`,
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
+};
+
+const people = ({ plannedBy, requestedBy, manifest }: Replay): string =>
+  [
+    `planned by ${plannedBy}`,
+    requestedBy === null ? '' : `requested by ${requestedBy}`,
+    manifest.owner === null ? '' : `owner ${manifest.owner}`,
+  ]
+    .filter((part) => part !== '')
+    .join(', ');
+
+const effectsText = ({ mode, manifest: { effects, publish } }: Replay): string => {
+  if (mode === 'blue-green') return 'rebuilt beside the live table, switched when it agrees';
+  const limit = effects.max === null ? '' : ` (at most ${effects.max})`;
+  return `delivered again, effects: ${effects.policy}${limit}, ${publish === 'publish' ? 'publishes events' : 'publishes nothing'}`;
+};
+
+const frozenText = ({ frozen }: Replay): string =>
+  frozen === null
+    ? 'not yet'
+    : `${numberText(frozen.selected)} events up to position ${frozen.ceiling}; ${frozen.expired ? 'expired' : 'holds until'} ${frozen.expiresAt.slice(0, 19)}Z; digest ${frozen.digest.slice(0, 12)}`;
+
+/** Everything about one replay: what it is, what it would touch, who approved it, what to do next. */
+export const replayLines = (replay: Replay, view: ReplayViewOptions): string[] => {
+  const { style } = view;
+  const { id, manifest, state, revision, paused, breakGlass } = replay;
+  const title = `${style.bold(`Replay ${id}: ${printable(manifest.title)}`)}  ${statePaint(state, style)(stateText(state))}`;
+  return [
+    title,
+    ...(breakGlass ? [style.red('  BREAK GLASS: one person approved this alone')] : []),
+    ...facts(
+      [
+        ['why', manifest.reason],
+        ['who', people(replay)],
+        ['reference', manifest.reference ?? ''],
+        [
+          'consumer',
+          `${replay.consumer} (${replay.class}), code ${replay.codeVersion}, revision ${revision}`,
+        ],
+        ['how', effectsText(replay)],
+        ['selection', selectionText(replay)],
+        ['frozen', frozenText(replay)],
+        [
+          'paused',
+          paused === null ? '' : `by ${paused.by}${paused.reason === null ? '' : `: ${paused.reason}`}`,
+        ],
+      ],
+      view,
+    ),
+    ...cardLines(replay, view),
+    ...approvalLines(replay, view),
+    ...nextLines(replay, view),
+  ];
+};
+
+const predictedText = ({ likely, low, high }: Predicted): string =>
+  low === high ? numberText(likely) : `${numberText(likely)} (${numberText(low)} to ${numberText(high)})`;
+
+/** The blast-radius card. */
+const cardLines = ({ estimate, manifest }: Replay, view: ReplayViewOptions): string[] => {
+  if (estimate === null) return [];
+  const { blastRadius: card, sample, noSample, fanOut } = estimate;
+  const { atCeiling, likely } = card.durationSeconds;
+  const seconds = (value: number): string => durationText(value * 1_000);
+  const keys = `${card.keys.exact ? '' : 'at least '}${numberText(card.keys.count)} keys`;
+  const duration =
+    likely > atCeiling ? `${seconds(likely)} (${seconds(atCeiling)} at the ceiling)` : seconds(atCeiling);
+  return [
+    '',
+    view.style.bold('Blast radius'),
+    ...facts(
+      [
+        [
+          'events',
+          `${numberText(card.events)} of ${keys}, about ${duration} at most ${manifest.rate.ceiling}/s`,
+        ],
+        [
+          'consumers',
+          [card.consumers.direct, ...card.consumers.derived.map((name) => `${name} (derived)`)].join(', '),
+        ],
+        ...card.effects.map(({ name, text }) => ['effect', `${name}: ${text}`] as const),
+        ...fanOut.derived.map(
+          ({ type, predicted }) => ['publishes', derivedText(type, predicted, manifest.publish)] as const,
+        ),
+        ['undo', card.irreversible ?? 'everything can be taken back'],
+        [
+          'promises',
+          card.promises
+            .map((each) => `${each.consumer} within ${durationText(each.handledWithinMs)}`)
+            .join(', '),
+        ],
+        ['left out', card.unreplayable.map(({ why, events }) => `${events} ${why}`).join(', ')],
+        ['sample', sample === null ? `none: ${noSample}` : sampleText(sample)],
+      ],
+      view,
+    ),
+    ...card.warnings.flatMap((warning) =>
+      wrap(`! ${printable(warning)}`, Math.min(view.width, readableWidth) - 2).map(
+        (line) => `  ${view.style.yellow(line)}`,
+      ),
+    ),
+  ];
+};
+
+const derivedText = (type: string, predicted: Predicted, publish: 'suppress' | 'publish'): string =>
+  `${type}: ${publish === 'publish' ? `about ${predictedText(predicted)}` : `none (it would be about ${predictedText(predicted)})`}`;
+
+const sampleText = ({ events, wanted, outcomes, errors, meanMs }: SampleRun): string => {
+  const counts = Object.entries(outcomes).filter(([, count]) => count > 0);
+  const tried = `${events}${events < wanted ? ` of ${wanted}` : ''} tried: ${counts.map(([name, count]) => `${count} ${name}`).join(', ')}; ${meanMs} ms each`;
+  const worst = errors.map(({ events: times, code, message }) => `${times}× ${code}: ${message}`);
+  return [tried, ...worst].join('; ');
+};
+
+const approvalLines = ({ approvals, state }: Replay, view: ReplayViewOptions): string[] => {
+  if (state === 'draft' || state === 'estimating') return [];
+  const { required, given } = approvals;
+  return [
+    '',
+    view.style.bold(`Approvals: ${given.length} of ${required}`),
+    ...facts(
+      given.map(({ approver, at, reason, breakGlass }) => [
+        at.slice(0, 10),
+        `${approver}${breakGlass ? ' BROKE THE GLASS' : ''}${reason === null ? '' : `: ${reason}`}`,
+      ]),
+      view,
+    ),
+  ];
+};
+
+const nextLines = ({ id, state, frozen }: Replay, { style }: ReplayViewOptions): string[] => {
+  const digest = frozen?.digest.slice(0, 12);
+  const next: Partial<Record<string, string>> = {
+    draft: `factline replay estimate ${id}`,
+    estimating: `factline replay estimate ${id}`,
+    estimated: `factline replay request ${id}`,
+    pending_approval: `factline replay approve ${id} --digest ${digest}`,
+    paused: `factline replay resume ${id}`,
+  };
+  const command = next[state];
+  return command === undefined ? [] : ['', `${style.dim('next')}  ${style.cyan(command)}`];
+};
+
+const listColumns: readonly Column<ReplaySummary>[] = [
+  { title: 'ID', value: ({ id }) => String(id), align: 'right' },
+  { title: 'TITLE', value: ({ title }) => printable(title), widthMin: 12, paint: (_row, { bold }) => bold },
+  { title: 'CONSUMER', value: ({ consumer }) => consumer, widthMin: 8 },
+  {
+    title: 'STATE',
+    value: ({ state, breakGlass }) => `${stateText(state)}${breakGlass ? ' GLASS' : ''}`,
+    paint: ({ state, breakGlass }, style) => (breakGlass ? style.red : statePaint(state, style)),
+  },
+  {
+    title: 'EVENTS',
+    value: ({ selected }) => (selected === null ? '–' : numberText(selected)),
+    align: 'right',
+  },
+  { title: 'DONE', value: ({ released }) => numberText(released), align: 'right', dropOrder: 2 },
+  {
+    title: 'APPROVED',
+    value: ({ approvals }) => `${approvals.given}/${approvals.required}`,
+    align: 'right',
+    dropOrder: 3,
+  },
+  { title: 'BY', value: ({ plannedBy }) => printable(plannedBy), dropOrder: 1, widthMin: 6 },
+];
+
+export const replayListLines = (replays: readonly ReplaySummary[], view: ReplayViewOptions): string[] =>
+  replays.length === 0 ? ['No replay.'] : renderTable(replays, listColumns, view);
+
+/** What was asked and approved, what it came to, and everything on record. */
+export const reportLines = (report: ReplayReport, view: ReplayViewOptions): string[] => {
+  const { replay, counts, comparison, runSeconds, arrivedSince, timeline } = report;
+  const { style } = view;
+  const rows: (readonly [string, string])[] = [
+    [
+      'ran',
+      runSeconds === null
+        ? 'not yet'
+        : `${durationText(runSeconds * 1_000)}${hasEnded(replay.state) ? '' : ' so far'}`,
+    ],
+    ['handled', `${numberText(counts.handled)} of ${numberText(counts.selected)}`],
+    ['failed', counts.quarantined === 0 ? '' : `${numberText(counts.quarantined)} in quarantine`],
+    ['under way', counts.parked === 0 ? '' : numberText(counts.parked)],
+    ...counts.effects.map(
+      ({ name, disposition, count }) => ['effect', `${name}: ${count} ${disposition}`] as const,
+    ),
+    ...counts.failures.map(
+      ({ fingerprint, code, message, events, known }) =>
+        [
+          known ? 'failure' : 'new failure',
+          `${events}× ${code ?? ''} ${message ?? ''} (${fingerprint})`,
+        ] as const,
+    ),
+    [
+      'since then',
+      arrivedSince === null
+        ? ''
+        : `${arrivedSince.exact ? '' : 'at least '}${arrivedSince.count} more events match; they are no part of it`,
+    ],
+    ['outcome', replay.outcome === null ? '' : JSON.stringify(replay.outcome)],
+  ];
+  const compared = comparison.map(
+    ({ what, estimated, actual, within }) =>
+      [
+        'estimated',
+        `${what}: ${predictedText(estimated)}, actual ${numberText(actual)}${within ? '' : ' – outside of the estimate'}`,
+      ] as const,
+  );
+  return [
+    ...replayLines(replay, view),
+    '',
+    style.bold('Outcome'),
+    ...facts([...rows, ...compared], view),
+    '',
+    style.bold('On record'),
+    ...timeline.map(({ at, actor, act, decision, reason }) =>
+      printable(
+        `  ${at.slice(0, 19).replace('T', ' ')}  ${actor}  ${act}${decision === 'denied' ? ' DENIED' : ''}${reason === null ? '' : `  ${reason}`}`,
+      ),
+    ),
+  ];
+};
