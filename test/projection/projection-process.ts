@@ -47,11 +47,14 @@ export interface ProjectionProcessOptions {
   readonly definitions: readonly ConsumerDefinition[];
   readonly schema?: string;
   readonly applicationName?: string;
+  /** Under which it publishes. Default: test. */
+  readonly source?: string;
   readonly testStep?: TestStep;
 }
 
 export const createProjectionProcess = (options: ProjectionProcessOptions): ProjectionProcess => {
   const { url, definitions, schema = 'public', applicationName = 'projection-test', testStep } = options;
+  const { source = 'test' } = options;
   const database = createDatabase({ url, applicationName });
   const telemetry = createTelemetry();
   const told: TelemetryEvent[] = [];
@@ -65,7 +68,7 @@ export const createProjectionProcess = (options: ProjectionProcessOptions): Proj
     randomness: systemRandomness,
     definitions,
     contracts: definitions.flatMap(({ contracts }) => contracts),
-    app: { name: 'test', source: 'test', codeVersion: '1', projectionSchema: schema },
+    app: { name: 'test', source, codeVersion: '1', projectionSchema: schema },
     classes: { projection: projectionClass, operational: projectionClass },
     ...(testStep === undefined ? {} : { testStep }),
   });
@@ -92,7 +95,7 @@ export const createProjectionProcess = (options: ProjectionProcessOptions): Proj
     },
     publish: async (...drafts) => {
       const { positions } = await publishingTransaction(
-        { database, source: 'test', nextId: () => uuidv7(Date.now(), systemRandomness) },
+        { database, source, nextId: () => uuidv7(Date.now(), systemRandomness) },
         async (tx) => tx.publish(...(drafts as [Draft, ...Draft[]])),
       );
       tail.wake();
