@@ -15,7 +15,7 @@ export const accepts = (
   { overlooking = false }: { overlooking?: boolean } = {},
 ): boolean | undefined => {
   const run: Run = { left: limits.checks, inDoubt: false, overlooking };
-  const verdict = check(value, formula, run);
+  const verdict = check({ value }, formula, run);
   return run.inDoubt ? undefined : verdict;
 };
 
@@ -26,29 +26,48 @@ interface Run {
   readonly overlooking: boolean;
 }
 
-const check = (value: Json, formula: Formula, run: Run): boolean => {
+/** A value with what was said about it in this run: branchings may share their parts many times over. */
+interface Subject {
+  readonly value: Json;
+  verdicts?: Map<Formula, boolean>;
+}
+
+const check = (subject: Subject, formula: Formula, run: Run): boolean => {
   run.left -= 1;
   if (run.left < 0 || run.inDoubt) return doubt(run);
   switch (formula.kind) {
     case 'all':
-      return formula.parts.every((part) => check(value, part, run));
+      return formula.parts.every((part) => check(subject, part, run));
     case 'some':
-      return formula.parts.some((part) => check(value, part, run));
-    case 'one': {
-      let holding = 0;
-      for (const part of formula.parts) if (check(value, part, run)) holding += 1;
-      return holding === 1;
+    case 'one':
+    case 'reference': {
+      subject.verdicts ??= new Map();
+      const known = subject.verdicts.get(formula);
+      if (known !== undefined) return known;
+      const verdict = checkBranching(subject, formula, run);
+      subject.verdicts.set(formula, verdict);
+      return verdict;
     }
     case 'not':
-      if (check(value, formula.part, run)) return false;
+      if (check(subject, formula.part, run)) return false;
       return formula.lenient && run.overlooking ? doubt(run) : true;
-    case 'reference':
-      return check(value, formula.target(), run);
     case 'opaque':
       return doubt(run);
     default:
-      return checkLiteral(value, formula, run);
+      return checkLiteral(subject.value, formula, run);
   }
+};
+
+const checkBranching = (
+  subject: Subject,
+  formula: Formula & { kind: 'some' | 'one' | 'reference' },
+  run: Run,
+): boolean => {
+  if (formula.kind === 'reference') return check(subject, formula.target(), run);
+  if (formula.kind === 'some') return formula.parts.some((part) => check(subject, part, run));
+  let holding = 0;
+  for (const part of formula.parts) if (check(subject, part, run)) holding += 1;
+  return holding === 1;
 };
 
 const doubt = (run: Run): boolean => {
@@ -112,13 +131,14 @@ const checkArray = (value: readonly Json[], literal: Literal, run: Run): boolean
       return value.length <= literal.limit;
     case 'item': {
       const item = value[literal.index];
-      return item === undefined || check(item, literal.part, run);
+      return item === undefined || check({ value: item }, literal.part, run);
     }
     case 'items-from':
-      return value.every((item, index) => index < literal.from || check(item, literal.part, run));
+      return value.every((item, index) => index < literal.from || check({ value: item }, literal.part, run));
     case 'contains': {
       let holding = 0;
-      for (const item of value.slice(literal.from)) if (check(item, literal.part, run)) holding += 1;
+      for (const item of value.slice(literal.from))
+        if (check({ value: item }, literal.part, run)) holding += 1;
       return holding >= literal.least && holding <= literal.most;
     }
     case 'unique':
@@ -138,15 +158,15 @@ const checkObject = (value: Readonly<Record<string, Json>>, literal: Literal, ru
       return Object.hasOwn(value, literal.name) === literal.holds;
     case 'property': {
       const member = Object.hasOwn(value, literal.name) ? value[literal.name] : undefined;
-      return member === undefined || check(member, literal.part, run);
+      return member === undefined || check({ value: member }, literal.part, run);
     }
     case 'members':
       return Object.entries(value).every(
-        ([name, member]) => !letsIn(literal.guard, name, run) || check(member, literal.part, run),
+        ([name, member]) => !letsIn(literal.guard, name, run) || check({ value: member }, literal.part, run),
       );
     case 'some-member':
       return Object.entries(value).some(
-        ([name, member]) => letsIn(literal.guard, name, run) && check(member, literal.part, run),
+        ([name, member]) => letsIn(literal.guard, name, run) && check({ value: member }, literal.part, run),
       );
     default:
       return true;
@@ -155,8 +175,8 @@ const checkObject = (value: Readonly<Record<string, Json>>, literal: Literal, ru
 
 const letsIn = ({ except, inside, outside }: Guard, name: string, run: Run): boolean =>
   !except.has(name) &&
-  inside.every((names) => check(name, names, run)) &&
-  outside.every((names) => !check(name, names, run));
+  inside.every((names) => check({ value: name }, names, run)) &&
+  outside.every((names) => !check({ value: name }, names, run));
 
 /** Whether a guard is about members of this name; undefined when that can't be said. */
 export const isLetIn = (guard: Guard, name: string): boolean | undefined => {

@@ -10,6 +10,12 @@ interface Annotated {
   readonly backward: boolean;
 }
 
+interface Pair {
+  readonly old: Location;
+  readonly new: Location;
+  readonly path: string;
+}
+
 const pairsMax = 20_000;
 
 const textOf = (value: unknown): string | undefined =>
@@ -21,22 +27,23 @@ const textOf = (value: unknown): string | undefined =>
  */
 export const annotationChanges = (sides: Annotated): Change[] => {
   const changes: Change[] = [];
-  const seen = new Set<string>();
-  const next: Array<{ old: Location; new: Location; path: string }> = [
-    { old: sides.old.root, new: sides.new.root, path: '' },
-  ];
-  for (let pair = next.pop(); pair !== undefined && seen.size < pairsMax; pair = next.pop()) {
-    const { path } = pair;
+  const seen = new Map<unknown, Set<unknown>>();
+  const next: Pair[] = [{ old: sides.old.root, new: sides.new.root, path: '' }];
+  for (let steps = 0; steps < pairsMax; steps += 1) {
+    const pair = next.pop();
+    if (pair === undefined) break;
     const before = followed(pair.old, sides.old);
     const after = followed(pair.new, sides.new);
-    const key = `${before.pointer} ${after.pointer}`;
-    if (seen.has(key) || !isObject(before.schema) || !isObject(after.schema)) continue;
-    seen.add(key);
+    if (!isObject(before.schema) || !isObject(after.schema)) continue;
+    const partners = seen.get(before.schema) ?? new Set();
+    if (partners.has(after.schema)) continue;
+    seen.set(before.schema, partners.add(after.schema));
+    const { path } = pair;
     changes.push(...changesAt(before.schema, after.schema, { ...sides, path }));
     for (const inner of insideBoth(before.schema, after.schema))
       next.push({
-        old: { schema: inner.old, pointer: below(before.pointer, ...inner.names), base: before.base },
-        new: { schema: inner.new, pointer: below(after.pointer, ...inner.names), base: after.base },
+        old: { ...before, schema: inner.old },
+        new: { ...after, schema: inner.new },
         path: inner.step === undefined ? path : below(path, inner.step),
       });
   }
@@ -58,7 +65,6 @@ const followed = (location: Location, resources: Resources): Location => {
 interface Inside {
   readonly old: unknown;
   readonly new: unknown;
-  readonly names: ReadonlyArray<string | number>;
   readonly step: string | undefined;
 }
 
@@ -66,11 +72,10 @@ function* insideBoth(old: SchemaObject, after: SchemaObject): Generator<Inside> 
   const [before, now] = [own(old, 'properties'), own(after, 'properties')];
   if (isObject(before) && isObject(now))
     for (const [name, schema] of Object.entries(before))
-      if (Object.hasOwn(now, name))
-        yield { old: schema, new: now[name], names: ['properties', name], step: name };
+      if (Object.hasOwn(now, name)) yield { old: schema, new: now[name], step: name };
   for (const keyword of ['items', 'additionalProperties']) {
     const [one, other] = [own(old, keyword), own(after, keyword)];
-    if (isObject(one) && isObject(other)) yield { old: one, new: other, names: [keyword], step: '*' };
+    if (isObject(one) && isObject(other)) yield { old: one, new: other, step: '*' };
   }
   for (const keyword of ['prefixItems', 'items', 'allOf', 'anyOf', 'oneOf']) {
     const [one, other] = [own(old, keyword), own(after, keyword)];
@@ -80,7 +85,6 @@ function* insideBoth(old: SchemaObject, after: SchemaObject): Generator<Inside> 
       yield {
         old: schema,
         new: other[index],
-        names: [keyword, index],
         step: isTuple ? String(index) : undefined,
       };
   }

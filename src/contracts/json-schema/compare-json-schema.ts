@@ -1,4 +1,4 @@
-import type { Json } from '../../foundation/index.ts';
+import { canonicalJson, type Json } from '../../foundation/index.ts';
 import type { Change, CompareDirection, ComparePolicy, Comparison } from '../compare/comparison.ts';
 import { accepts } from './accepts.ts';
 import { annotationChanges } from './annotations.ts';
@@ -12,6 +12,7 @@ import { Resources, refusing } from './resources.ts';
 import { rules, wording } from './rules.ts';
 import { SchemaReader } from './schema-reader.ts';
 import { Solver } from './solver.ts';
+import { unfoldedSize } from './unfolding.ts';
 
 export interface JsonSchemaRequest {
   /** Parsed JSON: an object or a boolean. */
@@ -51,7 +52,8 @@ export const compareJsonSchema = (request: JsonSchemaRequest): Comparison => {
   const read = (schema: unknown, name: string): Side =>
     readSide(schema, { name, formulas, assertFormats, draft: request.draft });
   const old = read(request.old, request.oldSide ?? 'old');
-  const after = read(request.new, 'new');
+  const isSame = canonicalJson(request.old) === canonicalJson(request.new);
+  const after = isSame ? old : read(request.new, 'new');
   const backward = direction === 'backward';
   const [writer, reader] = backward ? [old, after] : [after, old];
   const solver = new Solver(formulas);
@@ -108,9 +110,17 @@ const readSide = (schema: unknown, { name, formulas, assertFormats, draft: wante
   const draft = draftOf(schema, wanted);
   const resources = new Resources(schema, draft, refuse);
   const formula = new SchemaReader({ formulas, resources, refuse, assertFormats, name }).read();
-  const judge: Judge =
-    resources.count > limits.confirmedSubschemas ? () => undefined : judgeOf(schema, draft, assertFormats);
-  return { resources, formula, judge };
+  return { resources, formula, judge: guardedJudge(resources, judgeOf(schema, draft, assertFormats)) };
+};
+
+/** Leaves out schemas that would keep Ajv busy for too long. */
+const guardedJudge = (resources: Resources, judge: Judge): Judge => {
+  let isBearable: boolean | undefined;
+  return (document) => {
+    isBearable ??=
+      resources.count <= limits.compiledSubschemas && unfoldedSize(resources) <= limits.unfoldedSubschemas;
+    return isBearable ? judge(document) : undefined;
+  };
 };
 
 /** The document of a difference, when both our own judgement and Ajv's say that the writer may write it and the reader refuses it. */

@@ -20,6 +20,9 @@ const optionsFor = (draft: JsonSchemaDraft, assertFormats: boolean): Options => 
   meta: false,
   validateSchema: false,
   addUsedSchema: false,
+  messages: false,
+  // A schema judges a handful of documents: compiling it is what takes the time.
+  code: { optimize: false },
   validateFormats: assertFormats,
   formats: assertFormats ? fullFormats : {},
   ignoreKeywordsWithRef: !refHasSiblings(draft),

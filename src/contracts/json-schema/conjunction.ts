@@ -1,4 +1,13 @@
-import { allTypes, type Formula, type Literal, type One, type Some, subjectOf } from './formula.ts';
+import {
+  allTypes,
+  type Formula,
+  type Literal,
+  type One,
+  type Some,
+  subjectOf,
+  typeBits,
+  type Values,
+} from './formula.ts';
 import { type Formulas, maskOf } from './formulas.ts';
 import { expandNot } from './negation.ts';
 
@@ -17,6 +26,9 @@ export class Conjunction {
   readonly pending: Array<Some | One>;
   /** Why nothing can be said for certain. */
   opaque: string | undefined;
+  readonly #required: Set<string>;
+  /** Members of which only listed values are allowed, such as the tag of a union's branch. */
+  readonly #tags: Map<string, Values>;
 
   constructor(formulas: Formulas, from?: Conjunction) {
     this.#formulas = formulas;
@@ -26,6 +38,8 @@ export class Conjunction {
     this.literals = [...(from?.literals ?? [])];
     this.pending = [...(from?.pending ?? [])];
     this.opaque = from?.opaque;
+    this.#required = new Set(from === undefined ? [] : from.#required);
+    this.#tags = new Map(from === undefined ? [] : from.#tags);
   }
 
   add(formula: Formula): void {
@@ -69,8 +83,31 @@ export class Conjunction {
   #addLiteral(literal: Literal): void {
     if (literal.kind === 'types') this.mask &= literal.mask;
     else if (literal.kind === 'values' && literal.holds) this.mask &= literal.mask;
+    if (literal.kind === 'required' && literal.holds) this.#required.add(literal.name);
+    const tag = tagOf(literal);
+    if (tag !== undefined) this.#tags.set(tag.name, tag.values);
     const subject = subjectOf(literal.kind);
     if (subject === 0 || (subject & this.mask) !== 0) this.literals.push(literal);
+  }
+
+  /**
+   * Whether a branch can be seen to contradict this: by its types, or by a required member with another tag. Only spares work; what is
+   * overlooked here is found out when a value is built.
+   */
+  rulesOut(branch: Formula): boolean {
+    if ((this.mask & maskOf(branch)) === 0) return true;
+    if (this.#formulas.contradictionsOf(branch).some((other) => this.#known.has(other))) return true;
+    if ((this.mask & maskOf(branch)) !== typeBits.object || branch.kind !== 'all') return false;
+    return branch.parts.some((part) => {
+      const tag = tagOf(part);
+      const other = tag === undefined ? undefined : this.#tags.get(tag.name);
+      if (tag === undefined || other === undefined) return false;
+      const { name, values } = tag;
+      const isThere = (known: Formula): boolean =>
+        known.kind === 'required' && known.holds && known.name === name;
+      if (!this.#required.has(name) && !branch.parts.some(isThere)) return false;
+      return ![...values.values.keys()].some((key) => other.values.has(key));
+    });
   }
 
   /** This and one branch of a branching. */
@@ -81,3 +118,9 @@ export class Conjunction {
     return next;
   }
 }
+
+const tagOf = (part: Formula): { name: string; values: Values } | undefined => {
+  if (part.kind !== 'property') return undefined;
+  const { name, part: values } = part;
+  return values.kind === 'values' && values.holds ? { name, values } : undefined;
+};

@@ -5,7 +5,7 @@ import { type Formulas, maskOf, typeNames } from './formulas.ts';
 import { conjunctsOf, declaredNames, itemOf, literalsOf, memberOf, otherMemberOf } from './projection.ts';
 import { below } from './resources.ts';
 import type { Solver } from './solver.ts';
-import type { Found } from './value-set/found.ts';
+import { type Found, outOfTime } from './value-set/found.ts';
 
 /** One way in which values that the writer may write are not what the reader accepts. */
 export interface Difference {
@@ -36,7 +36,7 @@ interface Place {
   readonly embed: (formula: Formula) => Formula;
 }
 
-const depthMax = 24;
+const depthMax = 100;
 const differencesMax = 200;
 
 /**
@@ -59,14 +59,13 @@ export class Differences {
     const overall = solver.find(this.#refused);
     if (overall.kind === 'empty') return [];
     this.#compare(writer, reader, { path: '', depth: 0, embed: (formula) => formula });
-    const isExplained = this.#found.some(({ found }) => found.kind === 'value');
-    if (this.#found.length === 0 || (overall.kind === 'value' && !isExplained))
-      this.#found.push({
-        rule: overall.kind === 'unknown' ? 'not-proved' : tightening ? 'values-narrowed' : 'values-widened',
-        path: '',
-        found: overall,
-      });
-    return this.#found;
+    const shown = this.#found.filter(({ found }) => found.kind === 'value');
+    // Where there is a document, explanations that ran out of time only cloud the matter.
+    if (shown.length > 0)
+      return this.#found.filter(({ found }) => found.kind === 'value' || found !== outOfTime);
+    if (this.#found.length > 0 && overall.kind === 'unknown') return this.#found;
+    const rule = tightening ? 'values-narrowed' : 'values-widened';
+    return [{ rule: overall.kind === 'unknown' ? 'not-proved' : rule, path: '', found: overall }];
   }
 
   get #isFull(): boolean {
@@ -99,8 +98,9 @@ export class Differences {
     const pair = `${writer.id} ${reader.id} ${place.path.split('/').length > 6 ? '' : place.path}`;
     if (place.depth > depthMax || this.#isFull || this.#seen.has(pair)) return;
     this.#seen.add(pair);
+    const same = new Set(conjunctsOf(writer));
     for (const part of conjunctsOf(reader))
-      if (this.#may(writer, this.#not(part))) this.#comparePart(writer, part, place);
+      if (!same.has(part) && this.#may(writer, this.#not(part))) this.#comparePart(writer, part, place);
   }
 
   #comparePart(writer: Formula, part: Formula, place: Place): void {
@@ -351,6 +351,15 @@ export class Differences {
         rule: this.#rule('dependency-added', 'dependency-removed'),
         written: this.#written(writer, part),
         read: describe(part),
+      });
+      return;
+    }
+    if (part === formulas.none) {
+      const written = describe(writer);
+      this.#note(place, formulas.any, {
+        rule: this.#rule('type-narrowed', 'type-widened'),
+        written,
+        read: 'no value',
       });
       return;
     }

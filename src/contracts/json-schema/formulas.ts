@@ -332,7 +332,9 @@ export class Formulas {
 const guardKey = ({ role, except, inside, outside }: Guard): string =>
   `${role}:${JSON.stringify([...except].sort())}:${idsOf(inside)}:${idsOf(outside)}`;
 
-/** The types of which a formula may accept values. */
+const masks = new WeakMap<Formula, number>();
+
+/** The types of which a formula may accept values. Remembered: parts are shared, so that walking them anew could take for ever. */
 export const maskOf = (formula: Formula): number => {
   switch (formula.kind) {
     case 'types':
@@ -340,10 +342,17 @@ export const maskOf = (formula: Formula): number => {
     case 'values':
       return formula.holds ? formula.mask : allTypes;
     case 'all':
-      return formula.parts.reduce((mask, part) => mask & maskOf(part), allTypes);
     case 'some':
-    case 'one':
-      return formula.parts.reduce((mask, part) => mask | maskOf(part), 0);
+    case 'one': {
+      const known = masks.get(formula);
+      if (known !== undefined) return known;
+      const mask =
+        formula.kind === 'all'
+          ? formula.parts.reduce((sum, part) => sum & maskOf(part), allTypes)
+          : formula.parts.reduce((sum, part) => sum | maskOf(part), 0);
+      masks.set(formula, mask);
+      return mask;
+    }
     default:
       return allTypes;
   }

@@ -9,7 +9,8 @@ export const conjunctsOf = (formula: Formula, seen: ReadonlySet<Formula> = new S
   return formula.kind === 'all' ? formula.parts.flatMap((part) => conjunctsOf(part, seen)) : [formula];
 };
 
-const depthMax = 4;
+/** Branchings inside branchings that are looked through. */
+const depthMax = 3;
 
 /**
  * What the values inside must fit at least, wherever in the formula that is said: `pick` answers for one literal. Branchings are

@@ -23,27 +23,29 @@ export const refusing =
 
 const rootUri = 'schema://factline/';
 
-const one = [
-  'additionalItems',
-  'additionalProperties',
-  'contains',
-  'else',
-  'if',
-  'items',
-  'not',
-  'propertyNames',
-  'then',
-];
-const unevaluated = ['unevaluatedItems', 'unevaluatedProperties'];
-const many = ['allOf', 'anyOf', 'items', 'oneOf', 'prefixItems'];
-const byName = [
-  '$defs',
-  'definitions',
-  'dependencies',
-  'dependentSchemas',
-  'patternProperties',
-  'properties',
-];
+function one(keyword: string): readonly [string, 'one'] {
+  return [keyword, 'one'];
+}
+
+/** Which keywords hold subschemas, and how. */
+const holders: ReadonlyMap<string, 'one' | 'many' | 'one or many' | 'by name'> = new Map([
+  ...[
+    'additionalItems',
+    'additionalProperties',
+    'contains',
+    'else',
+    'if',
+    'not',
+    'propertyNames',
+    'then',
+  ].map(one),
+  ...['unevaluatedItems', 'unevaluatedProperties'].map(one),
+  ...['allOf', 'anyOf', 'oneOf', 'prefixItems'].map((keyword) => [keyword, 'many'] as const),
+  ['items', 'one or many'] as const,
+  ...['$defs', 'definitions', 'dependencies', 'dependentSchemas', 'patternProperties', 'properties'].map(
+    (keyword) => [keyword, 'by name'] as const,
+  ),
+]);
 
 export const isObject = (value: unknown): value is SchemaObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -53,29 +55,29 @@ export const isSchema = (value: unknown): boolean => isObject(value) || typeof v
 export const own = (schema: SchemaObject, keyword: string): unknown =>
   Object.hasOwn(schema, keyword) ? schema[keyword] : undefined;
 
-const escaped = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
+const escaped = (name: string): string =>
+  name.includes('~') || name.includes('/') ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name;
 
-export const below = (pointer: string, ...names: ReadonlyArray<string | number>): string =>
-  names.reduce<string>((path, name) => `${path}/${escaped(String(name))}`, pointer);
+export const below = (pointer: string, ...names: ReadonlyArray<string | number>): string => {
+  let path = pointer;
+  for (const name of names) path += `/${typeof name === 'number' ? name : escaped(name)}`;
+  return path;
+};
 
 /** The subschemas that stand directly in a schema, each with its place. */
-export function* subschemasOf(
-  schema: SchemaObject,
-): Generator<{ schema: unknown; names: Array<string | number> }> {
-  for (const keyword of [...one, ...unevaluated]) {
-    const value = own(schema, keyword);
-    if (isSchema(value)) yield { schema: value, names: [keyword] };
-  }
-  for (const keyword of many) {
-    const value = own(schema, keyword);
-    if (Array.isArray(value))
-      for (const [index, part] of value.entries()) yield { schema: part, names: [keyword, index] };
-  }
-  for (const keyword of byName) {
-    const value = own(schema, keyword);
-    if (isObject(value))
-      for (const [name, part] of Object.entries(value))
-        if (isSchema(part)) yield { schema: part, names: [keyword, name] };
+function* subschemasOf(schema: SchemaObject): Generator<{ schema: unknown; names: Array<string | number> }> {
+  for (const keyword of Object.keys(schema)) {
+    const how = holders.get(keyword);
+    if (how === undefined) continue;
+    const value = schema[keyword];
+    if (Array.isArray(value)) {
+      if (how !== 'one' && how !== 'by name')
+        for (const [index, part] of value.entries()) yield { schema: part, names: [keyword, index] };
+    } else if (how === 'by name') {
+      if (isObject(value))
+        for (const name of Object.keys(value))
+          if (isObject(value[name])) yield { schema: value[name], names: [keyword, name] };
+    } else if (isObject(value)) yield { schema: value, names: [keyword] };
   }
 }
 
@@ -155,6 +157,11 @@ export class Resources {
   /** Where a dynamic anchor of this name stands in a resource. */
   dynamicAnchor(base: string, name: string): Location | undefined {
     return this.#dynamicAnchors.get(`${base}#${name}`);
+  }
+
+  /** Every subschema that was found. */
+  locations(): Iterable<Location> {
+    return this.#locations.values();
   }
 
   at(location: Location): Location {

@@ -12,11 +12,11 @@ import {
   typeBits,
   type Values,
 } from './formula.ts';
-import type { Formulas } from './formulas.ts';
+import { type Formulas, maskOf } from './formulas.ts';
 import { limits } from './limits.ts';
 import { findArray } from './value-set/arrays.ts';
 import { excludes } from './value-set/excluded.ts';
-import { empty, type Found, type Search, unknown, valueFound } from './value-set/found.ts';
+import { empty, type Found, outOfTime, type Search, unknown, valueFound } from './value-set/found.ts';
 import { findNumber } from './value-set/numbers.ts';
 import { findObject } from './value-set/objects.ts';
 import { findString } from './value-set/strings.ts';
@@ -135,7 +135,7 @@ export class Solver implements Search {
 
   #solveType(type: JsonType, conjunction: Conjunction): Found {
     this.#steps -= 1;
-    if (this.#steps < 0) return unknown('it would take too long');
+    if (this.#steps < 0) return outOfTime;
     const candidate = this.#build(type, conjunction.literals);
     if (candidate.kind === 'empty') return empty;
     const failed =
@@ -157,8 +157,9 @@ export class Solver implements Search {
 
   #split(type: JsonType, conjunction: Conjunction, branching: Some | One): Found {
     let doubt: Found | undefined;
-    for (const branch of this.#branchesOf(branching)) {
-      const next = conjunction.with(branch, branching);
+    for (const part of branching.parts) {
+      if ((maskOf(part) & typeBits[type]) === 0 || conjunction.rulesOut(part)) continue;
+      const next = conjunction.with(this.#branch(branching, part), branching);
       next.mask &= typeBits[type];
       if (next.mask === 0) continue;
       const found = this.#solve(next);
@@ -168,14 +169,11 @@ export class Solver implements Search {
     return doubt ?? empty;
   }
 
-  #branchesOf(branching: Some | One): readonly Formula[] {
-    if (branching.kind === 'some') return branching.parts;
-    return branching.parts.map((part, index) =>
-      this.formulas.all([
-        part,
-        ...branching.parts.filter((_, at) => at !== index).map((other) => this.formulas.not(other)),
-      ]),
-    );
+  /** Of `one`, a branch is chosen by leaving all others out, its own double included. */
+  #branch(branching: Some | One, part: Formula): Formula {
+    if (branching.kind === 'some') return part;
+    const others = branching.parts.toSpliced(branching.parts.indexOf(part), 1);
+    return this.formulas.all([part, ...others.map((other) => this.formulas.not(other))]);
   }
 
   #build(type: JsonType, literals: readonly Literal[]): Found {

@@ -19,3 +19,5 @@ export const empty: Found = { kind: 'empty' };
 export const valueFound = (value: Json): Found => ({ kind: 'value', value });
 
 export const unknown = (reason: string): Found => ({ kind: 'unknown', reason });
+
+export const outOfTime: Found = unknown('it would take too long');
