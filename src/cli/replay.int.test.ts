@@ -1,0 +1,193 @@
+import path from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createProject, type Project, type Ran, runWords } from '../../test/command-line.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/database.ts';
+
+const shop = `
+import { createFactline, defineEvent, defineHandler, defineProjection } from 'factline'
+import { z } from 'zod'
+export const OrderPaid = defineEvent({ type: 'shop.order.paid.v1', key: 'orderId', schema: z.object({ orderId: z.string(), pence: z.int() }) })
+const ReceiptSent = defineEvent({ type: 'shop.receipt.sent.v1', key: 'orderId', schema: z.object({ orderId: z.string() }) })
+const mailing = defineHandler({ name: 'mailing', on: [OrderPaid], startAt: 'beginning', onReplay: 'reuse',
+  handle: async (event, { effect, transaction }) => {
+    await effect('mail', async () => ({ sent: true }))
+    await transaction(async (tx) => { tx.publish(ReceiptSent({ orderId: event.data.orderId })) })
+  } })
+const receipts = defineProjection({ name: 'receipts', on: [ReceiptSent], primaryKey: 'orderId', columns: { orderId: 'text' }, evolve: () => ({}) })
+export const app = createFactline({ name: 'replay-shop', codeVersion: '1.0.0', database: process.env.REPLAY_TEST_URL, consumers: [mailing, receipts], handleSignals: false })
+`;
+const reason = '"the provider lost mails on Monday"';
+
+let project: Project;
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase({ migrated: true });
+  process.env['REPLAY_TEST_URL'] = database.url;
+  project = createProject('replay-shop');
+  project.write('factline.config.ts', shop);
+  const { app, OrderPaid } = await import(path.join(project.directory, 'factline.config.ts'));
+  await app.publish(Array.from({ length: 30 }, (_, n) => OrderPaid({ orderId: `A${n % 10}`, pence: n })));
+  while ((await app.catchUp({ within: '20s' })).remaining > 0);
+  await app.stop();
+});
+afterAll(async () => {
+  project.remove();
+  await database.drop();
+});
+
+const run = (words: string, environment: Record<string, string> = {}): Promise<Ran> =>
+  runWords(words, { directory: project.directory, environment });
+
+const json = async (words: string): Promise<Record<string, never>> =>
+  JSON.parse((await run(`${words} --json`)).out);
+
+describe('factline replay', () => {
+  it('goes from a plan to an approval by somebody else, and everything is on record', async () => {
+    const planned = await run(
+      `replay plan mailing --to head --where pence>=10 --effects reuse --reason ${reason} --by ada`,
+    );
+    expect(planned).toMatchObject({ code: 0, err: '' });
+    expect(planned.out).toContain('next  factline replay estimate 1');
+
+    const estimated = await run('replay estimate 1 --by ada');
+    expect(estimated).toMatchObject({ code: 0, err: '' });
+    for (const text of [
+      '20 of 10 keys',
+      'mail: 20 recorded results are reused; 0 events have none',
+      'shop.receipt.sent.v1: none (it would be about 20',
+      '20 tried: 20 would-change',
+      'next  factline replay request 1',
+    ])
+      expect(estimated.out).toContain(text);
+    for (const line of estimated.out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100);
+
+    expect((await run('replay request 1 --by ada')).out).toContain('Approvals: 0 of 1');
+    const { frozen } = (await json('replay show 1')) as unknown as { frozen: { digest: string } };
+    const asked = await run('replay approve 1 --by bob');
+    expect(asked.code).toBe(2);
+    expect(asked.err.replace(/\s+/g, ' ')).toContain(
+      'approve that mailing handles 20 events again, effects: reuse',
+    );
+    expect(asked.err).toContain(frozen.digest.slice(0, 12));
+    const digest = `--digest ${frozen.digest.slice(0, 12)}`;
+    const own = await run(`replay approve 1 ${digest}`, { FACTLINE_ACTOR: 'Ada' });
+    expect(own).toMatchObject({ code: 1, err: expect.stringContaining('Ada planned it') });
+    expect((await run(`replay approve 1 ${digest} --by bob`)).out).toContain('Approvals: 1 of 1');
+
+    expect((await run('replay list')).out).toMatch(/1 +Replay of mailing +mailing +approved +20/);
+    expect((await run('replay pause 1 --by bob')).err).toContain('is approved: pause is not possible now');
+    expect((await run('replay abort 1 --by bob')).err).toContain('--reason');
+    expect((await run('replay abort 1 --by bob --reason "the provider found them"')).out).toContain(
+      'aborted',
+    );
+    expect((await run('replay list')).out).toBe('No replay.');
+    const report = await run('replay report 1');
+    for (const text of ['On record', 'replay.approve DENIED', 'the provider found them'])
+      expect(report.out).toContain(text);
+    const audit = await run('audit list --target "replay 1" --denied --json');
+    expect(JSON.parse(audit.out)).toMatchObject({
+      rows: [{ actor: 'Ada', act: 'replay.approve', account: expect.stringContaining('@') }],
+      next: null,
+    });
+    expect(await run('audit verify')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('each chained to the one before'),
+    });
+  });
+
+  it.each([
+    [`mailing --reason ${reason}`, 'has no end'],
+    [`mailing --to head --reason short`, 'text of 15 to'],
+    [
+      `mailing --to head --effects execute --effects-max 5 --rollback none --reason ${reason}`,
+      "onReplay: 'execute'",
+    ],
+    [`mailing --to 99999 --reason ${reason}`, 'where the log ends'],
+    [`mailing --to head --where pence --reason ${reason}`, 'pence>=1000'],
+    [`mailing --to head --where sender=1 --reason ${reason}`, 'does not declare the field'],
+    [`mailing --group abc --to head --reason ${reason}`, 'not with --group'],
+    [`mailing --to head --rate fast --reason ${reason}`, 'a number'],
+    [`mailing --to head --canary 10,5 --reason ${reason}`, 'growing numbers'],
+    [`nobody --to head --reason ${reason}`, 'known are'],
+    ['--manifest gone.json', 'a file with JSON'],
+    ['', 'needs CONSUMER'],
+  ])('plan %s ends with 2 and says what to do', async (words, text) => {
+    const ran = await run(`replay plan ${words}`);
+    expect([ran.code, ran.out]).toEqual([2, '']);
+    expect(ran.err.replace(/\s+/g, ' ')).toContain(text);
+  });
+
+  it('takes a manifest, and another revision of it', async () => {
+    project.write(
+      'replay.json',
+      JSON.stringify({
+        title: 'From a file',
+        reason: 'it was reviewed in a pull request',
+        consumer: 'mailing',
+        selection: { source: 'log', to: 5 },
+      }),
+    );
+    const first = await json('replay plan --manifest replay.json');
+    expect(first).toMatchObject({
+      revision: 1,
+      state: 'draft',
+      manifest: { title: 'From a file', canary: [1, 10, 100] },
+    });
+    await run(`replay estimate ${first['id']} --no-sample`);
+    expect(await json(`replay plan --manifest replay.json --revise ${first['id']}`)).toMatchObject({
+      revision: 2,
+      state: 'draft',
+      frozen: null,
+    });
+    expect((await run('replay show 999')).err).toContain('no replay 999');
+    expect((await run('replay show x')).err).toContain('a number from `replay list`');
+  });
+
+  it('rebuilds need nobody else; they are frozen as a whole', async () => {
+    const { id } = await json(`replay plan receipts --to head --reason ${reason}`);
+    expect((await run(`replay estimate ${id}`)).out).toContain('none: a rebuild is compared');
+    expect((await run(`replay request ${id}`)).out).toContain('approved');
+  });
+});
+
+describe('roles', () => {
+  it('bind every command on the database once the app has declared them', async () => {
+    const declared = shop.replace(
+      'handleSignals',
+      "roles: { ada: ['responder'], bob: ['approver'], eve: ['auditor'] }, handleSignals",
+    );
+    project.write('factline.config.ts', declared);
+    project.write('roles.ts', declared);
+    expect((await run('migrate --app roles.ts')).code).toBe(0);
+    const url = `--database ${database.url}`;
+    expect((await run(`audit list ${url}`, { FACTLINE_ACTOR: 'mallory' })).err).toContain(
+      'it takes the role auditor or admin',
+    );
+    expect((await run(`replay approve 1 --digest 12345678 ${url}`, { FACTLINE_ACTOR: 'ada' })).err).toContain(
+      '✗',
+    );
+    expect((await run(`consumers pause mailing --no-wait ${url}`, { FACTLINE_ACTOR: 'bob' })).err).toContain(
+      'bob may not do consumer.pause',
+    );
+    expect((await run(`consumers pause mailing --no-wait ${url}`, { FACTLINE_ACTOR: 'ada' })).code).toBe(0);
+    const denied = await run(`audit list --denied --json ${url}`, { FACTLINE_ACTOR: 'eve' });
+    expect(
+      JSON.parse(denied.out).rows.map(({ actor, act }: { actor: string; act: string }) => `${actor} ${act}`),
+    ).toEqual(expect.arrayContaining(['mallory audit.read', 'bob consumer.pause']));
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    const { rows } = await client.query(
+      "select count(*)::int as requests from factline.requests where verb = 'pause'",
+    );
+    await client.query('alter table factline.audit disable trigger all');
+    await client.query("update factline.audit set reason = 'forged' where number = 2");
+    await client.end();
+    expect(rows).toEqual([{ requests: 1 }]);
+    expect(await run(`audit verify ${url}`, { FACTLINE_ACTOR: 'eve' })).toMatchObject({
+      code: 1,
+      out: '✗ row 2 was changed: its hash does not fit what it says',
+    });
+  });
+});
