@@ -61,6 +61,7 @@ const scansOf = (plan: Plan): string[] =>
 const reading = loadQueries<string>(new URL('./reading.sql', import.meta.url));
 const tail = loadQueries<string>(new URL('./tail.sql', import.meta.url));
 const checks = loadQueries<string>(new URL('./start-checks.sql', import.meta.url));
+const evidence = loadQueries<string>(new URL('../operations/evidence/evidence.sql', import.meta.url));
 
 beforeAll(async () => {
   testDatabase = await createTestDatabase({ migrated: true });
@@ -105,6 +106,33 @@ describe.each(['force_custom_plan', 'force_generic_plan'])('with %s, over 1.1 mi
       const types = nodes(plan).map((node) => node['Node Type']);
       expect(scansOf(plan)).toEqual([]);
       if (query !== checks['progress']) expect(types.filter((type) => /Sort/.test(type))).toEqual([]);
+      expect(plan['Shared Hit Blocks'] + plan['Shared Read Blocks']).toBeLessThanOrEqual(blocksMax);
+    },
+  );
+});
+
+describe.each(['force_custom_plan', 'force_generic_plan'])('with %s', (mode) => {
+  const types = ['test.event.v1', 'none.v1'];
+
+  test.each<[name: string, query: NamedQuery, values: unknown[], blocksMax: number]>([
+    [
+      'a span of the newest events, by producer version',
+      evidence['sample_span'] as NamedQuery,
+      [last - 50_000, last, types, 200, 4000],
+      8000,
+    ],
+    ['the parked ones', evidence['sample_parked'] as NamedQuery, [types, 5000], 100],
+    [
+      'what was handled of the newest events',
+      evidence['handled_types'] as NamedQuery,
+      [last - 100_000, last, types, 10_000],
+      6000,
+    ],
+  ])(
+    '%s is read by the primary key, and nothing outside the span',
+    async (_name, query, values, blocksMax) => {
+      const plan = await explain(query, values, mode);
+      expect(scansOf(plan)).toEqual([]);
       expect(plan['Shared Hit Blocks'] + plan['Shared Read Blocks']).toBeLessThanOrEqual(blocksMax);
     },
   );
