@@ -147,9 +147,7 @@ describe('as a process', () => {
       flags,
     );
     expect(JSON.parse(out)).toEqual({ compatible: true, changes: [] });
-    expect(
-      err.split('\n').filter((url) => /node_modules\/(pg|ajv|protobufjs|hono)\//.test(url)),
-    ).toEqual([]);
+    expect(err.split('\n').filter((url) => /node_modules\/(pg|ajv|protobufjs|hono)\//.test(url))).toEqual([]);
     const protobuf = await spawned(['--format', 'protobuf', '--mode', 'wire', 'old', 'old'], '', flags);
     expect(protobuf.err).toContain('node_modules/protobufjs/');
   });
