@@ -5,6 +5,7 @@ import { commandErrors } from '../src/foundation/error-catalogue/command-errors.
 import { consumerErrors } from '../src/foundation/error-catalogue/consumer-errors.ts';
 import { contractErrors } from '../src/foundation/error-catalogue/contract-errors.ts';
 import { databaseErrors } from '../src/foundation/error-catalogue/database-errors.ts';
+import { gateErrors } from '../src/foundation/error-catalogue/gate-errors.ts';
 import { logErrors } from '../src/foundation/error-catalogue/log-errors.ts';
 import { type ErrorEntry, errorCatalogue } from '../src/foundation/error-catalogue.ts';
 import {
@@ -22,6 +23,7 @@ const generated =
 const subjects: readonly { readonly title: string; readonly errors: Readonly<Record<string, ErrorEntry>> }[] =
   [
     { title: 'Contracts and events', errors: contractErrors },
+    { title: 'The contract gate', errors: gateErrors },
     { title: 'Connections, transactions, migrations', errors: databaseErrors },
     { title: 'The log', errors: logErrors },
     { title: 'Consumers', errors: consumerErrors },

@@ -286,6 +286,8 @@ describe('values', () => {
     ['amount', z.number(), ['money-as-float amount']],
     ['amount', z.number().optional(), ['money-as-float amount']],
     ['amount', z.int(), []],
+    ['amount', z.number().multipleOf(0.01), ['money-as-float amount']],
+    ['amount', z.number().multipleOf(5), []],
     ['amount', z.string(), []],
     ['taxRate', z.number(), []],
     ['weight', z.number(), []],
