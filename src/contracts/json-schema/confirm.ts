@@ -12,14 +12,16 @@ export type Judge = (document: Json) => boolean | undefined;
 
 type Validator = InstanceType<typeof Ajv>;
 
-const validators = new Map<string, Validator>();
+/** A validator keeps a little of each schema that it compiled, so it is replaced now and then. */
+const compilationsMax = 100;
+
+const validators = new Map<string, { readonly validator: Validator; compilations: number }>();
 
 const optionsFor = (draft: JsonSchemaDraft, assertFormats: boolean): Options => ({
   strict: false,
   logger: false,
   meta: false,
   validateSchema: false,
-  addUsedSchema: false,
   messages: false,
   // A schema judges a handful of documents: compiling it is what takes the time.
   code: { optimize: false },
@@ -48,9 +50,14 @@ const create = (draft: JsonSchemaDraft, assertFormats: boolean): Validator => {
 
 const validatorFor = (draft: JsonSchemaDraft, assertFormats: boolean): Validator => {
   const key = `${draft} ${assertFormats}`;
-  const validator = validators.get(key) ?? create(draft, assertFormats);
-  validators.set(key, validator);
-  return validator;
+  const known = validators.get(key);
+  const kept =
+    known !== undefined && known.compilations < compilationsMax
+      ? known
+      : { validator: create(draft, assertFormats), compilations: 0 };
+  kept.compilations += 1;
+  validators.set(key, kept);
+  return kept.validator;
 };
 
 /** Ajv as the judge of a schema, compiled when the first document comes. */
@@ -78,7 +85,7 @@ const compile = (
   const validator = validatorFor(draft, assertFormats);
   const { $schema: _, ...own } = schema;
   const validate = validator.compile(own);
-  // The validator is kept, its schemas are not.
+  // Another schema may have the same `$id`.
   validator.removeSchema();
   return validate;
 };

@@ -33,6 +33,8 @@ export interface Sides {
 interface Place {
   readonly path: string;
   readonly depth: number;
+  /** Pairs of formulas that are being compared on the way here. */
+  readonly within?: ReadonlySet<string>;
   readonly embed: (formula: Formula) => Formula;
 }
 
@@ -95,9 +97,16 @@ export class Differences {
   }
 
   #compare(writer: Formula, reader: Formula, place: Place): void {
-    const pair = `${writer.id} ${reader.id} ${place.path.split('/').length > 6 ? '' : place.path}`;
-    if (place.depth > depthMax || this.#isFull || this.#seen.has(pair)) return;
-    this.#seen.add(pair);
+    const pair = `${writer.id} ${reader.id}`;
+    const within = place.within ?? new Set();
+    // What is compared here is being compared further out already: a recursive schema.
+    if (place.depth > depthMax || this.#isFull || within.has(pair) || this.#seen.has(`${pair} ${place.path}`))
+      return;
+    this.#seen.add(`${pair} ${place.path}`);
+    this.#compareParts(writer, reader, { ...place, within: new Set([...within, pair]) });
+  }
+
+  #compareParts(writer: Formula, reader: Formula, place: Place): void {
     const same = new Set(conjunctsOf(writer));
     for (const part of conjunctsOf(reader))
       if (!same.has(part) && this.#may(writer, this.#not(part))) this.#comparePart(writer, part, place);
@@ -181,6 +190,7 @@ export class Differences {
     const { formulas } = this.#sides;
     const { name } = part;
     const inside: Place = {
+      ...place,
       path: below(place.path, name),
       depth: place.depth + 1,
       embed: (formula) =>
@@ -224,6 +234,7 @@ export class Differences {
     const refused = formulas.someMember(others, this.#not(part.part));
     if (!this.#may(writer, refused)) return;
     const inside: Place = {
+      ...place,
       path: below(place.path, '*'),
       depth: place.depth + 1,
       embed: (formula) =>
@@ -258,6 +269,7 @@ export class Differences {
     const { formulas } = this.#sides;
     const isClosed = part.part === formulas.none;
     const inside: Place = {
+      ...place,
       path: below(place.path, name),
       depth: place.depth + 1,
       embed: (formula) =>
@@ -286,6 +298,7 @@ export class Differences {
     const { formulas } = this.#sides;
     const { index } = part;
     const inside: Place = {
+      ...place,
       path: below(place.path, index),
       depth: place.depth + 1,
       embed: (formula) =>
@@ -321,6 +334,7 @@ export class Differences {
       this.#item(writer, { ...part, kind: 'item', index, declares: true }, place);
     const from = Math.max(part.from, ...tuple.map((index) => index + 1));
     const inside: Place = {
+      ...place,
       path: below(place.path, '*'),
       depth: place.depth + 1,
       embed: (formula) =>
