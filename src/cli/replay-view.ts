@@ -1,5 +1,6 @@
 import { durationText } from '../operations/index.ts';
 import {
+  type BlastRadius,
   hasEnded,
   type Predicted,
   type Replay,
@@ -117,11 +118,7 @@ const predictedText = ({ likely, low, high }: Predicted): string =>
 const cardLines = ({ estimate, manifest }: Replay, view: ReplayViewOptions): string[] => {
   if (estimate === null) return [];
   const { blastRadius: card, sample, noSample, fanOut } = estimate;
-  const { atCeiling, likely } = card.durationSeconds;
-  const seconds = (value: number): string => durationText(value * 1_000);
   const keys = `${card.keys.exact ? '' : 'at least '}${numberText(card.keys.count)} keys`;
-  const duration =
-    likely > atCeiling ? `${seconds(likely)} (${seconds(atCeiling)} at the ceiling)` : seconds(atCeiling);
   return [
     '',
     view.style.bold('Blast radius'),
@@ -129,7 +126,7 @@ const cardLines = ({ estimate, manifest }: Replay, view: ReplayViewOptions): str
       [
         [
           'events',
-          `${numberText(card.events)} of ${keys}, about ${duration} at most ${manifest.rate.ceiling}/s`,
+          `${numberText(card.events)} of ${keys}${durationPart(card.durationSeconds, manifest.rate.ceiling)}`,
         ],
         [
           'consumers',
@@ -157,6 +154,15 @@ const cardLines = ({ estimate, manifest }: Replay, view: ReplayViewOptions): str
       ),
     ),
   ];
+};
+
+const durationPart = (duration: BlastRadius['durationSeconds'], ceiling: number): string => {
+  if (duration === null) return '';
+  const { atCeiling, likely } = duration;
+  const seconds = (value: number): string => durationText(value * 1_000);
+  return likely > atCeiling
+    ? `, about ${seconds(likely)} (${seconds(atCeiling)} at the ceiling of ${ceiling}/s)`
+    : `, about ${seconds(atCeiling)} at most ${ceiling}/s`;
 };
 
 const derivedText = (type: string, predicted: Predicted, publish: 'suppress' | 'publish'): string =>

@@ -152,16 +152,13 @@ const manifestOf = async (given: Given, pool: Pool): Promise<Record<string, unkn
     publish: given.has('publish') ? 'publish' : 'suppress',
     rate: { ceiling: numberOf(given, 'rate'), floor: numberOf(given, 'floor') },
     canary: stepsOf(given.text('canary')),
-    guards: defined({
+    guards: {
       failureRate: numberOf(given, 'failure-rate'),
       sameFingerprint: numberOf(given, 'same-failure'),
-    }),
+    },
     rollback: given.text('rollback'),
   };
 };
-
-const defined = (values: Readonly<Record<string, unknown>>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 
 const numberOf = (given: Given, option: string): number | undefined => {
   const text = given.text(option);

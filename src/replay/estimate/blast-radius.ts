@@ -64,12 +64,9 @@ const irreversibleOf = ({ consumer, manifest }: BlastFacts): string | null => {
   return 'what the handler writes through its transaction stays written';
 };
 
-const durationOf = ({
-  manifest,
-  profile,
-  sample,
-  concurrency,
-}: BlastFacts): BlastRadius['durationSeconds'] => {
+const durationOf = (facts: BlastFacts): BlastRadius['durationSeconds'] => {
+  const { manifest, profile, sample, concurrency, consumer } = facts;
+  if (consumer.class === 'projection') return null;
   const { ceiling } = manifest.rate;
   const handled =
     sample === null || concurrency === null || sample.meanMs <= 0

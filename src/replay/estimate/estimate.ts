@@ -80,7 +80,8 @@ export interface BlastRadius {
   readonly irreversible: string | null;
   /** Promises of consumers that this may hold up. */
   readonly promises: readonly { readonly consumer: string; readonly handledWithinMs: number }[];
-  readonly durationSeconds: { readonly atCeiling: number; readonly likely: number };
+  /** Null: a rebuild goes as fast as live consumers let it. */
+  readonly durationSeconds: { readonly atCeiling: number; readonly likely: number } | null;
   readonly unreplayable: readonly { readonly why: string; readonly events: number }[];
   /** What a person should look at before approving. */
   readonly warnings: readonly string[];

@@ -1,6 +1,6 @@
 import type { ConsumerDefinition, Handler, OnReplay } from '../../consumers/index.ts';
-import { FactlineError } from '../../foundation/index.ts';
-import type { ReplayManifest } from './manifest.ts';
+import { canonicalJson, FactlineError } from '../../foundation/index.ts';
+import { manifestDefaults, type ReplayManifest } from './manifest.ts';
 
 export type ReplayMode = 'redeliver' | 'blue-green';
 
@@ -45,6 +45,13 @@ const blueGreen = ({ name }: ConsumerDefinition, manifest: ReplayManifest): Repl
       name,
       'a projection has no effects and publishes nothing',
       'Leave out --effects and --publish.',
+    );
+  const { rate, canary, guards } = manifest;
+  if (canonicalJson({ rate, canary, guards }) !== canonicalJson(manifestDefaults))
+    throw refused(
+      name,
+      'a rebuild is throttled by the lag of live consumers, and compared before it is switched',
+      'Leave out --rate, --floor, --canary, --failure-rate and --same-failure.',
     );
   if (selection.source === 'quarantine')
     throw refused(name, 'a projection is rebuilt from the log', 'Give --to instead of --group.');

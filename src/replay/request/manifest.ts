@@ -59,7 +59,8 @@ const members = [
 ] as const;
 
 export const reasonMin = 15;
-const defaults = {
+/** What holds where nothing is said. */
+export const manifestDefaults = {
   rate: { ceiling: 50, floor: 1 },
   canary: [1, 10, 100],
   guards: { failureRate: 0.05, sameFingerprint: 3 },
@@ -84,7 +85,7 @@ export const checkManifest = (given: unknown): ReplayManifest => {
     effects: checkEffects(loose['effects'] ?? { policy: 'skip' }),
     publish: oneOf(loose['publish'] ?? 'suppress', 'publish', ['suppress', 'publish']),
     rate: checkRate(loose['rate'] ?? {}),
-    canary: checkCanary(loose['canary'] ?? defaults.canary),
+    canary: checkCanary(loose['canary'] ?? manifestDefaults.canary),
     guards: checkGuards(loose['guards'] ?? {}),
     rollback: optionalText(loose['rollback'], 'rollback'),
   };
@@ -142,11 +143,11 @@ const checkEffects = (given: unknown): EffectsPolicy => {
 
 const checkRate = (given: unknown): ReplayManifest['rate'] => {
   const loose = objectOf(given, 'rate', ['ceiling', 'floor']);
-  const ceiling = within(loose['ceiling'] ?? defaults.rate.ceiling, 'rate.ceiling', {
+  const ceiling = within(loose['ceiling'] ?? manifestDefaults.rate.ceiling, 'rate.ceiling', {
     min: 0.01,
     max: 100_000,
   });
-  const floor = loose['floor'] ?? Math.min(defaults.rate.floor, ceiling);
+  const floor = loose['floor'] ?? Math.min(manifestDefaults.rate.floor, ceiling);
   return { ceiling, floor: within(floor, 'rate.floor', { min: 0, max: ceiling }) };
 };
 
@@ -164,7 +165,8 @@ const checkCanary = (given: unknown): readonly number[] => {
 
 const checkGuards = (given: unknown): ReplayGuards => {
   const loose = objectOf(given, 'guards', ['failureRate', 'sameFingerprint']);
-  const { failureRate, sameFingerprint } = { ...defaults.guards, ...loose };
+  const failureRate = loose['failureRate'] ?? manifestDefaults.guards.failureRate;
+  const sameFingerprint = loose['sameFingerprint'] ?? manifestDefaults.guards.sameFingerprint;
   return {
     failureRate: within(failureRate, 'guards.failureRate', { min: 0, max: 1 }),
     sameFingerprint: within(sameFingerprint, 'guards.sameFingerprint', { min: 1, max: 1_000_000 }),
