@@ -28,12 +28,8 @@ export const quarantineEdit: Command = {
   ],
   examples: [
     {
-      line: `factline quarantine edit 7 --patch '[{"op":"replace","path":"/note","value":"gift"}]' --reason "typing error"`,
-      does: 'mends one field, then tries the event again',
-    },
-    {
-      line: 'factline quarantine edit 7 --patch @mend.json --no-release --reason "ticket 12"',
-      does: 'from a file, only edited',
+      line: 'factline quarantine edit 7 --patch @mend.json --reason "typing error"',
+      does: 'mends it, then tries the event again',
     },
   ],
   json: [

@@ -52,12 +52,22 @@ const advance = (seconds: number): Promise<unknown> =>
 test('what people say about a group stays with it, and what is too much for it is refused', async () => {
   const on = database.operations;
   await park(1, 2, 3);
-  expect(await findGroup(on, 1)).toMatchObject({ keys: 2, followers: 6, owner: 'checkout', introducedBy: '1', lastCodeVersion: '2' });
+  expect(await findGroup(on, 1)).toMatchObject({
+    keys: 2,
+    followers: 6,
+    owner: 'checkout',
+    introducedBy: '1',
+    lastCodeVersion: '2',
+  });
   await assignGroup(on, 1, 'ada');
   expect(await snoozeGroup(on, 1, 60_000)).toMatch(/^20/);
   await noteOnGroup(on, 1, { author: 'ada', text: 'first\u0000' });
   await noteOnGroup(on, 1, { author: 'bob', text: 'second' });
-  expect(await findGroup(on, 1)).toMatchObject({ assignedTo: 'ada', notes: 2, snoozedUntil: expect.any(String) });
+  expect(await findGroup(on, 1)).toMatchObject({
+    assignedTo: 'ada',
+    notes: 2,
+    snoozedUntil: expect.any(String),
+  });
   expect((await listNotes(on, 1)).map(({ text }) => text)).toEqual(['second', 'first\ufffd']);
   await assignGroup(on, 1, null);
   expect(await snoozeGroup(on, 1, 0)).toBeNull();
@@ -81,7 +91,11 @@ test('age and growth are told once each, by whoever looks first', async () => {
   const told: TelemetryEvent[] = [];
   const telemetry = createTelemetry();
   telemetry.listen((event) => told.push(event));
-  const names = (): string[] => told.splice(0).map(({ name, fields }) => `${name} ${fields['group']} ${fields['level']}`);
+  const names = (): string[] =>
+    told.splice(0).map(({ name, fields }) => {
+      const { group, level } = fields as { readonly group?: unknown; readonly level?: unknown };
+      return `${name} ${group} ${level}`;
+    });
   await park(2, 12);
   await Promise.all([watchQuarantine(on, telemetry), watchQuarantine(on, telemetry)]);
   expect(names()).toEqual(['quarantine.growing 2 1']);
@@ -104,7 +118,9 @@ test('age and growth are told once each, by whoever looks first', async () => {
   await advance(9 * 3_600 + 61);
   await watchQuarantine(on, telemetry);
   expect(names()).toEqual([]);
-  const { rows } = await on.query('select kind, count(*)::int as n from factline.quarantine_alerts group by kind order by kind');
+  const { rows } = await on.query(
+    'select kind, count(*)::int as n from factline.quarantine_alerts group by kind order by kind',
+  );
   expect(rows).toEqual([
     { kind: 'age', n: 2 },
     { kind: 'growth', n: 2 },
@@ -141,9 +157,14 @@ test('a hundred thousand keys: listed, frozen and driven in a moment each, under
     await driveReleases(on);
   }
   expect((await findRelease(on, id)).rest).toMatchObject({ sent: 500, selected: 59_500 });
-  const { rows } = await on.query("select count(*)::int as n, max(jsonb_array_length(arguments -> 'ids'))::int as most from factline.requests");
+  const { rows } = await on.query(
+    "select count(*)::int as n, max(jsonb_array_length(arguments -> 'ids'))::int as most from factline.requests",
+  );
   expect(rows[0].n).toBeLessThanOrEqual(32);
   expect(rows[0].most).toBeLessThanOrEqual(100);
   // Generous: other tests share the machine. Measured alone: 0.25 s, 1.1 s, 0.1 s.
-  expect([listed.ms < 5_000, begun.ms < 15_000, driven.ms < 3_000], `${listed.ms} ${begun.ms} ${driven.ms}`).toEqual([true, true, true]);
+  expect(
+    [listed.ms < 5_000, begun.ms < 15_000, driven.ms < 3_000],
+    `${listed.ms} ${begun.ms} ${driven.ms}`,
+  ).toEqual([true, true, true]);
 }, 60_000);

@@ -1,0 +1,274 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createProject, type Project, type Ran, runWords } from '../../test/command-line.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/database.ts';
+
+/* docs/quarantine.md is walked through: each class of incident is brought about, and the commands of its runbook are run. */
+
+const shop = `
+import { createFactline, defineEvent, defineHandler, PermanentError } from 'factline'
+import { z } from 'zod'
+const schema = z.object({ orderId: z.string(), mode: z.string(), note: z.string(), email: z.string() })
+const terms = { key: 'orderId', editable: ['note'], sensitivity: { email: 'personal' } }
+const OrderPlaced = defineEvent({ ...terms, type: 'shop.order.placed.v1', schema, owner: 'checkout' })
+export const Legacy = defineEvent({ type: 'shop.order.placed.v1', key: 'orderId', schema: z.object({ orderId: z.string(), mode: z.string() }) })
+globalThis.repaired = new Set()
+const failures = {
+  systemic: () => new PermanentError('every order fails'),
+  authorisation: () => Object.assign(new PermanentError('the key has expired'), { status: 403 }),
+  dependency: () => Object.assign(new Error('too many requests'), { status: 429 }),
+  timeout: () => Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }),
+  invariant: () => new PermanentError('the note does not fit'),
+  poison: () => new TypeError('x is not a function \\u001b[2J\\u009b2J'),
+}
+const payment = defineHandler({
+  name: 'payment', on: [OrderPlaced], startAt: 'beginning',
+  retry: { transient: { attempts: 1 }, unclassified: { attempts: 1 } },
+  handle: async ({ data }) => {
+    if (data.mode === 'invariant' && data.note === 'gift') return
+    if (!globalThis.repaired.has(data.mode) && failures[data.mode]) throw failures[data.mode]()
+  },
+})
+export { OrderPlaced }
+const roles = { ada: ['operator', 'steward', 'auditor'], vic: ['viewer'] }
+export const app = createFactline({ name: 'shop', database: process.env.TRIAGE_TEST_URL, consumers: [payment], handleSignals: false, roles })
+`;
+/** Another release of the same app: its contract reads less strictly. */
+const lenient = shop
+  .replace(
+    'email: z.string() })\nconst terms',
+    'email: z.string() }).partial({ note: true, email: true })\nconst terms',
+  )
+  .replace(
+    "const roles = { ada: ['operator', 'steward', 'auditor'], vic: ['viewer'] }",
+    'const roles = undefined',
+  );
+
+interface Shop {
+  readonly app: { publish(drafts: unknown): Promise<unknown>; start(): Promise<void>; stop(): Promise<void> };
+  readonly OrderPlaced: (data: object) => unknown;
+  readonly Legacy: (data: object) => unknown;
+}
+
+let project: Project;
+let own: TestDatabase;
+let running: Shop;
+
+beforeAll(async () => {
+  project = createProject('shop');
+  own = await createTestDatabase();
+  process.env['TRIAGE_TEST_URL'] = own.url;
+  project.write('factline.config.ts', shop);
+  project.write('lenient.ts', lenient);
+  project.write('mend.json', JSON.stringify([{ op: 'replace', path: '/note', value: 'gift' }]));
+  running = (await import(path.join(project.directory, 'factline.config.ts'))) as Shop;
+  await running.app.start();
+}, 60_000);
+afterAll(async () => {
+  await running.app.stop();
+  project.remove();
+  await own.drop();
+});
+
+const cli = (words: string, actor = 'ada'): Promise<Ran> =>
+  runWords(words, { directory: project.directory, environment: { FACTLINE_ACTOR: actor } });
+const json = async (words: string): Promise<Record<string, never>> =>
+  JSON.parse((await cli(`${words} --json`)).out);
+
+const order = (mode: string, index = 0): unknown =>
+  running.OrderPlaced({ orderId: `${mode}${index}`, mode, note: 'bad', email: 'ada@x.org' });
+
+interface Found {
+  readonly group: number;
+  readonly id: number;
+}
+
+/** The group of that disposition, and the first event in it. */
+const found = async (disposition: string): Promise<Found> => {
+  let group: number | undefined;
+  await expect
+    .poll(
+      async () => {
+        const { groups } = (await json('quarantine groups')) as {
+          groups?: { id: number; disposition: string }[];
+        };
+        group = groups?.find((each) => each.disposition === disposition)?.id;
+        return group;
+      },
+      { timeout: 20_000 },
+    )
+    .toBeTypeOf('number');
+  const { events } = (await json(`quarantine list --group ${group}`)) as { events?: { id: number }[] };
+  return { group: group ?? 0, id: events?.[0]?.id ?? 0 };
+};
+
+/** The commands of a section of the page. */
+const commandsOf = (heading: string): readonly string[] => {
+  const page = readFileSync(new URL('../../docs/quarantine.md', import.meta.url), 'utf8');
+  const section = page.split(/^#+ /m).find((each) => each.startsWith(`${heading}\n`)) ?? '';
+  const lines = [...section.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, text = '']) =>
+    text.trim().split('\n'),
+  );
+  return lines.map((line) => line.replace(/^npx factline /, ''));
+};
+
+const repair = (mode: string): void => {
+  (globalThis as unknown as { repaired: Set<string> }).repaired.add(mode);
+};
+
+/** Runs them in order; the cause is repaired before something is tried again. Each must end with 0. */
+const walk = async (heading: string, { group, id }: Found, mode = heading): Promise<string> => {
+  const commands = commandsOf(heading);
+  expect(commands.length, `commands of "${heading}"`).toBeGreaterThan(0);
+  let output = '';
+  for (const command of commands) {
+    if (/^quarantine (?:release|retry)/.test(command)) repair(mode);
+    const ran = await cli(command.replace('GROUP', String(group)).replace(' ID', ` ${id}`));
+    expect({ command, ...ran }).toMatchObject({ code: 0 });
+    output += `${ran.out}\n${ran.err}\n`;
+  }
+  return output;
+};
+
+describe('the runbooks', () => {
+  it.each(['authorisation', 'dependency', 'timeout', 'invariant', 'poison'])(
+    '%s: its commands lead out of it',
+    async (mode) => {
+      await running.app.publish([order(mode, 1), order(mode, 1), order(mode, 2)]);
+      const before = await found(mode);
+      const output = await walk(mode, before);
+      if (mode !== 'invariant') {
+        expect(output).toContain('2 of 2 handled');
+        return;
+      }
+      expect(output).toContain('/note: "bad" → "gift"');
+      expect(output).toContain(`#${before.id} handled`);
+      expect((await json(`quarantine list --group ${before.group}`))['events']).toHaveLength(2);
+      // The event behind it has the same note.
+      repair(mode);
+      expect(await cli(`quarantine release --group ${before.group}`)).toMatchObject({ code: 0 });
+    },
+    60_000,
+  );
+
+  it('systemic: its commands lead out of it', async () => {
+    await running.app.publish(Array.from({ length: 100 }, (_, index) => order('systemic', index)));
+    expect(await walk('systemic', await found('systemic'))).toContain('100 of 100 handled');
+  }, 60_000);
+
+  it('schema: another release that reads both leads out of it', async () => {
+    await running.app.publish(running.Legacy({ orderId: 'legacy1', mode: 'fine' }));
+    const before = await found('schema');
+    expect((await cli(`quarantine show ${before.id}`)).out).toContain('note');
+    await running.app.stop();
+    const second = (await import(path.join(project.directory, 'lenient.ts'))) as Shop;
+    await second.app.start();
+    try {
+      expect(await walk('schema', before)).toContain('1 of 1 handled');
+    } finally {
+      await second.app.stop();
+    }
+    running = (await import(`${path.join(project.directory, 'factline.config.ts')}?again`)) as Shop;
+    await running.app.start();
+  }, 60_000);
+});
+
+describe('the other sections', () => {
+  it('are walked through: looking, deciding, giving up and taking back', async () => {
+    (globalThis as unknown as { repaired: Set<string> }).repaired.clear();
+    await running.app.publish([order('invariant', 7), order('poison', 8)]);
+    const rule = await found('invariant');
+    const seen = await walk('See what it is about', rule, 'nothing');
+    expect(seen).toContain('checkout');
+    expect(seen).toContain('"email": "(personal)"');
+    expect(seen).not.toContain('ada@x.org');
+    await walk('Give an event up, and take that back', rule);
+    expect((await json(`quarantine groups ${rule.group}`)) as unknown).toMatchObject({
+      groups: [{ assignedTo: 'ada', events: 1, notes: expect.any(Number) }],
+      notes: [{ author: 'ada', text: 'the provider confirms an outage' }],
+    });
+    await walk('Mend a payload', rule);
+    await walk('Try a group again', await found('poison'), 'poison');
+  }, 60_000);
+
+  it('every command of the page is one', () => {
+    const page = readFileSync(new URL('../../docs/quarantine.md', import.meta.url), 'utf8');
+    const headings = [...page.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading);
+    const inBlocks = headings.flatMap(commandsOf);
+    expect(inBlocks).toHaveLength([...page.matchAll(/^npx factline /gm)].length);
+  });
+});
+
+describe('what may be shown and done', () => {
+  it('hides what is sensitive, reveals it on record to those who may, and lets others only look', async () => {
+    (globalThis as unknown as { repaired: Set<string> }).repaired.clear();
+    await running.app.publish([order('invariant', 9)]);
+    const { group, id } = await found('invariant');
+    expect((await cli(`quarantine show ${id} --json`, 'vic')).out).not.toContain('ada@x.org');
+    expect((await cli(`quarantine show ${id} --reveal --reason audit`)).out).toContain('ada@x.org');
+    for (const act of [
+      `quarantine show ${id} --reveal`,
+      `quarantine release --group ${group}`,
+      `quarantine retry ${id}`,
+      `quarantine edit ${id} --patch @mend.json --reason x`,
+      `quarantine discard ${id} --reason x --by vic`,
+      `quarantine assign ${group} vic`,
+      `quarantine note ${group} x`,
+      `quarantine snooze ${group}`,
+    ])
+      expect(await cli(act, 'vic'), act).toMatchObject({
+        code: 1,
+        err: expect.stringContaining('vic may not do quarantine.'),
+      });
+    const { rows } = (await json('audit list --act quarantine')) as {
+      rows?: { act: string; decision: string; actor: string }[];
+    };
+    const lines = (rows ?? []).map(({ act, decision, actor }) => `${actor} ${act} ${decision}`);
+    expect(lines).toEqual(
+      expect.arrayContaining(['ada quarantine.reveal done', 'vic quarantine.release denied']),
+    );
+  }, 60_000);
+
+  it('steers no terminal with what errors say', async () => {
+    (globalThis as unknown as { repaired: Set<string> }).repaired.clear();
+    await running.app.publish([order('poison', 10)]);
+    const { group, id } = await found('poison');
+    for (const words of [
+      'quarantine groups',
+      `quarantine groups ${group}`,
+      'quarantine list',
+      `quarantine show ${id} --stack`,
+      'quarantine groups --json',
+      `quarantine show ${id} --json`,
+      'quarantine releases',
+      'quarantine releases --json',
+    ]) {
+      const { out } = await cli(words);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these must not come through
+      expect(out.replaceAll('\n', ''), words).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+    }
+    expect(JSON.parse((await cli(`quarantine show ${id} --json`)).out).errorMessage).toContain('\u009b2J');
+  }, 60_000);
+
+  it('refuses what makes no sense before anything happens', async () => {
+    for (const [words, said] of [
+      ['quarantine release', 'either numbers of events or --group'],
+      ['quarantine release 1 --group 1', 'either numbers of events or --group'],
+      ['quarantine release --group x', 'a number from `quarantine groups`'],
+      ['quarantine release --group 1 --rate 0', 'a whole number from 1 to 500'],
+      ['quarantine release --group 999', 'There is no group 999'],
+      ['quarantine groups 999', 'There is no group 999'],
+      ['quarantine stop 999', 'There is no release 999 under way'],
+      ['quarantine assign 1', 'either a name or --nobody'],
+      ['quarantine assign 1 ada --nobody', 'either a name or --nobody'],
+      ['quarantine snooze 1 --for 15d', 'at most 14d'],
+      ['quarantine edit 1', 'a JSON Patch, or @FILE'],
+      ['quarantine edit 1 --patch @missing.json --reason x', 'JSON, or a file that can be read'],
+      ['quarantine edit 1 --patch [] --reason x', 'a list of 1 to 100 operations'],
+      ['quarantine edit 1 --patch @mend.json', '--reason'],
+      ['quarantine restore 999', 'no parked event with the number 999'],
+    ])
+      expect(await cli(words ?? ''), words).toMatchObject({ err: expect.stringContaining(said ?? '') });
+  }, 60_000);
+});
