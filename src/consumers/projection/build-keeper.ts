@@ -32,10 +32,10 @@ const again = {
   jitter: 'equal',
 } as const;
 
-/** Lanes are merged when the slowest is so near to the end: until then the others would only wait for it. */
-const nearEnough = 20_000;
+/** How often it is looked whether the other lanes have come as far as the first. */
+const slowerLanesMs = 250;
 
-type Outcome = 'go on' | 'later' | 'done';
+type Outcome = 'go on' | 'soon' | 'later' | 'done';
 
 export interface BuildKeeperOptions {
   readonly projection: Projection;
@@ -50,6 +50,8 @@ export class BuildKeeper {
   #busy: Promise<void> | null = null;
   #timer: Timer | null = null;
   #failures = 0;
+  /** Where the log ended when the first lane came there: lanes are merged when all have been there. */
+  #mergeAt: number | null = null;
   #worker: LaneWorker | null = null;
   #obstacle: string | null = null;
   #startedAt: number;
@@ -105,6 +107,7 @@ export class BuildKeeper {
       outcome = 'later';
     }
     if (outcome === 'later') this.#later();
+    else if (outcome === 'soon') this.#wakeIn(slowerLanesMs);
     else if (outcome === 'done') this.#options.onRest();
   }
 
@@ -210,7 +213,8 @@ export class BuildKeeper {
     const [row] = await run(database.operations, sql.lanes_to_merge, [consumer.id]);
     // Merged already: the lanes are on their way to the barrier, and end there.
     if (Number(row?.['lanes']) === 1) return 'later';
-    if (Number(row?.['position']) < tail.settled - nearEnough) return 'later';
+    this.#mergeAt ??= tail.settled;
+    if (Number(row?.['position']) < this.#mergeAt) return 'soon';
     await this.#reach('projection.before-merge');
     await mergeLanes(this.#options.services);
     await this.#reach('projection.after-merge');
@@ -228,11 +232,14 @@ export class BuildKeeper {
   }
 
   #later(): void {
-    if (this.#ending.signal.aborted) return;
     this.#failures += 1;
-    const { clock, randomness } = this.#options.services;
-    this.#timer = clock.timer(
-      retryDelayMs(again, this.#failures, randomness),
+    this.#wakeIn(retryDelayMs(again, this.#failures, this.#options.services.randomness));
+  }
+
+  #wakeIn(ms: number): void {
+    if (this.#ending.signal.aborted) return;
+    this.#timer = this.#options.services.clock.timer(
+      ms,
       () => {
         this.#timer = null;
         if (this.#worker !== null) this.consider(this.#worker);

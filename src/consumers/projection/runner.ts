@@ -130,6 +130,11 @@ class ProjectionRunner implements ConsumerRunner {
     const held = this.#holderOf(found);
     if (held === null) return refused({ reason: 'this process does not work the projection' });
     const { laneCount } = held.worker.lease;
+    // Events of other keys have changed its row since: it would come too late.
+    if (found?.failure?.code === 'PROJECTION_NOT_SHARDABLE' && request.verb !== 'discard')
+      return refused({
+        reason: 'the build has to be made anew in one lane: factline projection rebuild --shards 1',
+      });
     switch (request.verb) {
       case 'retry':
         return this.#retry(held, request);

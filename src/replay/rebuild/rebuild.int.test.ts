@@ -141,7 +141,7 @@ describe('a rebuild of the same version', () => {
     expect((await app.read(things, { thing: 't7' }))?.amounts).toBe('wrong');
     await rollBackProjection(act(app));
     expect(await stageOf(app, 1)).toBe('standby');
-    await retireProjection(act(app, { role: 'to go back to' }));
+    await retireProjection({ ...act(app), role: 'to go back to' });
     expect(await keptFor(app, 1)).toEqual(nothing);
     await expect(rollBackProjection(act(app))).rejects.toThrow(
       /has no build to go back to; there are: 2 \(live\)/,
@@ -262,7 +262,7 @@ describe('cancelling', () => {
     armed = true;
     await next.ask('things', 'rebuild', { arguments: { shards: 3 } });
     await reached.promise;
-    const cancelling = retireProjection(act(next, { role: 'on its way' }));
+    const cancelling = retireProjection({ ...act(next), role: 'on its way' });
     await cancelling;
     armed = false;
     go.resolve();
@@ -354,5 +354,78 @@ describe('another version', () => {
     await again.engine.idle();
     await rollBackProjection(act(again));
     expect((await rowsOf(again))[0]).toMatchObject({ amounts: '0 97 194 291 5 6 ' });
+  });
+
+  test('a deploy in the middle of a rebuild: the newer version goes live, and what was being rebuilt is given up once its code is gone', {
+    timeout: 40_000,
+  }, async () => {
+    let hold = true;
+    const old = await launch({
+      testStep: (step) =>
+        step === 'projection.before-compare' && hold ? until(async () => !hold) : undefined,
+    });
+    await publishMany(old, 500);
+    await old.engine.idle();
+    await old.ask('things', 'rebuild', { arguments: { shards: 2 } });
+    await until(async () => (await stageOf(old, 2)) === 'checking');
+    const next = await launch({ definitions: [declare(2)] });
+    await until(async () => (await stageOf(next, 3)) === 'live');
+    hold = false;
+    await until(async () => (await stageOf(next, 2)) === 'ready');
+    expect(
+      (await listBuilds(next.database.operations, 'things')).map(({ build, stage }) => [build, stage]),
+    ).toEqual([
+      [1, 'standby'],
+      [2, 'ready'],
+      [3, 'live'],
+    ]);
+    await old.stop();
+    processes = [next];
+    // Whoever takes the live build's lane next clears up.
+    await next.stop();
+    processes = [];
+    const again = await launch({ definitions: [declare(2)] });
+    await until(async () => (await stageOf(again, 2)) === undefined);
+    expect(await keptFor(again, 2)).toEqual(nothing);
+    expect(await stageOf(again, 1)).toBe('standby');
+  });
+});
+
+describe('an event whose row is not of its own key', () => {
+  const Renamed = defineEvent({
+    type: 'shop.thing.renamed.v1',
+    key: 'thing',
+    // A schema that makes another value of the key: the row is in lower case, the event's key is not.
+    schema: z.object({ thing: z.string(), n: z.int() }),
+  });
+  const lower = defineProjection({
+    name: 'things',
+    on: Renamed,
+    primaryKey: 'thing',
+    columns: { thing: 'uuid', n: 'int4' },
+    evolve: (row) => ({ n: (row?.n ?? 0) + 1 }),
+  });
+
+  test('is never folded by a lane of others: the build waits, and one lane does it', {
+    timeout: 40_000,
+  }, async () => {
+    const app = await launch({ definitions: [lower] });
+    const uuid = '0b5d8a7e-3c1f-4b6a-9f00-00000000000a';
+    await app.publish(Renamed({ thing: uuid, n: 1 }), Renamed({ thing: uuid.toUpperCase(), n: 2 }));
+    await app.engine.idle();
+    await app.ask('things', 'rebuild', { arguments: { shards: 4 } });
+    const obstacle = async () => (await listBuilds(app.database.operations, 'things'))[1]?.obstacle ?? '';
+    await until(async () => (await obstacle()).includes('1 in quarantine'));
+    expect(await app.rows('select error_code from factline.parked_events')).toEqual([
+      { error_code: 'PROJECTION_NOT_SHARDABLE' },
+    ]);
+    const [parked] = await app.rows('select id::int from factline.parked');
+    expect(await app.ask('things', 'retry', { id: Number(parked?.['id']) })).toMatchObject({
+      state: 'refused',
+    });
+    await retireProjection({ ...act(app), role: 'on its way' });
+    await app.ask('things', 'rebuild', { arguments: { shards: 1 } });
+    await until(async () => (await stageOf(app, 3)) === 'live');
+    expect(await app.rows('select * from things')).toEqual([{ thing: uuid, n: 2 }]);
   });
 });
