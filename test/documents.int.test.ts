@@ -50,6 +50,13 @@ const vitestConfiguration = `export default {
 }
 `;
 
+/** Ids, times and fingerprints are others each time. */
+const withoutParticulars = (text: string): string =>
+  text
+    .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID')
+    .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\dZ/g, 'TIME')
+    .replaceAll(/fingerprint\s+[0-9a-f]{16}/g, 'fingerprint');
+
 describe('what the documents show', () => {
   test('the day-one program prints what the README says, the second time too', {
     timeout: 120_000,
@@ -58,6 +65,26 @@ describe('what the documents show', () => {
       const ended = await node('README.md', ['--conditions=factline-source', 'day-one.ts'], database.url);
       expect({ time, ...ended }).toEqual({ time, code: 0, output: promised(), errors: '' });
     }
+  });
+
+  test('docs/contracts.md shows what the check says about the log', { timeout: 120_000 }, async () => {
+    const page = documents.find(({ file }) => file === 'docs/contracts.md');
+    const session = page?.blocks.find(({ text }) =>
+      text.startsWith('$ npx factline contracts check --against-log'),
+    );
+    const [line = '', ...shown] = session?.text.split('\n') ?? [];
+    const own = await createTestDatabase();
+    const program = (...words: string[]): Promise<Ended> =>
+      node('docs/contracts.md/evidence', ['--conditions=factline-source', ...words], own.url);
+    const factline = (words: string): Promise<Ended> =>
+      program(path.join(root, 'src/cli/main.ts'), ...words.split(' '));
+    expect(await program('yesterday.ts')).toEqual({ code: 0, output: '', errors: '' });
+    expect(await factline('contracts accept')).toMatchObject({ code: 0 });
+    expect(await factline('contracts check')).toMatchObject({ code: 0 });
+    const ended = await factline(line.replace('$ npx factline ', ''));
+    expect({ code: ended.code, errors: ended.errors }).toEqual({ code: 1, errors: '' });
+    expect(withoutParticulars(ended.output)).toBe(withoutParticulars(`${shown.join('\n')}\n`));
+    await own.drop();
   });
 
   const pagesWithTests = ['README.md', 'docs/testing.md', 'docs/contracts.md'];

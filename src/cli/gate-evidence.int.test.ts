@@ -109,7 +109,7 @@ describe('check --against-log', { timeout: 60_000 }, () => {
     expect(out).toContain('log-event-refused at /pence');
     expect(out).toContain('is odd');
     expect(out.replaceAll(/\s+/g, ' ')).toMatch(
-      new RegExp(`1 of 4 that shop wrote .* with orderId, pence: position ${refused} \\([0-9a-f-]{36}\\)`),
+      new RegExp(`1 of 4 that shop wrote .* with \\{orderId, pence\\}: position ${refused} \\([0-9a-f-]{36}\\)`),
     );
     expect(out).toContain('parked-event-refused at /pence');
     expect(out).toContain('none of: shop.order.cancelled.v1');

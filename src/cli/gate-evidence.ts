@@ -80,7 +80,7 @@ export const gatherEvidence = async (context: CommandContext): Promise<GateEvide
     const summary = consumer === null ? null : await runDry(context, { consumer, sample, database, source });
     const observed = observedTogether(
       ...(log === null ? [] : [observedInLog(log, contracts)]),
-      ...(summary === null ? [] : [observedInDryRun(summary)]),
+      ...(summary === null ? [] : [observedInDryRun(summary, { besideLog: log !== null })]),
     );
     return { log, dryRun: summary, observed };
   });

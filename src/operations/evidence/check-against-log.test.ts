@@ -142,7 +142,7 @@ describe('as findings of the gate', () => {
     expect(facts).toMatchObject([
       { rule: 'log-event-refused', kind: 'break', severity: 'error', path: '/lines/*/price' },
     ]);
-    expect(facts[0]?.message).toMatch(/^2 of 3 events looked at, in the log, would be refused: /);
+    expect(facts[0]?.message).toMatch(/^2 of 3 events looked at would be refused, in the log: /);
     expect(facts[0]?.message).toContain('1 of 2 that shop wrote');
     expect(facts[0]?.message).toContain('1 of 1 that till wrote');
     expect(facts[0]?.message).toContain(`position ${events[0]?.event.position} (${events[0]?.event.id})`);

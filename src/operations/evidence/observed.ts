@@ -20,14 +20,19 @@ export const observedInLog = (evidence: LogEvidence, contracts: readonly EventCo
       .filter(([, facts]) => facts.length > 0),
   );
 
-/** What a dry run says, by the type of the events. */
-export const observedInDryRun = ({ consumer, events, failures }: DryRunSummary): Observed =>
-  new Map(
-    [...Map.groupBy(failures, ({ type }) => type)].map(([type, each]) => [
+/** What a dry run says, by the type of the events. `besideLog`: what schemas refuse is told by `observedInLog` already. */
+export const observedInDryRun = (
+  { consumer, events, failures }: DryRunSummary,
+  { besideLog }: { readonly besideLog: boolean },
+): Observed => {
+  const told = failures.filter(({ failureClass }) => !besideLog || failureClass !== 'schema');
+  return new Map(
+    [...Map.groupBy(told, ({ type }) => type)].map(([type, each]) => [
       type,
       each.map((failure) => failureFacts(failure, consumer, events)),
     ]),
   );
+};
 
 /** What was observed by several means. */
 export const observedTogether = (...all: readonly Observed[]): Observed => {
@@ -44,7 +49,7 @@ interface Seen {
 
 /** One finding for each reason, whoever wrote the events; those that have failed already apart. */
 const refusalFacts = (
-  { versions, checked }: ContractEvidence,
+  { contract, versions, checked }: ContractEvidence,
   compatibility: EventContract['compatibility'],
 ): readonly FindingFacts[] => {
   const seen = versions.flatMap((version) => version.refusals.map((refusal): Seen => ({ version, refusal })));
@@ -53,23 +58,31 @@ const refusalFacts = (
   );
   // Under these modes the new code need not read what the old one wrote; it is worth knowing all the same.
   const mayRefuse = compatibility === 'none' || compatibility.startsWith('forward');
-  return [...alike.values()].map((each) => refusalFact(each as [Seen, ...Seen[]], { checked, mayRefuse }));
+  return [...alike.values()].map((each) =>
+    refusalFact(each as [Seen, ...Seen[]], { contract, checked, mayRefuse }),
+  );
 };
+
+interface Circumstances {
+  readonly contract: string;
+  readonly checked: number;
+  readonly mayRefuse: boolean;
+}
 
 const refusalFact = (
   seen: readonly [Seen, ...Seen[]],
-  { checked, mayRefuse }: { readonly checked: number; readonly mayRefuse: boolean },
+  { contract, checked, mayRefuse }: Circumstances,
 ): FindingFacts => {
   const [{ version, refusal }] = seen;
   const count = seen.reduce((sum, each) => sum + each.refusal.count, 0);
-  const where = version.parked ? 'in the quarantine' : 'in the log';
+  const where = version.parked ? 'quarantine' : 'log';
   const told = version.parked || mayRefuse;
   return {
     rule: version.parked ? 'parked-event-refused' : 'log-event-refused',
     path: refusal.path,
     severity: told ? 'warning' : 'error',
     kind: told ? 'notice' : 'break',
-    message: `${count} of ${countText(checked, 'event')} looked at, ${where}, would be refused: ${refusal.message}. ${seen.map(versionText).join(' ')}`,
+    message: `${count} of ${countText(checked, 'event')} looked at would be refused, in the ${where}: ${refusal.message}. ${seen.map((each) => versionText(each, contract)).join(' ')}`,
     remedy: version.parked
       ? 'They have failed before; this code does not help them.'
       : 'Accept what stands there (a default, an optional field), or publish the next version and read this one through an upcaster.',
@@ -78,15 +91,19 @@ const refusalFact = (
 
 const membersNamedMax = 8;
 
-const versionText = ({ version, refusal }: Seen): string => {
+const versionText = ({ version, refusal }: Seen, contract: string): string => {
   const { type, source, members, since, until, checked } = version;
+  const [first, last] = [minuteOf(since), minuteOf(until)];
+  const when = first === last ? `at ${last}` : `from ${first} to ${last}`;
+  const as = type === contract ? '' : ` as ${type}`;
   const more = members.length > membersNamedMax ? ', …' : '';
-  const written = since === until ? `at ${until}` : `from ${since} to ${until}`;
-  return (
-    `${refusal.count} of ${checked} that ${source} wrote ${written} as ${type} ` +
-    `with ${members.slice(0, membersNamedMax).join(', ')}${more}: ${placesText(refusal.events, refusal.count)}.`
-  );
+  const named = `{${members.slice(0, membersNamedMax).join(', ')}${more}}`;
+  const places = placesText(refusal.events, refusal.count);
+  return `${refusal.count} of ${checked} that ${source} wrote ${when}${as} with ${named}: ${places}.`;
 };
+
+/** `2026-11-21T18:04Z`: the log's times are UTC. */
+const minuteOf = (time: string): string => `${time.slice(0, 16)}Z`;
 
 const placesNamedMax = 3;
 
@@ -109,7 +126,7 @@ const failureFacts = (failure: DryRunFailure, consumer: string, handled: number)
     rule: parked ? 'parked-event-fails' : 'dry-run-failed',
     severity: told ? 'warning' : 'error',
     kind: told ? 'notice' : 'break',
-    message: `${consumer} fails on ${count} of ${countText(handled, 'event')} that it was given in a dry run: ${code}: ${message} (fingerprint ${fingerprint}). ${placesText(events, count)}.`,
+    message: `${consumer} fails on ${count} of ${countText(handled, 'event')} in a dry run: ${code}: ${message} (fingerprint ${fingerprint}). ${placesText(events, count)}.`,
     remedy: parked
       ? 'They have failed before; this code does not help them.'
       : 'Handle what stands in the log, or read it through an upcaster.',
