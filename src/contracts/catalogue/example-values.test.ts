@@ -118,6 +118,20 @@ describe('examples', () => {
     expect(JSON.stringify(exampleValues(schema)[0])).toBe('{"__proto__":42}');
   });
 
+  test('end for schemas that multiply', () => {
+    const levels = Array.from({ length: 40 }, (_, level): [string, Json] => {
+      const next = { $ref: `#/$defs/l${level + 1}` };
+      return [
+        `l${level}`,
+        { allOf: [next, next], properties: { a: next, b: next, c: next }, required: ['a'] },
+      ];
+    });
+    const schema = { $ref: '#/$defs/l0', $defs: Object.fromEntries(levels) };
+    const since = performance.now();
+    expect(exampleValues(schema).length).toBeGreaterThan(0);
+    expect(performance.now() - since).toBeLessThan(5_000);
+  });
+
   test('end for what refers to itself without end', () => {
     expect(exampleValues({ $ref: '#' })).toEqual([null]);
     expect(exampleValues({ allOf: [{ $ref: '#' }] })).toHaveLength(1);

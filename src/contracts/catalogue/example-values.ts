@@ -1,9 +1,12 @@
 import type { Json } from '../../foundation/index.ts';
 import { isObject } from '../gate/lock-shape.ts';
+import { resolveReference } from '../gate/resolve-reference.ts';
 import { sampleOfPattern } from './pattern-sample.ts';
 
 /** Deeper values are cut: recursive schemas would never end. */
 const depthMax = 12;
+/** And so are payloads that multiply: no example that a person reads is that large. */
+const stepsMax = 5_000;
 /** One payload with everything, one with what is required, and one for each branch and each allowed value, up to this many. */
 const variantsMax = 24;
 const listItemsMax = 20;
@@ -20,6 +23,8 @@ interface Choice {
 interface Place extends Choice {
   readonly root: Json;
   readonly depth: number;
+  /** Shared by the whole payload. */
+  readonly steps: { left: number };
   /** The member it is for: names make better examples than `text`. */
   readonly name: string;
 }
@@ -35,29 +40,29 @@ export const exampleValues = (schema: Json): readonly Json[] => {
   ];
   for (let turn = 1; turn < variantsMax - 1; turn += 1) choices.push({ optional: true, turn });
   const texts = choices.map((choice) =>
-    JSON.stringify(exampleOf({ ...choice, root: schema, depth: 0, name: '' }, schema)),
+    JSON.stringify(
+      exampleOf({ ...choice, root: schema, depth: 0, steps: { left: stepsMax }, name: '' }, schema),
+    ),
   );
   return [...new Set(texts)].map((text) => JSON.parse(text) as Json);
 };
 
 const exampleOf = (place: Place, schema: unknown): Json => {
-  if (!isObject(schema) || place.depth > depthMax) return null;
+  if (!isObject(schema) || isSpent(place)) return null;
   const deeper = { ...place, depth: place.depth + 1 };
   if ('const' in schema) return schema['const'] as Json;
   const [given] = [schema['examples'], schema['enum']].filter(
     (list): list is readonly Json[] => Array.isArray(list) && list.length > 0,
   );
   if (given !== undefined) return given[place.turn % given.length] ?? null;
-  if (typeof schema['$ref'] === 'string') return exampleOf(deeper, referred(place.root, schema['$ref']));
-  const merged = mergeAll(place.root, schema);
+  if (typeof schema['$ref'] === 'string')
+    return exampleOf(deeper, resolveReference(place.root, schema['$ref']));
+  const merged = mergeAll(place, schema);
   const branches = merged['anyOf'] ?? merged['oneOf'];
   if (Array.isArray(branches) && branches.length > 0) {
     const { anyOf: _, oneOf: __, ...around } = merged;
     const branch: unknown = branches[place.turn % branches.length];
-    return exampleOf(
-      deeper,
-      isObject(branch) ? mergeAll(place.root, { ...around, allOf: [branch] }) : around,
-    );
+    return exampleOf(deeper, isObject(branch) ? mergeAll(place, { ...around, allOf: [branch] }) : around);
   }
   return ofType(deeper, typeOf(merged, place.turn), merged);
 };
@@ -163,27 +168,29 @@ const textOf = (schema: Schema, name: string): string => {
   return text.padEnd(Math.min(least, 10_000), '1').slice(0, most);
 };
 
-const referred = (root: Json, reference: string): unknown => {
-  let place: unknown = root;
-  for (const part of reference.replace(/^#/, '').split('/').slice(1)) {
-    const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
-    if (typeof place !== 'object' || place === null || !Object.hasOwn(place, name)) return undefined;
-    place = (place as Schema)[name];
-  }
-  return place;
-};
-
 /** The parts of an `allOf` as one schema: the later say wins, members and required names are joined. */
-const mergeAll = (root: Json, schema: Schema, depth = 0): Schema => {
+const mergeAll = (place: Place, schema: Schema): Schema => {
   const { allOf, ...own } = schema;
-  if (!Array.isArray(allOf) || depth > depthMax) return own;
+  if (!Array.isArray(allOf) || isSpent(place)) return own;
+  const deeper = { ...place, depth: place.depth + 1 };
   const parts = allOf.map((part) => {
-    const resolved = isObject(part) && typeof part['$ref'] === 'string' ? referred(root, part['$ref']) : part;
-    return isObject(resolved) ? mergeAll(root, resolved, depth + 1) : {};
+    const resolved =
+      isObject(part) && typeof part['$ref'] === 'string' ? resolveReference(place.root, part['$ref']) : part;
+    return isObject(resolved) ? mergeAll(deeper, resolved) : {};
   });
   const all = [own, ...parts];
-  const texts = (name: string): string[] =>
-    all.flatMap((part) => (Array.isArray(part[name]) ? (part[name] as string[]) : []));
-  const members = Object.assign({}, ...all.map((part) => part['properties']));
-  return { ...Object.assign({}, ...all), properties: members, required: texts('required') };
+  // By entries: assigning a member called __proto__ would set a prototype.
+  const members = all.flatMap(({ properties }) => (isObject(properties) ? Object.entries(properties) : []));
+  const required = all.flatMap((part) => (Array.isArray(part['required']) ? part['required'] : []));
+  return {
+    ...Object.fromEntries(all.flatMap((part) => Object.entries(part))),
+    ...(members.length === 0 ? {} : { properties: Object.fromEntries(members) }),
+    ...(required.length === 0 ? {} : { required }),
+  };
+};
+
+/** Counts a step, and says whether there have been enough. */
+const isSpent = ({ depth, steps }: Place): boolean => {
+  steps.left -= 1;
+  return depth > depthMax || steps.left < 0;
 };

@@ -35,7 +35,6 @@ export type Observed = ReadonlyMap<string, readonly FindingFacts[]>;
  * @param lock what `readLock` gave; null: nothing was accepted yet
  * @example
  * const report = await checkLock(await readLock('contracts.lock.json'), { app: 'shop', contracts, consumers: [], upcasters: [] })
- * @throws FactlineError SCHEMA_INVALID for a schema in the lock file or the code that is none
  */
 export const checkLock = async (
   lock: ContractsLock | null,

@@ -1,3 +1,4 @@
+import { FactlineError } from '../../foundation/index.ts';
 import { type ContractPair, findingMaker } from './affected.ts';
 import { isOver } from './day.ts';
 import { declaredFindings, differingParts } from './declared-changes.ts';
@@ -24,7 +25,7 @@ export const contractFindings = async (
   const facts: FindingFacts[] = [];
   if (locked === null) facts.push(added(pair.type, current));
   else {
-    facts.push(...declaredFindings(locked, current), ...(await schemaFindings(locked, current)));
+    facts.push(...declaredFindings(locked, current), ...(await comparedFindings(locked, current)));
     const parts = differingParts(locked, current);
     if (parts.length > 0) facts.push(pending(pair.type, parts));
     facts.push(...newConsumersOfDeprecated(locked, current));
@@ -34,6 +35,20 @@ export const contractFindings = async (
     ...deprecationFindings(pair.type, current, { subject, today }),
   );
   return [...facts.map(make), ...readFindings(pair, make)];
+};
+
+/** A schema that cannot be compared is one contract's matter: the others are checked all the same. */
+const comparedFindings = async (
+  locked: LockedContract,
+  current: LockedContract,
+): Promise<readonly FindingFacts[]> => {
+  try {
+    return await schemaFindings(locked, current);
+  } catch (error) {
+    if (!FactlineError.is(error, 'SCHEMA_INVALID')) throw error;
+    const { message, remedy } = error;
+    return [{ rule: 'schema-invalid', kind: 'break', severity: 'error', message, remedy }];
+  }
 };
 
 const added = (type: string, { consumers }: LockedContract): FindingFacts => ({

@@ -88,6 +88,17 @@ describe('a lock file', () => {
     expect(text.endsWith('}\n')).toBe(true);
   });
 
+  test('shows a new field in few lines', () => {
+    const grown = renderLock(
+      lockOf(event('shop.order.placed.v1', z.object({ pence: z.int(), note: z.string().optional() })), paid),
+    );
+    const before = text.split('\n');
+    const after = grown.split('\n');
+    // The field in both forms, and the digests of the contract and of both forms.
+    expect(after.length - before.length).toBe(6);
+    expect(before.filter((line) => !after.includes(line))).toHaveLength(3);
+  });
+
   test('keeps its digests when only the order of a schema’s members differs', () => {
     const value = JSON.parse(text) as { contracts: Record<string, { schemas: { output: object }[] }> };
     const schema = value.contracts['shop.order.paid.v1']?.schemas[0];

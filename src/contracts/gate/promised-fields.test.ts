@@ -69,6 +69,16 @@ describe('of a JSON Schema', () => {
     ]);
   });
 
+  test('branches that multiply end', () => {
+    const levels = Array.from({ length: 60 }, (_, level): [string, Json] => {
+      const next = { $ref: `#/$defs/l${level + 1}` };
+      return [`l${level}`, { anyOf: [next, next], allOf: [next, next] }];
+    });
+    const since = performance.now();
+    expect(promised({ $ref: '#/$defs/l0', $defs: Object.fromEntries(levels) }, 'a')).toBe('unknown');
+    expect(performance.now() - since).toBeLessThan(2_000);
+  });
+
   test('what cannot be told is unknown: anything, other documents, endless references', () => {
     expect(promised(true, 'a')).toBe('unknown');
     expect(promised({ type: 'object', patternProperties: { '^a': {} } }, 'a')).toBe('unknown');

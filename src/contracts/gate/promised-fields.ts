@@ -1,16 +1,19 @@
 import type { LockedSchema } from './lock.ts';
 import { isObject } from './lock-shape.ts';
+import { resolveReference } from './resolve-reference.ts';
 
 /** What an output schema says about a field: always there, sometimes, never; 'unknown' where it cannot be told. */
 export type Promised = 'always' | 'sometimes' | 'never' | 'unknown';
 
-/** Reference chains and branches of hostile schemas end here. */
+/** Reference chains of hostile schemas end here, and branches that multiply. */
 const depthMax = 64;
+const stepsMax = 10_000;
 
 /** What a producer promises about a dotted path. Lists are looked into: `lines.price` is the price of every line. */
 export const promiseOf = ({ format, output }: LockedSchema, path: string): Promised => {
   const fields = path.split('.');
-  if (format === 'json-schema') return inJsonSchema({ root: output, depth: 0 }, output, fields);
+  if (format === 'json-schema')
+    return inJsonSchema({ root: output, depth: 0, steps: { left: stepsMax } }, output, fields);
   if (format === 'avro') return inAvro({ types: namedTypes(output), depth: 0 }, output, fields);
   return 'unknown';
 };
@@ -18,6 +21,8 @@ export const promiseOf = ({ format, output }: LockedSchema, path: string): Promi
 interface Search {
   readonly root: unknown;
   readonly depth: number;
+  /** Shared by the whole search. */
+  readonly steps: { left: number };
 }
 
 /** The weakest of several that all apply somewhere. */
@@ -33,12 +38,13 @@ const all = (promises: readonly Promised[]): Promised =>
 const inJsonSchema = (search: Search, schema: unknown, fields: readonly string[]): Promised => {
   const [field, ...rest] = fields;
   if (field === undefined) return 'always';
-  if (search.depth > depthMax) return 'unknown';
+  search.steps.left -= 1;
+  if (search.depth > depthMax || search.steps.left < 0) return 'unknown';
   if (!isObject(schema)) return schema === false ? 'never' : 'unknown';
   const deeper = { ...search, depth: search.depth + 1 };
   const found: Promised[] = [inProperties(deeper, schema, fields)];
   if (typeof schema['$ref'] === 'string')
-    found.push(inJsonSchema(deeper, resolve(search.root, schema['$ref']), fields));
+    found.push(inJsonSchema(deeper, resolveReference(search.root, schema['$ref']), fields));
   for (const name of ['allOf', 'anyOf', 'oneOf'] as const) {
     const branches = schema[name];
     if (!Array.isArray(branches)) continue;
@@ -75,18 +81,6 @@ const inProperties = (
     return below === 'always' ? 'sometimes' : below;
   }
   return isObject(schema['patternProperties']) ? 'unknown' : 'never';
-};
-
-/** Only within the document: a lock file fetches nothing. */
-const resolve = (root: unknown, reference: string): unknown => {
-  if (!reference.startsWith('#')) return undefined;
-  let place = root;
-  for (const part of reference.slice(1).split('/').slice(1)) {
-    const name = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
-    if (typeof place !== 'object' || place === null || !Object.hasOwn(place, name)) return undefined;
-    place = (place as Readonly<Record<string, unknown>>)[name];
-  }
-  return place;
 };
 
 type NamedTypes = ReadonlyMap<string, unknown>;

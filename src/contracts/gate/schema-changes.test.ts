@@ -142,6 +142,26 @@ describe('a change of the schema', () => {
   });
 });
 
+test('a schema that cannot be compared is told of its contract, and the others are checked', async () => {
+  const remote = { type: 'object', properties: { a: { $ref: 'https://example.org/a.json' } } };
+  const own = {
+    '~standard': {
+      version: 1,
+      vendor: 'own',
+      validate: (value: unknown) => ({ value }),
+      jsonSchema: { input: () => remote, output: () => remote },
+    },
+  };
+  const findings = await check(lock, subject([placed(base, { schema: own })]));
+  expect(findings.map(({ rule, approver }) => [rule, approver])).toEqual([
+    ['schema-invalid', 'orders'],
+    ['read-not-promised', 'orders'],
+    ['read-not-promised', 'orders'],
+    ['not-accepted', null],
+  ]);
+  expect(findings[0]?.message).toContain('example.org');
+});
+
 describe('a contract in several encodings', () => {
   const avro = (fields: readonly object[]) =>
     avroSchema<{ orderId: string }>({

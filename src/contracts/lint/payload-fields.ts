@@ -1,4 +1,5 @@
 import { isObject } from '../gate/lock-shape.ts';
+import { resolveReference } from '../gate/resolve-reference.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -34,6 +35,8 @@ interface Walk {
   readonly found: Map<string, PayloadField>;
   /** What is being looked into, so that a recursive schema ends. */
   readonly inside: readonly unknown[];
+  /** Where each schema was looked at already: branches that multiply end. */
+  readonly seen: Map<unknown, Set<string>>;
   readonly path: string;
   readonly parentWords: readonly string[];
   readonly depth: number;
@@ -42,7 +45,7 @@ interface Walk {
 /** The fields that a JSON Schema names, through references, lists and branches. */
 export const payloadFields = (schema: unknown): readonly PayloadField[] => {
   const found = new Map<string, PayloadField>();
-  look({ root: schema, found, inside: [], path: '', parentWords: [], depth: 0 }, schema);
+  look({ root: schema, found, inside: [], seen: new Map(), path: '', parentWords: [], depth: 0 }, schema);
   return [...found.values()];
 };
 
@@ -50,6 +53,9 @@ const look = (walk: Walk, schema: unknown): void => {
   const { found, inside, path, depth } = walk;
   if (!isObject(schema) || inside.includes(schema) || inside.length > depthMax || found.size >= fieldsMax)
     return;
+  const places = walk.seen.get(schema) ?? new Set();
+  if (places.has(path)) return;
+  walk.seen.set(schema, places.add(path));
   const deeper = { ...walk, inside: [...inside, schema] };
   for (const part of partsOf(schema, walk.root)) look(deeper, part);
   const properties = schema['properties'];
@@ -82,21 +88,17 @@ const partsOf = (schema: Schema, root: unknown): readonly unknown[] => [
 const branchesOf = (schema: Schema): readonly unknown[] =>
   ['allOf', 'anyOf', 'oneOf'].flatMap((name) => (Array.isArray(schema[name]) ? schema[name] : []));
 
-const resolved = (schema: unknown, root: unknown): unknown => {
-  if (!isObject(schema) || typeof schema['$ref'] !== 'string') return schema;
-  let place = root;
-  for (const part of schema['$ref'].replace(/^#/, '').split('/').slice(1)) {
-    const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
-    if (typeof place !== 'object' || place === null || !Object.hasOwn(place, name)) return schema;
-    place = (place as Schema)[name];
-  }
-  return place;
-};
+const resolved = (schema: unknown, root: unknown): unknown =>
+  isObject(schema) && typeof schema['$ref'] === 'string' ? resolveReference(root, schema['$ref']) : schema;
 
-const typesOf = (schema: unknown, root: unknown, depth = 0): ReadonlySet<string> => {
-  if (!isObject(schema) || depth > depthMax) return new Set();
-  const { type } = schema;
-  const own = typeof type === 'string' ? [type] : Array.isArray(type) ? type.map(String) : [];
-  const below = branchesOf(schema).flatMap((branch) => [...typesOf(resolved(branch, root), root, depth + 1)]);
-  return new Set([...own, ...below]);
+/** The types of a value and of the branches that it may take. */
+const typesOf = (schema: unknown, root: unknown): ReadonlySet<string> => {
+  const types = new Set<string>();
+  const seen = new Set<unknown>([schema]);
+  for (const each of seen) {
+    if (!isObject(each)) continue;
+    for (const type of [each['type']].flat()) if (typeof type === 'string') types.add(type);
+    for (const branch of branchesOf(each)) seen.add(resolved(branch, root));
+  }
+  return types;
 };
