@@ -145,6 +145,14 @@ export const parkedDetailLines = (event: ShownDetail, view: DetailView): string[
       style,
     ),
     ...section(
+      'Releases',
+      event.releases.map(
+        ({ release, actor, state, failure }) =>
+          `release ${release} by ${actor}: ${state}${failure === null ? '' : ` (${failure})`}`,
+      ),
+      style,
+    ),
+    ...section(
       'Edits',
       event.edits.map(({ actor, reason, editedAt }) => `${editedAt} by ${actor} (${reason})`),
       style,

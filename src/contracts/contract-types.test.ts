@@ -94,6 +94,9 @@ const declarations = (): unknown[] => [
   defineEvent({ type: 'a.b.c.v1', key: 'id', schema: person, sensitivity: { 'contact.phone': 'personal' } }),
   // @ts-expect-error an unknown sensitivity
   defineEvent({ type: 'a.b.c.v1', key: 'id', schema: person, sensitivity: { id: 'private' } }),
+  defineEvent({ type: 'a.b.c.v1', key: 'id', schema: person, editable: ['contact.email', 'notes.text'] }),
+  // @ts-expect-error an editable field that the payload lacks
+  defineEvent({ type: 'a.b.c.v1', key: 'id', schema: person, editable: ['contact.phone'] }),
   // @ts-expect-error an unknown compatibility mode
   defineEvent({ type: 'a.b.c.v1', key: 'id', schema: id, compatibility: 'backwards' }),
   // @ts-expect-error a deprecation without its end

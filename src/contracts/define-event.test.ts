@@ -109,6 +109,7 @@ describe('a contract', () => {
       compatibility: 'full-transitive',
       deprecated: { since: '2026-01-01', until: '2026-06-30', replacement: 'shop.order.paid.v3' },
       sensitivity: { orderId: 'personal' },
+      editable: [],
       producers: ['shop'],
     });
     expect(JSON.parse(JSON.stringify({ Full }))).toEqual({
@@ -142,6 +143,7 @@ describe('a contract', () => {
       highImpact: false,
       compatibility: 'backward',
       sensitivity: {},
+      editable: [],
       producers: [],
       encodings: [],
     });
@@ -213,6 +215,10 @@ describe('a declaration', () => {
     ['sensitivity', ['orderId']],
     ['sensitivity.orderId', { sensitivity: { orderId: 'private' } }],
     ['sensitivity.customer..email', { sensitivity: { 'customer..email': 'personal' } }],
+    ['editable', 'pence'],
+    ['editable', ['orderId']],
+    ['editable', ['pence', 'pence']],
+    ['editable', ['customer..note']],
     ['producers', []],
     ['producers', ['shop', 'shop']],
     ['producers', 'shop'],

@@ -39,7 +39,11 @@ select p.id, p.group_id, p.consumer_id, c.app, c.name as consumer, c.class, c.bu
          where x.consumer_id = p.consumer_id and x.replay_id = 0 and x.event_id = coalesce(f.event_id, e.id)) as effects,
        (select coalesce(json_agg(json_build_object('id', r.id, 'verb', r.verb, 'actor', r.actor, 'reason', r.reason, 'state', r.state,
                                                    'requestedAt', r.requested_at, 'answer', r.answer) order by r.id), '[]')
-          from factline.requests r where r.parked_id = p.id and r.consumer_id = p.consumer_id) as requests
+          from factline.requests r where r.parked_id = p.id and r.consumer_id = p.consumer_id and r.verb <> 'release') as requests,
+       (select coalesce(json_agg(json_build_object('release', i.release_id, 'actor', s.actor, 'state', i.state, 'sentAt', i.sent_at,
+                                                   'endedAt', i.ended_at, 'failure', i.failure) order by i.release_id), '[]')
+          from factline.quarantine_release_items i join factline.quarantine_releases s on s.id = i.release_id
+         where i.parked_id = p.id) as releases
   from factline.parked p
   join factline.consumers c on c.id = p.consumer_id
   left join factline.parked_events f on f.consumer_id = p.consumer_id and f.replay_id = p.replay_id and f.position = p.position

@@ -55,6 +55,8 @@ export interface ParkedDetail extends ParkedSummary {
   readonly lastFailedAt: string | null;
   readonly effects: readonly ParkedEffect[];
   readonly requests: readonly ParkedRequest[];
+  /** The releases of its group that it was part of. */
+  readonly releases: readonly ParkedRelease[];
 }
 
 export interface ParkedCause {
@@ -79,6 +81,16 @@ export interface ParkedEffect {
   readonly startedAt: string;
   readonly doneAt: string | null;
   readonly result: unknown;
+}
+
+export interface ParkedRelease {
+  readonly release: number;
+  readonly actor: string;
+  readonly state: 'selected' | 'sent' | 'handled' | 'failed' | 'gone';
+  readonly sentAt: string | null;
+  readonly endedAt: string | null;
+  /** What it said when it failed again. */
+  readonly failure: string | null;
 }
 
 export interface ParkedRequest {
@@ -136,6 +148,7 @@ export const showParked = async (on: Queryable, id: number): Promise<ParkedDetai
     lastFailedAt: text(row, 'last_failed_at'),
     effects: row['effects'] as ParkedEffect[],
     requests: row['requests'] as ParkedRequest[],
+    releases: row['releases'] as ParkedRelease[],
   };
 };
 

@@ -128,6 +128,7 @@ export const quarantineShow: Command = {
     },
     { name: 'effects[]', help: '{ name, state, idempotencyKey, startedAt, doneAt, result }' },
     { name: 'requests[]', help: '{ id, verb, actor, reason, state, requestedAt, answer }' },
+    { name: 'releases[]', help: '{ release, actor, state, sentAt, endedAt, failure }' },
   ],
   run: (context) =>
     withDatabase(context, async (connected) => {

@@ -1,5 +1,5 @@
 import type { EventContract } from '../../contracts/index.ts';
-import { loadQueries, type Queryable, run } from '../../postgres/index.ts';
+import { loadQueries, type Queryable, run, sqlState } from '../../postgres/index.ts';
 import type { FieldRules } from './masking.ts';
 
 const sql = loadQueries<'store_terms' | 'read_terms'>(new URL('./contract-terms.sql', import.meta.url));
@@ -34,8 +34,15 @@ export interface DeclaredTerms {
 export const storeContractTerms = async (on: Queryable, app: DeclaredTerms): Promise<void> => {
   if (app.contracts.length === 0) return;
   const terms = app.contracts.map((contract) => ({ type: contract.type, ...termsOf(contract, app.owner) }));
-  await run(on, sql.store_terms, [app.name, app.codeVersion, JSON.stringify(terms)]);
+  try {
+    await run(on, sql.store_terms, [app.name, app.codeVersion, JSON.stringify(terms)]);
+  } catch (error) {
+    // A role that may only publish. Consumers of its events store their own.
+    if (sqlState(error) !== insufficientPrivilege) throw error;
+  }
 };
+
+const insufficientPrivilege = '42501';
 
 /** Fails closed: of a type that no app has declared nothing may be shown or edited. */
 export const readContractTerms = async (on: Queryable, app: string, type: string): Promise<StoredTerms> => {

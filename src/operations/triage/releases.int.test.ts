@@ -6,6 +6,7 @@ import { defineHandler, defineProjection } from '../../consumers/index.ts';
 import { defineEvent } from '../../contracts/index.ts';
 import { PermanentError } from '../../foundation/index.ts';
 import { engineTransaction } from '../../postgres/index.ts';
+import { showParked } from '../quarantine.ts';
 import { driveReleases } from './drive-releases.ts';
 import { listGroups } from './groups.ts';
 import type { ReleaseState } from './release-state.ts';
@@ -142,6 +143,12 @@ test('a canary that fails again holds the rest back, and what happened to it sta
        join factline.parked_events e using (consumer_id, replay_id, position) where p.key like '%K01' and p.state = 'quarantined'`,
   );
   expect(row).toEqual({ attempts: 1, failures: 2 });
+  const [failed] = await process.rows(
+    "select id from factline.parked where key like '%K01' and state = 'quarantined'",
+  );
+  expect((await showParked(process.database.operations, Number(failed?.['id']))).releases).toMatchObject([
+    { release: 1, actor: 'ada', state: 'failed', failure: 'no stock for K01' },
+  ]);
   expect(handled).not.toContain('K021');
 });
 
