@@ -84,7 +84,7 @@ const refusalFact = (
     kind: told ? 'notice' : 'break',
     message: `${count} of ${countText(checked, 'event')} looked at would be refused, in the ${where}: ${refusal.message}. ${seen.map((each) => versionText(each, contract)).join(' ')}`,
     remedy: version.parked
-      ? 'They have failed before; this code does not help them.'
+      ? remedies.parked
       : 'Accept what stands there (a default, an optional field), or publish the next version and read this one through an upcaster.',
   };
 };
@@ -118,17 +118,26 @@ const placesText = (events: readonly RefusedEvent[], count: number): string => {
   return `${named.join(', ')}${count > named.length ? ', …' : ''}`;
 };
 
+/** A row that is there already. */
+const uniqueViolation = '23505';
+
 const failureFacts = (failure: DryRunFailure, consumer: string, handled: number): FindingFacts => {
   const { parked, count, code, message, failureClass, fingerprint, events } = failure;
-  // The outside world was not ready, or rows were locked: that says nothing about the code.
-  const told = parked || failureClass === 'transient';
+  const again = code === uniqueViolation;
+  // The outside world was not ready, rows were locked, or it found what it wrote itself: that says nothing about the code.
+  const told = parked || again || failureClass === 'transient';
   return {
     rule: parked ? 'parked-event-fails' : 'dry-run-failed',
     severity: told ? 'warning' : 'error',
     kind: told ? 'notice' : 'break',
     message: `${consumer} fails on ${count} of ${countText(handled, 'event')} in a dry run: ${code}: ${message} (fingerprint ${fingerprint}). ${placesText(events, count)}.`,
-    remedy: parked
-      ? 'They have failed before; this code does not help them.'
-      : 'Handle what stands in the log, or read it through an upcaster.',
+    remedy: again ? remedies.again : parked ? remedies.parked : remedies.failed,
   };
 };
+
+const remedies = {
+  again:
+    'It has handled them before and finds its own rows, which the inbox prevents in life. With `on conflict do nothing` it would also be ready to be given them again on purpose.',
+  parked: 'They have failed before; this code does not help them.',
+  failed: 'Handle what stands in the log, or read it through an upcaster.',
+} as const;
