@@ -377,6 +377,15 @@ export class Differences {
       });
       return;
     }
+    if (part.kind === 'some' && part.parts.some(({ kind }) => kind === 'not')) {
+      const rule = this.#rule('condition-tightened', 'condition-loosened');
+      this.#note(place, this.#not(part), {
+        rule,
+        written: this.#written(writer, part),
+        read: describe(part),
+      });
+      return;
+    }
     const anyBranch = formulas.some(part.parts);
     if (part.kind === 'one' && !this.#may(writer, this.#not(anyBranch))) {
       this.#note(place, this.#not(part), {

@@ -18,7 +18,8 @@ export const expandNot = (formulas: Formulas, { part, lenient }: Not): Formula =
     case 'reference':
       return formulas.not(part.target(), lenient);
     case 'opaque':
-      return part;
+      // Another formula than the part, which would contradict what is being expanded.
+      return formulas.opaque(`not ${part.id}`, part.reason);
     default:
       return negatedLiteral(formulas, part, lenient);
   }

@@ -102,6 +102,8 @@ export const rules: Readonly<Record<string, Rule>> = {
   'property-names-widened': loosened('More names of members are allowed'),
   'dependency-added': tightened('What must accompany a member grew'),
   'dependency-removed': loosened('What must accompany a member shrank'),
+  'condition-tightened': tightened('What must hold under a condition grew'),
+  'condition-loosened': loosened('What must hold under a condition shrank'),
   'tuple-item-added': tightened('An item that could be anything is described now'),
   'tuple-item-removed': loosened('An item is not described any more'),
   'items-narrowed': tightened('The items must fit more now'),

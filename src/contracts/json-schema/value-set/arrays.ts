@@ -30,7 +30,7 @@ export const findArray = (literals: readonly Literal[], search: Search): Found =
   const impossible = arrays.contains.find(
     (contains) => contains.least > 0 && !hasPlace(arrays, contains, search),
   );
-  if (impossible !== undefined) return empty;
+  if (impossible !== undefined || containsTooMany(arrays, search)) return empty;
   for (let index = 0; index < Math.min(least, arrays.alike + 1); index += 1)
     if (search.find(arrays.itemAt(index)).kind === 'empty') return empty;
   if (least > limits.members) return unknown('the arrays are very long');
@@ -84,6 +84,17 @@ const placesOf = ({ alike, most }: Arrays, from: number): number[] => {
 const hasPlace = (arrays: Arrays, { from, part }: Contains, search: Search): boolean =>
   placesOf(arrays, from).some(
     (index) => search.find(search.formulas.all([arrays.itemAt(index), part])).kind !== 'empty',
+  );
+
+/** Whether more items of a kind must be there than may be of a wider kind. */
+const containsTooMany = ({ contains }: Arrays, { formulas, find }: Search): boolean =>
+  contains.some((wanted) =>
+    contains.some(
+      (limited) =>
+        wanted.least > limited.most &&
+        wanted.from >= limited.from &&
+        find(formulas.all([wanted.part, formulas.not(limited.part)])).kind === 'empty',
+    ),
   );
 
 interface Building {

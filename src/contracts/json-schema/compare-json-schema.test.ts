@@ -1,0 +1,997 @@
+import { describe, expect, test } from 'vitest';
+import { checkJsonSchema, compareJsonSchema, type JsonSchemaRequest } from './compare-json-schema.ts';
+
+type Verdict = 'ok' | string;
+
+/** What a pair is called: ok, or the breaking rules with their paths. */
+const verdict = (old: unknown, after: unknown, options: Partial<JsonSchemaRequest> = {}): Verdict => {
+  const { compatible, changes } = compareJsonSchema({
+    old,
+    new: after,
+    direction: 'backward',
+    policy: 'strict',
+    ...options,
+  });
+  const breaking = changes.filter(({ severity }) => severity === 'breaking');
+  expect(compatible).toBe(breaking.length === 0);
+  return compatible ? 'ok' : breaking.map(({ rule, path }) => `${rule} ${path}`.trim()).join(', ');
+};
+
+const withA = (schema: unknown, more: object = {}): object => ({
+  type: 'object',
+  properties: { a: schema },
+  ...more,
+});
+const closed = { additionalProperties: false };
+const tuple = (...prefixItems: unknown[]): object => ({ type: 'array', prefixItems });
+
+interface Row {
+  readonly change: string;
+  readonly old: unknown;
+  readonly new: unknown;
+  readonly strict: Verdict;
+  /** Left out: the same as strict. */
+  readonly lenient?: Verdict;
+  /** Old consumers of new data: the same question with the sides swapped. */
+  readonly forward: Verdict;
+}
+
+/** Each row of the table of rules; strict and lenient ask backward. */
+const rows: Row[] = [
+  {
+    change: 'type list grows',
+    old: { type: 'string' },
+    new: { type: ['string', 'null'] },
+    strict: 'ok',
+    forward: 'type-widened',
+  },
+  {
+    change: 'integer to number',
+    old: { type: 'integer' },
+    new: { type: 'number' },
+    strict: 'ok',
+    forward: 'type-widened',
+  },
+  {
+    change: 'type list shrinks',
+    old: { type: ['string', 'null'] },
+    new: { type: 'string' },
+    strict: 'type-narrowed',
+    forward: 'ok',
+  },
+  {
+    change: 'number to integer',
+    old: { type: 'number' },
+    new: { type: 'integer' },
+    strict: 'type-narrowed',
+    forward: 'ok',
+  },
+  { change: 'any to typed', old: {}, new: { type: 'string' }, strict: 'type-added', forward: 'ok' },
+  {
+    change: 'anything to true',
+    old: withA({ type: 'string' }),
+    new: true,
+    strict: 'ok',
+    forward: 'type-removed, property-removed-from-open-object /a',
+  },
+  {
+    change: 'anything to false',
+    old: { type: 'string' },
+    new: false,
+    strict: 'type-narrowed',
+    forward: 'ok',
+  },
+  {
+    change: 'optional property added, old object closed',
+    old: withA({ type: 'string' }, closed),
+    new: {
+      ...withA({ type: 'string' }),
+      properties: { a: { type: 'string' }, b: { type: 'integer' } },
+      ...closed,
+    },
+    strict: 'ok',
+    forward: 'property-added-to-closed-object /b',
+  },
+  {
+    change: 'optional property added, old object open, new one typed',
+    old: withA({ type: 'string' }),
+    new: { type: 'object', properties: { a: { type: 'string' }, b: { type: 'integer' } } },
+    strict: 'property-added-to-open-object /b',
+    lenient: 'ok',
+    forward: 'ok',
+  },
+  {
+    change: 'a property that was said to be anything is typed',
+    old: withA({}),
+    new: withA({ type: 'string' }),
+    strict: 'type-added /a',
+    forward: 'ok',
+  },
+  {
+    change: 'property {} added to an open object',
+    old: { type: 'object' },
+    new: withA({}),
+    strict: 'ok',
+    forward: 'ok',
+  },
+  {
+    change: 'property added that additionalProperties covered',
+    old: { type: 'object', additionalProperties: { type: 'integer' } },
+    new: withA({ type: 'number' }, { additionalProperties: { type: 'integer' } }),
+    strict: 'ok',
+    forward: 'type-widened /a',
+  },
+  {
+    change: 'property added that patternProperties covered',
+    old: { type: 'object', patternProperties: { '^a': { type: 'string' } } },
+    new: withA({ type: 'string' }, { patternProperties: { '^a': { type: 'string' } } }),
+    strict: 'ok',
+    forward: 'ok',
+  },
+  {
+    change: 'property removed, old object open',
+    old: withA({ type: 'string' }),
+    new: { type: 'object' },
+    strict: 'ok',
+    forward: 'property-removed-from-open-object /a',
+  },
+  {
+    change: 'property removed, new object closed',
+    old: withA({ type: 'string' }, closed),
+    new: { type: 'object', properties: {}, ...closed },
+    strict: 'property-removed-from-closed-object /a',
+    lenient: 'ok',
+    forward: 'ok',
+  },
+  {
+    change: 'property with the schema false removed',
+    old: withA(false),
+    new: { type: 'object' },
+    strict: 'ok',
+    forward: 'property-allowed /a',
+  },
+  {
+    change: 'name added to required',
+    old: withA({ type: 'string' }),
+    new: withA({ type: 'string' }, { required: ['a'] }),
+    strict: 'required-added /a',
+    forward: 'ok',
+  },
+  {
+    change: 'name added to required, with a default',
+    old: withA({ type: 'string' }),
+    new: withA({ type: 'string', default: '' }, { required: ['a'] }),
+    strict: 'required-added /a',
+    forward: 'ok',
+  },
+  {
+    change: 'name added to required that properties lacks',
+    old: { type: 'object' },
+    new: { type: 'object', required: ['a'] },
+    strict: 'required-added /a',
+    forward: 'ok',
+  },
+  {
+    change: 'name removed from required',
+    old: withA({ type: 'string' }, { required: ['a'] }),
+    new: withA({ type: 'string' }),
+    strict: 'ok',
+    forward: 'required-removed /a',
+  },
+  {
+    change: 'additionalProperties false to anything',
+    old: withA({ type: 'string' }, closed),
+    new: withA({ type: 'string' }),
+    strict: 'ok',
+    forward: 'additional-properties-opened /*',
+  },
+  {
+    change: 'additionalProperties to a wider schema',
+    old: { additionalProperties: { type: 'integer' } },
+    new: { additionalProperties: { type: 'number' } },
+    strict: 'ok',
+    forward: 'type-widened /*',
+  },
+  {
+    change: 'additionalProperties to false',
+    old: withA({ type: 'string' }),
+    new: withA({ type: 'string' }, closed),
+    strict: 'additional-properties-closed /*',
+    lenient: 'ok',
+    forward: 'ok',
+  },
+  {
+    change: 'additionalProperties from open to a schema',
+    old: withA({ type: 'string' }),
+    new: withA({ type: 'string' }, { additionalProperties: { type: 'string' } }),
+    strict: 'additional-properties-narrowed /*',
+    lenient: 'ok',
+    forward: 'ok',
+  },
+  {
+    change: 'the schema of a map narrowed',
+    old: { additionalProperties: { type: 'number' } },
+    new: { additionalProperties: { type: 'integer' } },
+    strict: 'type-narrowed /*',
+    forward: 'ok',
+  },
+  {
+    change: 'patternProperties added',
+    old: { type: 'object' },
+    new: { type: 'object', patternProperties: { '^x-': { type: 'string' } } },
+    strict: 'pattern-properties-added /*',
+    forward: 'ok',
+  },
+  {
+    change: 'propertyNames added',
+    old: { type: 'object' },
+    new: { type: 'object', propertyNames: { maxLength: 3 } },
+    strict: 'property-names-narrowed /*',
+    forward: 'ok',
+  },
+  {
+    change: 'dependentRequired added',
+    old: withA({ type: 'string' }),
+    new: withA({ type: 'string' }, { dependentRequired: { a: ['b'] } }),
+    strict: 'dependency-added',
+    forward: 'ok',
+  },
+  {
+    change: 'dependentSchemas added',
+    old: withA({ type: 'string' }),
+    new: withA({ type: 'string' }, { dependentSchemas: { a: { required: ['b'] } } }),
+    strict: 'dependency-added',
+    forward: 'ok',
+  },
+  {
+    change: 'minProperties added',
+    old: { type: 'object' },
+    new: { type: 'object', minProperties: 1 },
+    strict: 'min-properties-added',
+    forward: 'ok',
+  },
+  {
+    change: 'maxProperties tightened',
+    old: { type: 'object', maxProperties: 3 },
+    new: { type: 'object', maxProperties: 2 },
+    strict: 'max-properties-lowered',
+    forward: 'ok',
+  },
+  {
+    change: 'enum gains a value',
+    old: { enum: ['a'] },
+    new: { enum: ['a', 'b'] },
+    strict: 'ok',
+    forward: 'enum-value-added',
+  },
+  {
+    change: 'enum loses a value',
+    old: { enum: ['a', 'b', 'c'] },
+    new: { enum: ['a', 'b'] },
+    strict: 'enum-value-removed',
+    forward: 'ok',
+  },
+  {
+    change: 'enum removed',
+    old: { type: 'string', enum: ['a'] },
+    new: { type: 'string' },
+    strict: 'ok',
+    forward: 'enum-removed',
+  },
+  {
+    change: 'enum added',
+    old: { type: 'string' },
+    new: { type: 'string', enum: ['a'] },
+    strict: 'enum-added',
+    forward: 'ok',
+  },
+  {
+    change: 'const to an enum that holds it',
+    old: { const: 'a' },
+    new: { enum: ['a', 'b'] },
+    strict: 'ok',
+    forward: 'enum-value-added',
+  },
+  {
+    change: 'another const',
+    old: { const: 'a' },
+    new: { const: 'b' },
+    strict: 'const-changed',
+    forward: 'const-changed',
+  },
+  {
+    change: 'minimum raised',
+    old: { type: 'number', minimum: 1 },
+    new: { type: 'number', minimum: 2 },
+    strict: 'minimum-raised',
+    forward: 'ok',
+  },
+  {
+    change: 'inclusive to exclusive',
+    old: { type: 'number', maximum: 2 },
+    new: { type: 'number', exclusiveMaximum: 2 },
+    strict: 'maximum-lowered',
+    forward: 'ok',
+  },
+  {
+    change: 'minLength added',
+    old: { type: 'string' },
+    new: { type: 'string', minLength: 1 },
+    strict: 'min-length-added',
+    forward: 'ok',
+  },
+  {
+    change: 'maxLength removed',
+    old: { type: 'string', maxLength: 3 },
+    new: { type: 'string' },
+    strict: 'ok',
+    forward: 'max-length-removed',
+  },
+  {
+    change: 'minItems raised',
+    old: { type: 'array', minItems: 1 },
+    new: { type: 'array', minItems: 2 },
+    strict: 'min-items-raised',
+    forward: 'ok',
+  },
+  {
+    change: 'maxContains tightened',
+    old: { type: 'array', contains: { type: 'null' }, maxContains: 3 },
+    new: { type: 'array', contains: { type: 'null' }, maxContains: 2 },
+    strict: 'contains-changed',
+    forward: 'ok',
+  },
+  {
+    change: 'multipleOf by a divisor',
+    old: { type: 'number', multipleOf: 6 },
+    new: { type: 'number', multipleOf: 3 },
+    strict: 'ok',
+    forward: 'multiple-of-changed',
+  },
+  {
+    change: 'multipleOf by a decimal divisor',
+    old: { type: 'number', multipleOf: 3.3 },
+    new: { type: 'number', multipleOf: 1.1 },
+    strict: 'ok',
+    forward: 'multiple-of-changed',
+  },
+  {
+    change: 'multipleOf by no divisor',
+    old: { type: 'number', multipleOf: 3 },
+    new: { type: 'number', multipleOf: 2 },
+    strict: 'multiple-of-changed',
+    forward: 'multiple-of-changed',
+  },
+  {
+    change: 'multipleOf added',
+    old: { type: 'number' },
+    new: { type: 'number', multipleOf: 2 },
+    strict: 'multiple-of-added',
+    forward: 'ok',
+  },
+  {
+    change: 'pattern added',
+    old: { type: 'string' },
+    new: { type: 'string', pattern: '^a' },
+    strict: 'pattern-added',
+    forward: 'ok',
+  },
+  {
+    change: 'pattern changed',
+    old: { type: 'string', pattern: '^a' },
+    new: { type: 'string', pattern: '^b' },
+    strict: 'pattern-changed',
+    forward: 'pattern-changed',
+  },
+  {
+    change: 'uniqueItems added',
+    old: { type: 'array' },
+    new: { type: 'array', uniqueItems: true },
+    strict: 'unique-items-added',
+    forward: 'ok',
+  },
+  {
+    change: 'format added, not asserted',
+    old: { type: 'string' },
+    new: { type: 'string', format: 'date' },
+    strict: 'ok',
+    forward: 'ok',
+  },
+  {
+    change: 'tuple entry added, old closed',
+    old: { ...tuple({ type: 'string' }), items: false },
+    new: { ...tuple({ type: 'string' }, { type: 'integer' }), items: false },
+    strict: 'ok',
+    forward: 'max-items-raised',
+  },
+  {
+    change: 'tuple entry added, old open',
+    old: tuple({ type: 'string' }),
+    new: tuple({ type: 'string' }, { type: 'integer' }),
+    strict: 'tuple-item-added /1',
+    lenient: 'ok',
+    forward: 'ok',
+  },
+  {
+    change: 'tuple entry added that items covered',
+    old: { ...tuple({ type: 'string' }), items: { type: 'integer' } },
+    new: { ...tuple({ type: 'string' }, { type: 'number' }), items: { type: 'integer' } },
+    strict: 'ok',
+    forward: 'type-widened /1',
+  },
+  {
+    change: 'tuple entry removed, old open',
+    old: tuple({ type: 'string' }, { type: 'integer' }),
+    new: tuple({ type: 'string' }),
+    strict: 'ok',
+    forward: 'tuple-item-removed /1',
+  },
+  {
+    change: 'tuple entry removed, closed',
+    old: { ...tuple({}, {}), items: false },
+    new: { ...tuple({}), items: false },
+    strict: 'max-items-lowered',
+    forward: 'ok',
+  },
+  {
+    change: 'items narrower',
+    old: { type: 'array', items: { type: 'number' } },
+    new: { type: 'array', items: { type: 'integer' } },
+    strict: 'type-narrowed /*',
+    forward: 'ok',
+  },
+  {
+    change: 'items added',
+    old: { type: 'array' },
+    new: { type: 'array', items: { type: 'integer' } },
+    strict: 'items-narrowed /*',
+    forward: 'ok',
+  },
+  {
+    change: 'contains added',
+    old: { type: 'array' },
+    new: { type: 'array', contains: { type: 'null' } },
+    strict: 'contains-added',
+    forward: 'ok',
+  },
+  {
+    change: 'anyOf branch added',
+    old: { anyOf: [{ type: 'string', maxLength: 3 }, { type: 'null' }] },
+    new: { anyOf: [{ type: 'string', maxLength: 3 }, { type: 'null' }, { type: 'integer', minimum: 0 }] },
+    strict: 'ok',
+    forward: 'union-branch-added',
+  },
+  {
+    change: 'anyOf branch removed',
+    old: { anyOf: [{ type: 'string', maxLength: 3 }, { type: 'integer', minimum: 0 }, { type: 'null' }] },
+    new: { anyOf: [{ type: 'string', maxLength: 3 }, { type: 'null' }] },
+    strict: 'union-branch-removed',
+    forward: 'ok',
+  },
+  {
+    change: 'anyOf branch removed that another covers',
+    old: { anyOf: [{ type: 'integer' }, { type: 'number' }] },
+    new: { anyOf: [{ type: 'number' }] },
+    strict: 'ok',
+    forward: 'ok',
+  },
+  {
+    change: 'oneOf branch added, apart from the others',
+    old: { oneOf: [{ type: 'string' }] },
+    new: { oneOf: [{ type: 'string' }, { type: 'integer' }] },
+    strict: 'ok',
+    forward: 'type-widened',
+  },
+  {
+    change: 'oneOf branch added that overlaps',
+    old: { oneOf: [{ type: 'string', maxLength: 5 }] },
+    new: {
+      oneOf: [
+        { type: 'string', maxLength: 5 },
+        { type: 'string', minLength: 5 },
+      ],
+    },
+    strict: 'one-of-overlap',
+    lenient: 'ok',
+    forward: 'max-length-raised',
+  },
+  {
+    change: 'allOf part removed',
+    old: { type: 'string', allOf: [{ maxLength: 3 }, { minLength: 1 }] },
+    new: { type: 'string', allOf: [{ maxLength: 3 }] },
+    strict: 'ok',
+    forward: 'min-length-removed',
+  },
+  {
+    change: 'allOf part added',
+    old: { type: 'string', allOf: [{ maxLength: 3 }] },
+    new: { type: 'string', allOf: [{ maxLength: 3 }, { minLength: 1 }] },
+    strict: 'min-length-added',
+    forward: 'ok',
+  },
+  {
+    change: 'not narrowed',
+    old: { not: { type: 'string' } },
+    new: { not: { type: 'string', minLength: 1 } },
+    strict: 'ok',
+    forward: 'type-removed',
+  },
+  {
+    change: 'if/then added',
+    old: withA({ type: 'string' }),
+    // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema.
+    new: withA({ type: 'string' }, { if: { required: ['a'] }, then: { required: ['b'] } }),
+    strict: 'condition-tightened',
+    forward: 'ok',
+  },
+  {
+    change: 'unevaluatedProperties: false closes',
+    old: withA({ type: 'string' }),
+    new: { allOf: [withA({ type: 'string' })], unevaluatedProperties: false },
+    strict: 'additional-properties-closed /*',
+    lenient: 'ok',
+    forward: 'ok',
+  },
+  {
+    change: '$defs renamed',
+    old: { $defs: { a: { type: 'string' } }, properties: { x: { $ref: '#/$defs/a' } } },
+    new: { $defs: { b: { type: 'string' } }, properties: { x: { $ref: '#/$defs/b' } } },
+    strict: 'ok',
+    forward: 'ok',
+  },
+  {
+    change: '$ref written out',
+    old: { $defs: { a: { type: 'string' } }, properties: { x: { $ref: '#/$defs/a' } } },
+    new: { properties: { x: { type: 'string' } } },
+    strict: 'ok',
+    forward: 'ok',
+  },
+  {
+    change: 'titles and the like',
+    old: { title: 'a', type: 'string' },
+    new: {
+      description: 'b',
+      type: 'string',
+      examples: ['x'],
+      deprecated: true,
+      readOnly: true,
+      default: 'c',
+    },
+    strict: 'ok',
+    forward: 'ok',
+  },
+];
+
+describe('each rule of the table', () => {
+  test.each(rows)('$change', ({ old, new: after, strict, lenient = strict, forward }) => {
+    expect({
+      strict: verdict(old, after),
+      lenient: verdict(old, after, { policy: 'lenient' }),
+      forward: verdict(old, after, { direction: 'forward' }),
+    }).toEqual({ strict, lenient, forward });
+  });
+
+  test('every break of one keyword has a witness', () => {
+    const breaks = rows
+      .flatMap(({ old, new: after }) => [
+        ...compareJsonSchema({ old, new: after, direction: 'backward', policy: 'strict' }).changes,
+        ...compareJsonSchema({ old, new: after, direction: 'forward', policy: 'strict' }).changes,
+      ])
+      .filter(({ severity }) => severity === 'breaking');
+    expect(breaks.length).toBeGreaterThan(60);
+    expect(
+      breaks.filter((change) => !('witness' in change)).map(({ rule, path }) => `${rule} ${path}`),
+    ).toEqual([]);
+  });
+});
+
+describe('what a change says', () => {
+  const order = withA({ type: 'string' }, { required: ['a'] });
+
+  test('who is broken, what stood there, what to do, and a whole document', () => {
+    const { changes } = compareJsonSchema({
+      old: { type: 'object', properties: { order: order, total: { type: 'number' } }, required: ['order'] },
+      new: { type: 'object', properties: { order: order, total: { type: 'integer' } }, required: ['order'] },
+      direction: 'backward',
+      policy: 'strict',
+    });
+    expect(changes).toEqual([
+      {
+        rule: 'type-narrowed',
+        path: '/total',
+        severity: 'breaking',
+        message: 'A type is no longer allowed (number → integer)',
+        old: 'number',
+        new: 'integer',
+        breaks: 'readers of old data',
+        remedy: expect.stringContaining('beside this one'),
+        witness: { order: { a: 'a' }, total: 0.5 },
+      },
+    ]);
+  });
+
+  test('all breaks at different places, and what was loosened as well', () => {
+    const { changes } = compareJsonSchema({
+      old: {
+        type: 'object',
+        properties: {
+          a: { type: 'string' },
+          b: { enum: [1, 2] },
+          c: { type: 'array', items: { type: 'string' } },
+        },
+      },
+      new: {
+        type: 'object',
+        properties: {
+          a: { type: 'integer' },
+          b: { enum: [2, 3] },
+          c: { type: 'array', items: { type: 'string', maxLength: 3 } },
+        },
+      },
+      direction: 'backward',
+      policy: 'strict',
+    });
+    expect(changes.map(({ severity, rule, path }) => `${severity} ${rule} ${path}`)).toEqual(
+      [
+        'breaking type-narrowed /a',
+        'breaking enum-value-removed /b',
+        'breaking max-length-added /c/*',
+        'info type-narrowed /a',
+        'info enum-value-added /b',
+      ]
+        .filter((line) => line !== 'info type-narrowed /a')
+        .concat([])
+        .toSpliced(3, 0, 'info type-widened /a'),
+    );
+  });
+
+  test('forward is told from the new side: old consumers will see unknown values', () => {
+    const { changes } = compareJsonSchema({
+      old: { enum: ['a'] },
+      new: { enum: ['a', 'b'] },
+      direction: 'forward',
+      policy: 'strict',
+    });
+    expect(changes).toMatchObject([
+      {
+        rule: 'enum-value-added',
+        severity: 'breaking',
+        breaks: 'readers of new data',
+        old: '"a"',
+        new: 'one of "a", "b"',
+        witness: 'b',
+      },
+    ]);
+    expect(changes[0]?.message).toContain('unknown values');
+  });
+
+  test('leniently, what is overlooked is still told', () => {
+    const { compatible, changes } = compareJsonSchema({
+      old: { type: 'object' },
+      new: withA({ type: 'string' }),
+      direction: 'backward',
+      policy: 'lenient',
+    });
+    expect(compatible).toBe(true);
+    expect(changes).toMatchObject([{ rule: 'property-added-to-open-object', severity: 'info', path: '/a' }]);
+  });
+
+  test('a format breaks only where it is asserted, and is a warning elsewhere', () => {
+    const [old, after] = [{ type: 'string' }, { type: 'string', format: 'uuid' }];
+    expect(verdict(old, after, { assertFormats: true })).toBe('format-added');
+    expect(verdict(old, after, { assertFormats: true, policy: 'lenient' })).toBe('ok');
+    const { changes } = compareJsonSchema({ old, new: after, direction: 'backward', policy: 'strict' });
+    expect(changes).toMatchObject([{ rule: 'format-added', severity: 'warning', new: '"uuid"' }]);
+  });
+
+  test('a changed default is information, a changed encoding a warning', () => {
+    const { compatible, changes } = compareJsonSchema({
+      old: withA({ type: 'string', default: 'x', contentEncoding: 'base64' }),
+      new: withA({ type: 'string', default: 'y' }),
+      direction: 'forward',
+      policy: 'strict',
+    });
+    expect(compatible).toBe(true);
+    expect(changes.map(({ severity, rule, path }) => `${severity} ${rule} ${path}`)).toEqual([
+      'warning content-changed /a',
+      'info default-changed /a',
+    ]);
+  });
+});
+
+describe('schemas that say the same in other words', () => {
+  const tagged = (tag: string, more: object = {}): object => ({
+    type: 'object',
+    properties: { tag: { const: tag }, ...more },
+    required: ['tag'],
+  });
+  const list = (name: string, value: unknown): object => ({
+    $ref: `#/$defs/${name}`,
+    $defs: { [name]: { type: 'object', properties: { value, next: { $ref: `#/$defs/${name}` } } } },
+  });
+
+  test.each<[string, unknown, unknown]>([
+    [
+      'a list of types and anyOf',
+      { type: ['string', 'null'] },
+      { anyOf: [{ type: 'null' }, { type: 'string' }] },
+    ],
+    [
+      'parts of allOf in another order',
+      { allOf: [{ minimum: 1 }, { maximum: 3 }] },
+      { allOf: [{ maximum: 3 }, { minimum: 1 }] },
+    ],
+    [
+      'parts of allOf and keywords side by side',
+      { allOf: [{ minimum: 1 }, { maximum: 3 }] },
+      { minimum: 1, maximum: 3 },
+    ],
+    ['a single branch', { oneOf: [{ type: 'string' }] }, { type: 'string' }],
+    ['booleans listed', { type: 'boolean' }, { enum: [true, false] }],
+    ['integers listed', { type: 'integer', minimum: 1, exclusiveMaximum: 4 }, { enum: [1, 2, 3] }],
+    ['consts and an enum', { oneOf: [{ const: 'a' }, { const: 'b' }] }, { type: 'string', enum: ['b', 'a'] }],
+    [
+      'a union of tags and one enum of tags',
+      { oneOf: [tagged('a'), tagged('b')] },
+      { type: 'object', properties: { tag: { enum: ['a', 'b'] } }, required: ['tag'] },
+    ],
+    [
+      'a closed object in two ways',
+      { type: 'object', properties: { a: {} }, additionalProperties: false },
+      { type: 'object', properties: { a: {} }, unevaluatedProperties: false },
+    ],
+    ['nothing at all', { type: 'string', minLength: 3, maxLength: 2 }, false],
+    ['no integers between', { type: 'integer', exclusiveMinimum: 1, exclusiveMaximum: 2 }, false],
+    [
+      'values that never end',
+      { type: 'object', required: ['next'], properties: { next: { $ref: '#' } } },
+      false,
+    ],
+    ['recursion under another name', list('node', { type: 'string' }), list('entry', { type: 'string' })],
+    [
+      'recursion written out once',
+      list('node', { type: 'string' }),
+      {
+        ...list('node', { type: 'string' }),
+        $ref: undefined,
+        type: 'object',
+        properties: { value: { type: 'string' }, next: { $ref: '#/$defs/node' } },
+      },
+    ],
+    [
+      'draft-04 and 2020-12',
+      { $schema: 'http://json-schema.org/draft-04/schema#', minimum: 1, exclusiveMinimum: true },
+      { exclusiveMinimum: 1 },
+    ],
+    [
+      'tuples of draft-07 and 2020-12',
+      {
+        $schema: 'http://json-schema.org/draft-07/schema#',
+        items: [{ type: 'string' }],
+        additionalItems: false,
+      },
+      { prefixItems: [{ type: 'string' }], items: false },
+    ],
+    [
+      'dependencies of draft-07',
+      {
+        $schema: 'http://json-schema.org/draft-07/schema#',
+        dependencies: { a: ['b'], c: { required: ['d'] } },
+      },
+      { dependentRequired: { a: ['b'] }, dependentSchemas: { c: { required: ['d'] } } },
+    ],
+    [
+      'siblings of $ref in draft-07',
+      {
+        $schema: 'http://json-schema.org/draft-07/schema#',
+        definitions: { a: { type: 'string' } },
+        $ref: '#/definitions/a',
+        minLength: 3,
+      },
+      { type: 'string' },
+    ],
+    [
+      'if/then/else and anyOf',
+      // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema.
+      { if: { type: 'string' }, then: { minLength: 1 }, else: { type: 'null' } },
+      { anyOf: [{ type: 'string', minLength: 1 }, { type: 'null' }] },
+    ],
+    [
+      'anchors, identifiers and pointers',
+      {
+        $id: 'https://example.org/a',
+        $defs: { x: { $anchor: 'here', type: 'string' }, y: { $id: 'b', type: 'null' } },
+        anyOf: [{ $ref: '#here' }, { $ref: 'b' }],
+      },
+      { type: ['string', 'null'] },
+    ],
+    [
+      'a dynamic reference',
+      { $dynamicAnchor: 'node', type: 'object', properties: { next: { $dynamicRef: '#node' } } },
+      { type: 'object', properties: { next: { $ref: '#' } } },
+    ],
+  ])('%s', (_, one, other) => {
+    expect([verdict(one, other), verdict(other, one)]).toEqual(['ok', 'ok']);
+  });
+
+  test('a break at the bottom of a recursive schema is not hidden by the way there', () => {
+    expect(verdict(list('node', { type: 'number' }), list('node', { type: 'integer' }))).toContain(
+      'type-narrowed /value',
+    );
+    // b and c are both looked at under the assumption that a fits, which turns out to be wrong only later.
+    const rings = (last: unknown): object => ({
+      $ref: '#/$defs/a',
+      $defs: {
+        a: {
+          type: 'object',
+          properties: { b: { $ref: '#/$defs/b' }, c: { $ref: '#/$defs/c' }, z: last },
+          additionalProperties: false,
+        },
+        b: {
+          type: 'object',
+          properties: { a: { $ref: '#/$defs/a' } },
+          required: ['a'],
+          additionalProperties: false,
+        },
+        c: {
+          type: 'object',
+          properties: { b: { $ref: '#/$defs/b' } },
+          required: ['b'],
+          additionalProperties: false,
+        },
+      },
+    });
+    const { changes } = compareJsonSchema({
+      old: { anyOf: [rings({ type: 'number' })], ...rings({ type: 'number' }) },
+      new: rings({ type: 'integer' }),
+      direction: 'backward',
+      policy: 'strict',
+    });
+    expect(changes.filter(({ severity }) => severity === 'breaking').map(({ path }) => path)).toContain('/z');
+    expect(
+      verdict(
+        { ...rings({ type: 'number' }), $ref: '#/$defs/c' },
+        { ...rings({ type: 'integer' }), $ref: '#/$defs/c' },
+      ),
+    ).not.toBe('ok');
+  });
+
+  test('the branch of a tagged union that changed is found', () => {
+    const union = (...branches: unknown[]): object => ({ oneOf: branches });
+    const old = union(
+      tagged('paid', { amount: { type: 'number' } }),
+      tagged('refunded', { reason: { type: 'string' } }),
+    );
+    const after = union(
+      tagged('paid', { amount: { type: 'integer' } }),
+      tagged('refunded', { reason: { type: 'string' } }),
+    );
+    expect(verdict(old, after)).toBe('type-narrowed /amount');
+    expect(verdict(old, union(tagged('paid', { amount: { type: 'number' } })))).not.toBe('ok');
+    expect(verdict(union(tagged('paid')), union(tagged('paid'), tagged('refunded')))).toBe('ok');
+  });
+});
+
+describe('what is no schema is refused, with the place', () => {
+  test.each<[unknown, string, string]>([
+    [null, '#', 'expected a schema'],
+    ['text', '#', 'expected a schema'],
+    [{ properties: { a: { type: 'strin' } } }, '#/properties/a/type', '"strin" is not a type'],
+    [{ minimum: '3' }, '#/minimum', 'expected a number'],
+    [{ required: 'a' }, '#/required', 'expected an array of names'],
+    [{ properties: { a: 3 } }, '#/properties/a', 'expected a schema'],
+    [{ anyOf: [] }, '#/anyOf', 'expected an array'],
+    [{ $ref: 3 }, '#/$ref', 'expected a text'],
+    [{ $ref: '#/$defs/none' }, '#/$ref', 'names no schema'],
+    [{ $ref: 'https://example.org/other.json' }, '#/$ref', 'never fetched'],
+    [{ $ref: '#' }, '#', 'refers to itself'],
+    [
+      { $defs: { a: { allOf: [{ $ref: '#/$defs/b' }] }, b: { $ref: '#/$defs/a' } }, $ref: '#/$defs/a' },
+      '#/$defs/a',
+      'refers to itself',
+    ],
+  ])('%j', (schema, path, reason) => {
+    expect(() => checkJsonSchema(schema)).toThrow(
+      expect.objectContaining({
+        code: 'SCHEMA_INVALID',
+        details: expect.objectContaining({ path, reason: expect.stringContaining(reason) }),
+      }),
+    );
+  });
+
+  test('the side is named', () => {
+    const broken = (old: unknown, after: unknown): unknown =>
+      verdict(old, after, { oldSide: 'old (version 3)' });
+    expect(() => broken({ type: 1 }, {})).toThrow(/old \(version 3\)/);
+    expect(() => broken({}, { type: 1 })).toThrow(/The new json-schema/);
+  });
+});
+
+describe('hostile schemas', () => {
+  const doubling = (keyword: string, type: string): object => ({
+    $ref: '#/$defs/d0',
+    $defs: Object.fromEntries([
+      ...Array.from({ length: 60 }, (_, index) => [
+        `d${index}`,
+        {
+          [keyword]: [{ $ref: `#/$defs/d${index + 1}` }, { $ref: `#/$defs/d${index + 1}`, minLength: index }],
+        },
+      ]),
+      ['d60', { type }],
+    ]),
+  });
+
+  test.each(['allOf', 'anyOf', 'oneOf'])('%s that doubles at every step ends', (keyword) => {
+    expect(verdict(doubling(keyword, 'string'), doubling(keyword, 'string'))).toBe('ok');
+    expect(typeof verdict(doubling(keyword, 'string'), doubling(keyword, 'integer'))).toBe('string');
+    expect(typeof verdict({ type: 'string' }, doubling(keyword, 'string'))).toBe('string');
+  });
+
+  test('10,000 levels are refused, 3,000 definitions in a row are not', () => {
+    let deep: object = {};
+    for (let level = 0; level < 10_000; level += 1) deep = { properties: { a: deep } };
+    expect(() => checkJsonSchema(deep)).toThrow(/nested deeper/);
+    const chain = Object.fromEntries(
+      Array.from({ length: 3000 }, (_, index) => [
+        `d${index}`,
+        { properties: { a: { $ref: `#/$defs/d${(index + 1) % 3000}` } } },
+      ]),
+    );
+    expect(
+      verdict({ $defs: chain, $ref: '#/$defs/d0' }, { $defs: { ...chain }, $ref: '#/$defs/d0', title: 'x' }),
+    ).toMatch(/^ok$|not-proved/);
+  });
+
+  test('enums of 20,000 values, in both directions', () => {
+    const values = Array.from({ length: 20_000 }, (_, index) => `value ${index}`);
+    expect(verdict({ enum: values }, { enum: [...values, 'another'] })).toBe('ok');
+    expect(verdict({ enum: [...values, 'another'] }, { enum: values })).toBe('enum-value-removed');
+  });
+
+  test('members named as those of every object', () => {
+    const schema = (type: string): unknown =>
+      JSON.parse(
+        `{"type":"object","properties":{"__proto__":{"type":"${type}"},"constructor":{"type":"${type}"}},"required":["__proto__","toString"]}`,
+      );
+    expect(verdict(schema('integer'), schema('integer'))).toBe('ok');
+    expect(verdict(schema('number'), schema('integer'))).toBe(
+      'type-narrowed /__proto__, type-narrowed /constructor',
+    );
+    const { changes } = compareJsonSchema({
+      old: schema('number'),
+      new: schema('integer'),
+      direction: 'backward',
+      policy: 'strict',
+    });
+    // Ajv overlooks a property of that name, so only the other break is shown.
+    expect(changes.map(({ witness }) => JSON.stringify(witness))).toEqual([
+      undefined,
+      '{"__proto__":1,"toString":"a","constructor":0.5}',
+    ]);
+  });
+
+  test('patterns that take for ever, and patterns that are none', () => {
+    const slow = { type: 'string', pattern: '^(a+)+$' };
+    expect(verdict({ enum: [`${'a'.repeat(60)}!`] }, slow)).toBe('not-proved');
+    expect(verdict(slow, { ...slow, title: 'x' })).toBe('ok');
+    expect(verdict({ type: 'string', pattern: '(' }, { type: 'string', pattern: '(', minLength: 0 })).toBe(
+      'ok',
+    );
+    expect(verdict({ type: 'string' }, { type: 'string', pattern: '(' })).toBe('not-proved');
+  });
+
+  test('what cannot be decided says why', () => {
+    const meta = { $ref: 'https://json-schema.org/draft/2020-12/schema' };
+    const { compatible, changes } = compareJsonSchema({
+      old: {},
+      new: meta,
+      direction: 'backward',
+      policy: 'strict',
+    });
+    expect(compatible).toBe(false);
+    expect(changes).toMatchObject([
+      { rule: 'not-proved', severity: 'breaking', message: expect.stringContaining('meta-schema') },
+    ]);
+    expect(verdict(meta, { ...meta, title: 'the same' })).toBe('ok');
+  });
+});
