@@ -3,6 +3,7 @@ import {
   type BlastRadius,
   hasEnded,
   type Predicted,
+  predicateText,
   type Replay,
   type ReplayReport,
   type ReplaySummary,
@@ -52,7 +53,7 @@ const selectionText = ({ manifest: { selection } }: Replay): string => {
     until === null ? '' : `until ${until}`,
     types === null ? '' : `of ${types.join(', ')}`,
     keys === null ? '' : `of ${keys.length === 1 ? keys[0] : `${keys.length} keys`}`,
-    where === null ? '' : `where ${JSON.stringify(where)}`,
+    where === null ? '' : `where ${predicateText(where)}`,
   ]
     .filter((part) => part !== '')
     .join(' ');

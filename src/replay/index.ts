@@ -33,6 +33,6 @@ export {
 export { type ReplayReport, reportReplay } from './report.ts';
 export type { EffectsPolicy, ReplayManifest } from './request/manifest.ts';
 export { type PlanRequest, planReplay, type ReplayCode, readLogEnd } from './request/plan.ts';
-export { type Predicate, parseCondition } from './request/predicate.ts';
+export { parseCondition, predicateText } from './request/predicate.ts';
 export { listReplays, type Replay, type ReplaySummary, readReplay } from './request/replay.ts';
 export { abortReplay, pauseReplay, resumeReplay } from './steer.ts';

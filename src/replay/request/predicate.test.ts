@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineEvent } from '../../contracts/index.ts';
 import { assertSelectable } from './declared-fields.ts';
-import { checkPredicate, compilePredicate, fieldsOf, parseCondition } from './predicate.ts';
+import { checkPredicate, compilePredicate, fieldsOf, parseCondition, predicateText } from './predicate.ts';
 
 const nested = (depth: number): unknown =>
   depth === 0 ? { field: 'a', is: 'present' } : { not: nested(depth - 1) };
@@ -60,6 +60,27 @@ describe('a predicate of a manifest', () => {
     expect(path).toBe(String.raw`(exists($."a\"b"."c\\\"] ? (1 == 1) || $"."d" ? (@ == $v0)))`);
     expect(variables).toEqual({ v0: '") || (1 == 1' });
   });
+});
+
+it('a predicate is shown as people would say it', () => {
+  const predicate = checkPredicate(
+    {
+      all: [
+        { field: 'pence', is: 'at-least', value: 1000 },
+        {
+          any: [
+            { field: 'sku', is: 'starts-with', value: 'AB' },
+            { field: 'note', is: 'present' },
+          ],
+        },
+        { not: { field: 'status', is: 'in', values: ['paid', null] } },
+      ],
+    },
+    'where',
+  );
+  expect(predicateText(predicate)).toBe(
+    'pence>=1000 and (sku^=AB or note is there) and not (status in ["paid",null])',
+  );
 });
 
 describe('a condition as people type it', () => {

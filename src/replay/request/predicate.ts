@@ -169,6 +169,22 @@ export const parseCondition = (text: string): Predicate => {
   return is === 'not-equal' ? { not: { field, is: 'equal', value } } : { field, is, value };
 };
 
+/** A predicate as people read it: `pence>=1000 and not (status=paid)`. */
+export const predicateText = (predicate: Predicate): string => {
+  const joined = (parts: readonly Predicate[], word: string): string =>
+    parts
+      .map((part) => ('any' in part || 'all' in part ? `(${predicateText(part)})` : predicateText(part)))
+      .join(word);
+  if ('all' in predicate) return joined(predicate.all, ' and ');
+  if ('any' in predicate) return joined(predicate.any, ' or ');
+  if ('not' in predicate) return `not (${predicateText(predicate.not)})`;
+  const { field, is } = predicate;
+  if (is === 'present') return `${field} is there`;
+  if (is === 'in') return `${field} in ${JSON.stringify(predicate.values)}`;
+  const operator = Object.keys(operators).find((each) => operators[each] === is);
+  return `${field}${operator}${typeof predicate.value === 'string' ? predicate.value : JSON.stringify(predicate.value)}`;
+};
+
 const scalarOf = (text: string): Scalar => {
   try {
     const value: unknown = JSON.parse(text);
