@@ -363,6 +363,24 @@ describe('estimating', () => {
     expect((await requestReplay(database.operations, { actor: ada, id })).state).toBe('approved');
   });
 
+  it('never ends where an open transaction may still add events', async () => {
+    const publish = `insert into factline.events (id, type, source, key, key_hash, data, meta, time)
+      values (gen_random_uuid(), 'shop.order.paid.v1', 'shop', 'orderId=Z', 9, '{"orderId": "Z", "pence": 1}', '{"correlationId": "c"}', now()) returning position`;
+    const late = new pg.Client({ connectionString: server.url });
+    await late.connect();
+    await late.query('begin');
+    const [open] = (await late.query(publish)).rows;
+    const [later] = (await raw.query(publish)).rows;
+    const [openAt, laterAt] = [Number(open.position), Number(later.position)];
+    const id = await plan({ consumer: 'orders', selection: { source: 'log', to: laterAt } });
+    await expect(estimate(id)).rejects.toThrow(`may still add events up to position ${laterAt}`);
+    await late.query('commit');
+    await late.end();
+    const replay = await estimate(id);
+    expect(replay.frozen?.ceiling).toBe(laterAt);
+    expect(laterAt).toBeGreaterThan(openAt);
+  });
+
   it('twice at once leaves one frozen selection', async () => {
     const id = await plan();
     const both = await Promise.allSettled([estimate(id), estimate(id)]);

@@ -60,6 +60,7 @@ export interface FrozenRows {
  */
 export const freezeSelection = async (pool: pg.Pool, request: FreezeRequest): Promise<FrozenRows> => {
   const { selection, consumer, settled } = request;
+  if (selection.source === 'log') assertSettled(selection, settled);
   if (consumer.class === 'projection') return countLog(pool, request);
   if (selection.source === 'log') await freezeLog(pool, request, selection);
   else await freezeGroup(pool, request, selection.fingerprint);
@@ -84,6 +85,15 @@ export const freezeSelection = async (pool: pg.Pool, request: FreezeRequest): Pr
   refuseNothing(request, chosen.selected, excludedBecause);
   const ceiling = selection.source === 'log' ? ceilingOf(selection, settled) : settled;
   return { ceiling, ...chosen, excluded, excludedBecause, digest: value.digest, byType: null };
+};
+
+/** Below the end nothing may appear any more, or the selection would gain events that nobody counted. */
+const assertSettled = ({ to }: LogSelection, settled: number): void => {
+  if (to === null || to <= settled) return;
+  throw refused(
+    `an open transaction may still add events up to position ${to}`,
+    `Wait for it (npx factline status names it), or end at --to ${settled}`,
+  );
 };
 
 const ceilingOf = ({ to }: LogSelection, settled: number): number => Math.min(to ?? settled, settled);
@@ -166,13 +176,7 @@ async function* spans(
 
 const freezeLog = async (pool: pg.Pool, request: FreezeRequest, selection: LogSelection): Promise<void> => {
   const { id, freeze, settled, compactedBelow, types } = request;
-  const { since, until, to } = selection;
-  if (to !== null && to > settled) {
-    throw refused(
-      `an open transaction may still add events up to position ${to}`,
-      `Wait for it (npx factline status names it), or end at --to ${settled}`,
-    );
-  }
+  const { since, until } = selection;
   const range = await positionsWithin(pool, {
     since,
     until,
