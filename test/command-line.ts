@@ -16,6 +16,8 @@ export interface Surroundings {
   readonly environment: Terminal['environment'];
   readonly directory: string;
   readonly signal?: AbortSignal;
+  /** Columns. Default: 100. */
+  readonly width?: number;
   /** What standard input holds. */
   readonly input?: readonly Uint8Array[];
   /** Told each line of standard output as it is written. */
@@ -35,7 +37,7 @@ export const runWords = async (words: string, surroundings: Surroundings): Promi
     err: (text) => void err.push(text),
     drained: () => Promise.resolve(),
     input: Readable.from(input),
-    width: 100,
+    width: surroundings.width ?? 100,
     height: 0,
     interactive: false,
     colour: false,

@@ -91,6 +91,10 @@ const rebuild = async (context: CommandContext, database: Database): Promise<num
       actual: `${consumer.name}, which is ${consumer.class}`,
     });
   }
+  const isOnItsWay = ({ stage }: BuildProgress): boolean => stage !== 'live' && stage !== 'standby';
+  // The process that is asked refuses it as well; said here it names the way on.
+  if ((await listBuilds(database.operations, consumer.name)).some(isOnItsWay))
+    throw new FactlineError('PROJECTION_REBUILD_UNDER_WAY', { projection: consumer.name });
   const wishes = {
     switching: given.has('no-switch') ? 'manual' : 'automatic',
     ...(given.text('shards') === undefined

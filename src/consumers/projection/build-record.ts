@@ -1,7 +1,7 @@
 import { loadQueries, type Queryable, run } from '../../postgres/index.ts';
 import type { ConsumerState } from '../runner.ts';
 import { type BuildStage, stagesBefore, stateOfStage } from './build-stage.ts';
-import type { Comparison } from './comparing.ts';
+import type { Comparison } from './comparison.ts';
 
 const sql = loadQueries<'builds_of' | 'enter_stage' | 'note_obstacle'>(
   new URL('./builds.sql', import.meta.url),

@@ -11,6 +11,7 @@ import type pg from 'pg';
 import type { Clock } from '../../foundation/index.ts';
 import { type Database, engineTransaction, loadQueries, run } from '../../postgres/index.ts';
 import type { Build } from './build-record.ts';
+import type { Comparison, Difference, Verdict } from './comparison.ts';
 import { relationOf } from './relation.ts';
 import {
   type ComparedTable,
@@ -25,40 +26,6 @@ import {
 const sql = loadQueries<
   'columns_of' | 'key_columns_of' | 'positions_of' | 'events_between' | 'one_snapshot' | 'by_index'
 >(new URL('./builds.sql', import.meta.url));
-
-/**
- * equal: every row is the same. differs: at least one is not. undecided: there was so much traffic that rows which differed
- * never stood still. incomparable: the tables have no key in common; only rows were counted.
- */
-export type Verdict = 'equal' | 'differs' | 'undecided' | 'incomparable';
-
-export interface Difference {
-  /** The values of the primary key, as text. */
-  readonly key: readonly string[];
-  readonly where: 'only in live' | 'only in build' | 'both';
-  /** Of a row that is in both: the columns that differ. */
-  readonly columns: readonly string[];
-  readonly live: Readonly<Record<string, unknown>> | null;
-  readonly build: Readonly<Record<string, unknown>> | null;
-}
-
-export interface Comparison {
-  readonly verdict: Verdict;
-  readonly live: number;
-  readonly build: number;
-  /** Rows of each when they were counted. */
-  readonly liveRows: number;
-  readonly buildRows: number;
-  /** Rows that differ; `atLeast` when not every differing range was looked at. */
-  readonly different: number;
-  readonly atLeast: boolean;
-  readonly ranges: number;
-  /** What was compared, and what only one of them has. */
-  readonly columns: readonly string[];
-  readonly otherColumns: readonly string[];
-  readonly sample: readonly Difference[];
-  readonly elapsedMs: number;
-}
 
 export interface CompareOptions {
   readonly database: Database;
@@ -291,9 +258,3 @@ const recheck = async (found: Found, tables: Tables, options: CompareOptions): P
   }
   return keys.length === 0 ? 'equal' : 'undecided';
 };
-
-/** A comparison as it may be stored and shown to anybody: without the contents of rows, which may be personal. */
-export const withoutValues = (comparison: Comparison): Comparison => ({
-  ...comparison,
-  sample: comparison.sample.map((each) => ({ ...each, live: null, build: null })),
-});

@@ -6,7 +6,8 @@ export {
 export { type BuildStage, stageSentences } from './build-stage.ts';
 export { retireBuild } from './builds.ts';
 export type { Column, ColumnType, ColumnValue } from './columns.ts';
-export { type Comparison, compareBuilds, type Difference, withoutValues } from './comparing.ts';
+export { compareBuilds } from './comparing.ts';
+export { type Comparison, type Difference, withoutValues } from './comparison.ts';
 export {
   defineProjection,
   type FoldingProjection,

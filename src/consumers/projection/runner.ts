@@ -304,7 +304,6 @@ class ProjectionRunner implements ConsumerRunner {
   }
 
   async #rebuild(request: OwnerRequest): Promise<OwnerAnswer> {
-    if (this.#keeper !== null) return refused({ reason: 'this build is being filled itself' });
     const wishes = wishesOf(request);
     if (wishes === null) return refused({ reason: 'shards, ceiling or switching is not usable' });
     const begun = await beginRebuild({
