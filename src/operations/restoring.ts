@@ -1,6 +1,7 @@
 import { sessionLockSpace } from '../consumers/index.ts';
 import { FactlineError } from '../foundation/index.ts';
-import { type Database, engineTransaction, loadQueries, type Queryable, run } from '../postgres/index.ts';
+import { type Database, loadQueries, type Queryable, run } from '../postgres/index.ts';
+import { type Actor, perform } from '../replay/index.ts';
 
 const sql = loadQueries<
   | 'running_processes'
@@ -45,15 +46,20 @@ export interface NewEpoch {
 /**
  * Begins a new log epoch after a restore. The sequence is raised above every position that anything remembers, so that no
  * checkpoint, inbox row or parked event ever meets another event under its position; tokens of the old epoch are refused.
- * @throws FactlineError PROCESSES_RUNNING
+ * @throws FactlineError PROCESSES_RUNNING, FORBIDDEN
  */
-export const beginEpoch = async (database: Pick<Database, 'operations'>): Promise<NewEpoch> => {
+export const beginEpoch = async (
+  database: Pick<Database, 'operations'>,
+  { actor, reason }: { readonly actor: Actor; readonly reason?: string | undefined },
+): Promise<NewEpoch> => {
   const running = await run(database.operations, sql.running_processes, [sessionLockSpace]);
   if (running.length > 0) {
     const processes = running.map((row) => `${row['app']} (pid ${row['pid']} on ${row['host']})`);
     throw new FactlineError('PROCESSES_RUNNING', { processes });
   }
-  const { value } = await engineTransaction(database.operations, async (client) => {
+  const details = (epoch: NewEpoch): Record<string, unknown> => ({ ...epoch });
+  const act = { actor, act: 'log.restored', target: 'log', reason, details } as const;
+  return perform(database.operations, act, async (client) => {
     await run(client, sql.lock_log);
     const before = await readRestoredState(client);
     const top = Math.max(before.given, before.head, before.remembered);
@@ -64,5 +70,4 @@ export const beginEpoch = async (database: Pick<Database, 'operations'>): Promis
     const [row] = await run(client, sql.new_epoch);
     return { epoch: String(row?.['epoch']), previousEpoch: before.epoch, positionsFrom: top };
   });
-  return value;
 };

@@ -1,5 +1,6 @@
 import { FactlineError } from '../../foundation/index.ts';
 import { beginEpoch, readRestoredState } from '../../operations/index.ts';
+import { actorOf, personOf, personOptions } from '../actor.ts';
 import type { Command } from '../command.ts';
 import { databaseOptions, withDatabase } from '../connection.ts';
 
@@ -8,7 +9,7 @@ export const restored: Command = {
   summary: 'Say that this database was restored or copied and is to go on.',
   description:
     'Begins a new log epoch: tokens and what others remembered of the old one are refused, and no position that anything remembers is ever given again. Run it once after a restore, a point-in-time recovery or a clone that is meant to go on, with the app stopped. Events lost with the restore stay lost.',
-  options: [{ name: 'yes', help: 'Do it.' }, ...databaseOptions],
+  options: [{ name: 'yes', help: 'Do it.' }, ...personOptions, ...databaseOptions],
   examples: [
     { line: 'factline restored', does: 'says what it would do' },
     { line: 'factline restored --yes', does: 'does it' },
@@ -34,7 +35,8 @@ export const restored: Command = {
           effect: `end the log epoch ${epoch} of this database, ${why}; the log ends at position ${head}, and the next event would get a position above ${Math.max(highest, head, remembered)}`,
         });
       }
-      const result = await beginEpoch(database);
+      const actor = await actorOf(context, database.operations);
+      const result = await beginEpoch(database, { actor, reason: personOf(context).reason });
       if (json) terminal.out(JSON.stringify(result));
       else {
         terminal.out(
