@@ -1,3 +1,3 @@
 export { type LiveDanger, readLiveDanger } from './live-danger.ts';
 export { Pace, type PaceOptions } from './pace.ts';
-export type { RateLimits } from './yielding-rate.ts';
+export { type LiveSigns, nextRate, type Pacing, type RateLimits } from './yielding-rate.ts';

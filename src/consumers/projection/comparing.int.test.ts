@@ -8,7 +8,8 @@ import {
 import { defineEvent } from '../../contracts/index.ts';
 import { systemClock } from '../../foundation/index.ts';
 import { type Build, readBuilds } from './build-record.ts';
-import { type CompareOptions, type Comparison, compareBuilds } from './comparing.ts';
+import { type CompareOptions, compareBuilds } from './comparing.ts';
+import type { Comparison } from './comparison.ts';
 import { defineProjection } from './definition.ts';
 import { defineSqlProjection } from './sql-definition.ts';
 import { rangeDifferences, rangeEnd, rangeSums } from './statements.ts';
