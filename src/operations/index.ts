@@ -69,7 +69,7 @@ export { type Edit, editParked, listEdits, type StoredEdit } from './triage/edit
 export { assignGroup, noteOnGroup, snoozeGroup } from './triage/group-acts.ts';
 export { findGroup, type GroupNote, listGroups, listNotes, type QuarantineGroup } from './triage/groups.ts';
 export { readPatch } from './triage/json-patch.ts';
-export { type FieldRules, hiddenLevel, masked } from './triage/masking.ts';
+export { masked } from './triage/masking.ts';
 export type { PayloadChange } from './triage/payload-changes.ts';
 export {
   beginRelease,

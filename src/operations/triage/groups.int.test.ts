@@ -127,6 +127,58 @@ test('age and growth are told once each, by whoever looks first', async () => {
   ]);
 });
 
+test('what was sent is followed by what the consumer has written, and by nothing else', async () => {
+  const on = database.operations;
+  await park(3, 5);
+  const { value } = await engineTransaction(on, (client) =>
+    beginRelease(client, { group: 3, canary: 0, rate: 500, stopAfter: 10, actor: 'ada' }),
+  );
+  const drive = async (): Promise<unknown> => {
+    await on.query('update factline.quarantine_releases set next_send_at = factline.clock()');
+    await driveReleases(on);
+    return (await findRelease(on, value.id)).rest;
+  };
+  expect(await drive()).toMatchObject({ sent: 5 });
+  const nth = (n: number): string =>
+    `(select parked_id from factline.quarantine_release_items where release_id = ${value.id} and ordinal = ${n})`;
+  await on.query(`
+    insert into factline.quarantine_discards (parked_id, consumer_id, position, keys, followers, actor, reason)
+      select id, consumer_id, position, '[]', 0, 'bob', 'x' from factline.parked where id = ${nth(2)};
+    insert into factline.parked_events (consumer_id, position, error_message, last_failed_at)
+      select consumer_id, position, 'again', factline.clock() from factline.parked where id = ${nth(3)};
+    insert into factline.parked_events (consumer_id, position, error_message, last_failed_at)
+      select consumer_id, position, 'long ago', factline.clock() - interval '1 day' from factline.parked where id = ${nth(4)};
+    update factline.parked set state = 'waiting' where id = ${nth(5)};
+    delete from factline.parked where id in (${nth(1)}, ${nth(2)})`);
+  expect(await drive(), 'what was not answered yet is under way').toMatchObject({
+    handled: 1,
+    gone: 1,
+    failed: 1,
+    sent: 2,
+  });
+  await on.query(
+    "update factline.requests set state = 'done', answered_at = factline.clock() where state = 'open'",
+  );
+  expect(await drive(), 'what was not let go is sent again').toMatchObject({
+    handled: 1,
+    gone: 1,
+    failed: 1,
+    sent: 2,
+  });
+  const { rows } = await on.query(
+    "select arguments ->> 'ids' as ids from factline.requests where state = 'open'",
+  );
+  const { rows: again } = await on.query(`select ${nth(4)} as id`);
+  expect(rows).toEqual([{ ids: `[${again[0].id}]` }]);
+  await on.query(`delete from factline.parked where group_id = 3`);
+  await drive();
+  expect(await findRelease(on, value.id)).toMatchObject({
+    state: 'done',
+    firstFailure: 'again',
+    rest: { handled: 3, gone: 1, failed: 1 },
+  });
+});
+
 test('a hundred thousand keys: listed, frozen and driven in a moment each, under way never more than the bound', async () => {
   const on = database.operations;
   await park(4, 60_000, 1);

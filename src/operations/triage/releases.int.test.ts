@@ -21,6 +21,13 @@ const OrderPlaced = defineEvent({
 });
 const placed = (orderId: string, n = 0): ReturnType<typeof OrderPlaced> => OrderPlaced({ orderId, n });
 
+class Signal {
+  fire: () => void = () => {};
+  readonly fired: Promise<void> = new Promise((resolve) => {
+    this.fire = resolve;
+  });
+}
+
 /** Keys that fail for good, until they are taken out of it. */
 const broken = new Set<string>();
 const handled: string[] = [];
@@ -186,17 +193,36 @@ test('the selection is frozen: what joins the group later is not released', asyn
 test('two people who release one group at once: one does, the other hears who', async () => {
   const process = await bench.launch({ definitions: [payment] });
   await quarantined(process, 2);
-  const both = await Promise.allSettled([begin(process), begin(process, { actor: 'bob' })]);
-  const refused = both.filter((each) => each.status === 'rejected');
-  expect(refused).toHaveLength(1);
-  expect(refused[0]?.reason).toMatchObject({
-    code: 'RELEASE_UNDER_WAY',
-    details: { actor: expect.stringMatching(/ada|bob/) },
+  const begun = new Signal();
+  const release = new Signal();
+  const first = engineTransaction(process.database.operations, async (client) => {
+    const request = { group: 1, canary: 0, rate: 500, stopAfter: 10, actor: 'ada' };
+    const made = await beginRelease(client, request);
+    begun.fire();
+    await release.fired;
+    return made.id;
   });
-  await engineTransaction(process.database.operations, (client) => cancelRelease(client, 1, 'carla')).catch(
-    () => engineTransaction(process.database.operations, (client) => cancelRelease(client, 2, 'carla')),
-  );
-  await expect(begin(process)).resolves.toBeGreaterThan(0);
+  await begun.fired;
+  const second = begin(process, { actor: 'bob' });
+  const refused = expect(second).rejects.toMatchObject({
+    code: 'RELEASE_UNDER_WAY',
+    details: { actor: 'ada' },
+  });
+  // The second waits for what the first is about to commit.
+  await eventually(async () => {
+    const waiting =
+      "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+    return (await process.rows(waiting)).length > 0;
+  }, 'the second waits');
+  release.fire();
+  const { value: id } = await first;
+  await refused;
+  await engineTransaction(process.database.operations, (client) => cancelRelease(client, id, 'carla'));
+  expect(await findRelease(process.database.operations, id)).toMatchObject({
+    state: 'cancelled',
+    outcome: 'cancelled by carla',
+  });
+  await expect(begin(process)).resolves.toBeGreaterThan(id);
   await expect(begin(process, { group: 99 })).rejects.toMatchObject({ code: 'QUARANTINE_GROUP_NOT_FOUND' });
 });
 
