@@ -42,7 +42,7 @@ export interface Switched {
 
 /** How long the build that is read may be held still for the other to come up to it. */
 const holdMsMax = 250;
-const catchUpMsMax = 5_000;
+const catchUpMsMax = 2_000;
 const lookMs = 5;
 
 /** A projection's builds at this moment, the one that is read and the one that is asked for. */

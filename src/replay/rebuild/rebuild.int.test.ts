@@ -209,6 +209,30 @@ describe('a rebuild of the same version', () => {
     });
   });
 
+  test('is never read while it lacks what readers have seen', { timeout: 40_000 }, async () => {
+    const app = await launch();
+    await publishMany(app, 100);
+    await app.ask('things', 'rebuild', { arguments: { switching: 'manual' } });
+    await until(async () => (await stageOf(app, 2)) === 'ready');
+    await app.engine.idle();
+    // Its lane is held by somebody: it cannot commit.
+    const holder = await app.database.transactions.connect();
+    await holder.query('begin');
+    await holder.query(
+      `select from factline.lanes where consumer_id = (select id from factline.consumers where build = 2) for update`,
+    );
+    const token = await app.publish(counted('t1', 4711));
+    expect((await app.read(things, { thing: 't1' }, { token }))?.amounts).toMatch(/ 4711 $/);
+    await expect(switchProjection(act(app, { withinMs: 100 }))).rejects.toMatchObject({
+      code: 'PROJECTION_BUSY',
+      details: { reason: 'it is behind the build that is read' },
+    });
+    await holder.query('commit');
+    holder.release();
+    await switchProjection(act(app));
+    expect((await app.read(things, { thing: 't1' }, { token }))?.amounts).toMatch(/ 4711 $/);
+  });
+
   test('an event that fails only here parks in this build’s name and keeps it from being read, with the reason', async () => {
     let deadly = -1;
     const app = await launch({ definitions: [declare(1, () => deadly)] });
@@ -424,6 +448,7 @@ describe('an event whose row is not of its own key', () => {
       state: 'refused',
     });
     await retireProjection({ ...act(app), role: 'on its way' });
+    expect(await keptFor(app, 2)).toEqual(nothing);
     await app.ask('things', 'rebuild', { arguments: { shards: 1 } });
     await until(async () => (await stageOf(app, 3)) === 'live');
     expect(await app.rows('select * from things')).toEqual([{ thing: uuid, n: 2 }]);
