@@ -43,13 +43,13 @@ const groupFields: readonly JsonField[] = [
   },
 ];
 
-export const groupNumber = (text: string | undefined): number => {
+export const groupNumber = (text: string | undefined): number => numberFrom('groups', 'GROUP', text);
+
+/** A number that another command lists. @throws FactlineError OPTION_INVALID */
+export const numberFrom = (list: 'groups' | 'releases', option: string, text: string | undefined): number => {
   if (text !== undefined && /^\d{1,15}$/.test(text)) return Number(text);
-  throw new FactlineError('OPTION_INVALID', {
-    option: 'GROUP',
-    expected: 'a number from `quarantine groups`',
-    actual: text,
-  });
+  const expected = `a number from \`quarantine ${list}\``;
+  throw new FactlineError('OPTION_INVALID', { option, expected, actual: text });
 };
 
 export const quarantineGroups: Command = {

@@ -20,7 +20,7 @@ import { duration, wholeNumber } from '../parse.ts';
 import { releaseLine } from '../quarantine-group-view.ts';
 import { answerFields } from '../requests.ts';
 import { askAbout } from './quarantine.ts';
-import { groupNumber } from './quarantine-groups.ts';
+import { groupNumber, numberFrom } from './quarantine-groups.ts';
 
 const releaseFields: readonly JsonField[] = [
   { name: 'release.id, .group, .consumer', help: 'Which release of what.' },
@@ -192,7 +192,7 @@ export const quarantineStop: Command = {
   run: (context) =>
     withDatabase(context, async ({ database }) => {
       const { given, terminal, style, json } = context;
-      const id = groupNumber(given.arguments[0]);
+      const id = numberFrom('releases', 'RELEASE', given.arguments[0]);
       const actor = await actorOf(context, database.operations);
       const act = {
         actor,

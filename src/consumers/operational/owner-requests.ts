@@ -75,20 +75,22 @@ export class OwnerRequests {
     if (record === null || record.consumerId !== services.consumer.id)
       throw new FactlineError('QUARANTINE_NOT_FOUND', { id });
     const lane = this.#laneOf(record);
-    if (lane === undefined) throw this.#lostLane();
+    if (lane === undefined) throw this.#lostLane(this.#laneNumber(record));
     return { request, record, lane, queue: await this.#queueOf(lane, record) };
   }
 
-  #laneOf(record: Key): LaneWork | undefined {
-    const { lanes } = this.#options.workload;
-    const [any] = lanes.values();
+  #laneNumber({ key, keyHash }: Key): number {
+    const [any] = this.#options.workload.lanes.values();
     const { laneCount = 1 } = any?.lease ?? {};
-    const place = { key: record.key, keyHash: record.keyHash, id: '' };
-    return lanes.get(laneFor({ ordering: 'key', lanes: laneCount }, place));
+    return laneFor({ ordering: 'key', lanes: laneCount }, { key, keyHash, id: '' });
   }
 
-  #lostLane(): FactlineError {
-    return new FactlineError('LEASE_LOST', { consumer: this.#options.services.consumer.name, lane: '?' });
+  #laneOf(record: Key): LaneWork | undefined {
+    return this.#options.workload.lanes.get(this.#laneNumber(record));
+  }
+
+  #lostLane(lane: number): FactlineError {
+    return new FactlineError('LEASE_LOST', { lane, consumer: this.#options.services.consumer.name });
   }
 
   /** The key's queue, once what it has on its way to the database is stored: that must not overtake what is decided here. */
@@ -144,7 +146,7 @@ export class OwnerRequests {
       throw new FactlineError('QUARANTINE_NOT_FOUND', { id });
     const row: Key = { ...key, position: found.position, state: 'waiting' };
     const lane = this.#laneOf(row);
-    if (lane === undefined) throw this.#lostLane();
+    if (lane === undefined) throw this.#lostLane(this.#laneNumber(row));
     const queue = await this.#queueOf(lane, row);
     const force = request.arguments['force'] === true;
     const restored = async (): Promise<{ position: number; state: 'quarantined' }> => {
@@ -172,7 +174,7 @@ export class OwnerRequests {
     if (obstacle !== null) throw new FactlineError('RESTORE_REFUSED', { id, ...obstacle });
     const fence = { lane: lane.lane, token: lane.lease.token, position: 0 };
     const keys = await restoreRows(services.database.operations, scopeOf(services), { fence, id });
-    if (keys === null) throw this.#lostLane();
+    if (keys === null) throw this.#lostLane(lane.lane);
   }
 
   async #retry({ record, lane, queue }: Target): Promise<OwnerAnswer> {
@@ -255,11 +257,7 @@ export class OwnerRequests {
   }
 
   #undone(record: ParkedRecord, lane: LaneWork, outcome: RowOutcome): OwnerAnswer {
-    if (outcome === 'lost')
-      throw new FactlineError('LEASE_LOST', {
-        lane: lane.lane,
-        consumer: this.#options.services.consumer.name,
-      });
+    if (outcome === 'lost') throw this.#lostLane(lane.lane);
     return refused(record, 'it is being handled, or was handled meanwhile');
   }
 }
