@@ -64,7 +64,16 @@ beforeAll(async () => {
        }`,
     ),
   );
-  project.write('leaving.ts', app('pence: z.int()', 'async () => { process.exit(0) }'));
+  project.write(
+    'leaving.ts',
+    app(
+      'pence: z.int()',
+      `async (_event, { transaction }) => transaction(async (tx) => {
+         await tx.query('insert into charge values (1)')
+         process.exit(0)
+       })`,
+    ),
+  );
   await sql('create table charge (pence int)');
   await run('accept');
   for (const pence of [2, 4, 12]) await publish('shop.order.placed.v1', { orderId: 'A1', pence });
@@ -109,7 +118,9 @@ describe('check --against-log', { timeout: 60_000 }, () => {
     expect(out).toContain('log-event-refused at /pence');
     expect(out).toContain('is odd');
     expect(out.replaceAll(/\s+/g, ' ')).toMatch(
-      new RegExp(`1 of 4 that shop wrote .* with \\{orderId, pence\\}: position ${refused} \\([0-9a-f-]{36}\\)`),
+      new RegExp(
+        `1 of 4 that shop wrote .* with \\{orderId, pence\\}: position ${refused} \\([0-9a-f-]{36}\\)`,
+      ),
     );
     expect(out).toContain('parked-event-refused at /pence');
     expect(out).toContain('none of: shop.order.cancelled.v1');
@@ -216,6 +227,7 @@ describe('check --run', { timeout: 60_000 }, () => {
       code: 1,
       err: expect.stringContaining('payment ended the process in the middle of the dry run'),
     });
+    expect(await sql('select * from charge')).toEqual([]);
   });
 });
 

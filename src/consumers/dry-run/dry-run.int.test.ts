@@ -180,6 +180,32 @@ describe('a handler', () => {
     ]);
   });
 
+  test('that does not wait for its effect has its transaction rolled back as well', async () => {
+    const outcome = await outcomeOf(async (event, context) => {
+      void context.effect('charge', async () => 1);
+      await writeRows(event, context);
+    });
+    expect(outcome).toMatchObject({ outcome: 'effect-attempted', effects: ['charge'] });
+  });
+
+  test('that publishes holds up no reader: the log is not locked, not for a moment', async () => {
+    const held: unknown[] = [];
+    await outcomeOf(async (event, context) => {
+      await context.transaction(async (tx) => {
+        await tx.query('update shop_order set n = n + 1');
+        tx.publish(OrderPaid({ orderId: event.data.orderId, n: 1 }));
+        held.push(
+          ...(await rows(`select relation::regclass::text, mode from pg_locks
+            where relation in ('factline.events'::regclass, 'factline.events_position_seq'::regclass) and mode <> 'AccessShareLock'`)),
+        );
+      });
+    });
+    expect(held).toEqual([]);
+    expect(await rows('select last_value from factline.events_position_seq')).toEqual(
+      await rows('select max(position) as last_value from factline.events'),
+    );
+  });
+
   test('whose effect is on record gets its result, and goes on', async () => {
     const charged: string[] = [];
     const handler = defineHandler({

@@ -78,4 +78,5 @@ const entryOf = (handler: Handler, event: StoredEvent): Entry => ({
   deletesRow: false,
   releasedId: null,
   suspect: false,
+  replay: null,
 });
