@@ -200,6 +200,27 @@ describe('the other sections', () => {
   });
 });
 
+describe('a release', () => {
+  it('goes on without the command that asked for it, and ends when somebody says so', async () => {
+    (globalThis as unknown as { repaired: Set<string> }).repaired.clear();
+    await running.app.publish([1, 2, 3, 4].map((index) => order('dependency', 20 + index)));
+    const { group } = await found('dependency');
+    const asked = await cli(`quarantine release --group ${group} --canary 0 --rate 1 --no-wait`);
+    expect(asked).toMatchObject({ code: 0, out: expect.stringContaining('releasing: 0 of 4 handled') });
+    expect((await cli(`quarantine release --group ${group}`, 'ada')).err).toContain(
+      'is being released already',
+    );
+    repair('dependency');
+    const { releases } = (await json('quarantine releases')) as { releases?: { id: number }[] };
+    expect((await cli(`quarantine stop ${releases?.[0]?.id}`)).out).toContain('cancelled by ada');
+    await cli(`quarantine release --group ${group} --canary 1 --no-wait`);
+    await expect
+      .poll(async () => (await cli('quarantine releases')).out.split('\n')[0], { timeout: 20_000 })
+      .toMatch(/^✓ .* done: \d of \d handled$/);
+    expect((await json(`quarantine groups ${group}`)) as unknown).toMatchObject({ groups: [{ events: 0 }] });
+  }, 60_000);
+});
+
 describe('what may be shown and done', () => {
   it('hides what is sensitive, reveals it on record to those who may, and lets others only look', async () => {
     (globalThis as unknown as { repaired: Set<string> }).repaired.clear();

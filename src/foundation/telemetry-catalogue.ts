@@ -70,6 +70,12 @@ export const metrics = {
     labels: ['consumer', 'outcome'],
     help: 'Effects by outcome: done, reused, failed, unknown.',
   },
+  factline_replay_events_total: {
+    type: 'counter',
+    unit: 'count',
+    labels: ['consumer', 'outcome'],
+    help: 'Events that a governed replay delivered again, by outcome: handled, retried, failed.',
+  },
   factline_error_budget_spent: {
     type: 'gauge',
     unit: 'ratio',
@@ -173,6 +179,12 @@ export const metrics = {
     unit: 'count',
     labels: ['pool', 'state'],
     help: 'Connections of each pool by state: busy, idle, waiting.',
+  },
+  factline_quarantine_escalation: {
+    type: 'gauge',
+    unit: 'count',
+    labels: ['consumer'],
+    help: 'The highest level of on-call that should know of a group in quarantine: 0 to 4. Looked at once a minute.',
   },
   factline_quarantine_oldest_seconds: {
     type: 'gauge',
@@ -356,6 +368,11 @@ export const telemetryEvents = {
     level: 'info',
     fields: ['consumer', 'id', 'eventId'],
     when: 'A parked event was handled after a retry.',
+  },
+  'replay.moved': {
+    level: 'info',
+    fields: ['replay', 'consumer', 'state', 'reason'],
+    when: 'A governed replay went on to its next state by itself: ramped up, paused by a guard, verifying.',
   },
   'tail.blocked': {
     level: 'warn',

@@ -42,12 +42,21 @@ export const judge = ({ keys, escalation, watched, ...group }: WatchedGroup): Se
   return { growing, alerts };
 };
 
+const highestLevels = (groups: readonly WatchedGroup[]): ReadonlyMap<string, number> => {
+  const levels = new Map<string, number>();
+  for (const { consumer, escalation } of groups)
+    levels.set(consumer, Math.max(escalation, levels.get(consumer) ?? 0));
+  return levels;
+};
+
 /**
  * One look at all groups: alerts are written to `quarantine_alerts` in the transaction that remembers what was seen, so that each
  * is raised once, by whichever process looked first. Answers how many this one raised.
  */
 export const watchQuarantine = async (on: Queryable, telemetry: Telemetry): Promise<number> => {
   const groups = await watchedGroups(on, { all: true });
+  for (const [consumer, level] of highestLevels(groups))
+    telemetry.metrics.set('factline_quarantine_escalation', { consumer }, level);
   const due = groups.filter(
     ({ events, watched }) =>
       (watched.ms === null || watched.ms >= spanMs) &&
