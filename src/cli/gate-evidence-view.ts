@@ -3,6 +3,7 @@ import {
   countText,
   type DryRunSummary,
   type LogEvidence,
+  membersText,
 } from '../operations/index.ts';
 import type { GateEvidence } from './gate-evidence.ts';
 import { printable, type Style, wrap } from './style.ts';
@@ -56,7 +57,7 @@ const contractLines = ({ contract, versions, refused }: ContractEvidence, view: 
   const each = versions.map(({ source, type, members, parked, checked, refused: bad }) => {
     const kind = [...(type === contract ? [] : [`as ${type}`]), ...(parked ? ['parked'] : [])];
     const what = kind.length === 0 ? '' : `, ${kind.join(', ')}`;
-    return `${source} {${members.join(', ')}}${what}: ${checked}${bad === 0 ? '' : `, ${bad} refused`}`;
+    return `${source} ${membersText(members)}${what}: ${checked}${bad === 0 ? '' : `, ${bad} refused`}`;
   });
   return block('', `${contract} · ${each.join(' · ')}`, view);
 };

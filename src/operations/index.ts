@@ -17,6 +17,7 @@ export {
   handledTypes,
   type LogEvidence,
   type LogSample,
+  membersText,
   observedInDryRun,
   observedInLog,
   observedTogether,

@@ -4,7 +4,7 @@ import { createTestDatabase, type TestDatabase } from '../../../test/database.ts
 import { OrderPaid, OrderPlaced, placed } from '../../../test/operational/fixtures.ts';
 import { createHandlerProcess } from '../../../test/operational/handler-process.ts';
 import { type Draft, defineEvent, defineUpcaster } from '../../contracts/index.ts';
-import { systemRandomness, uuidv7 } from '../../foundation/index.ts';
+import { type Clock, systemClock, systemRandomness, uuidv7 } from '../../foundation/index.ts';
 import { publishingTransaction, readPositions, type StoredEvent } from '../../log/index.ts';
 import { createDatabase, type Database } from '../../postgres/index.ts';
 import {
@@ -584,5 +584,21 @@ describe('a projection of SQL', () => {
   ])('that %s would be parked', async (_what, apply, code) => {
     const [outcome] = await run(totals(apply), await stage(placed('S1', 1)));
     expect(outcome).toMatchObject({ outcome: 'error', error: { code } });
+  });
+
+  test('has no time limit in life, but a dry run of it ends', async () => {
+    // A limit that nobody waits for in a test.
+    const hasty: Clock = {
+      ...systemClock,
+      timer: (ms, work, options) => systemClock.timer(Math.min(ms, 100), work, options),
+    };
+    const events = await stage(placed('S1', 1), placed('S2', 2));
+    const hanging = totals(async (tx, { data }) => {
+      if (data.n === 1) await new Promise(() => {});
+      await tx.query('select pg_sleep(60)');
+    });
+    const outcomes = await dryRun({ consumer: hanging, events, database, source: 'test', clock: hasty });
+    const given = { outcome: 'error', error: { code: 'HANDLER_TIMEOUT' } };
+    expect(outcomes).toMatchObject([given, given]);
   });
 });

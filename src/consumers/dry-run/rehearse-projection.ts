@@ -1,8 +1,9 @@
 import type pg from 'pg';
-import { canonicalJson, type Json, systemRandomness } from '../../foundation/index.ts';
+import { canonicalJson, FactlineError, type Json, systemRandomness } from '../../foundation/index.ts';
 import type { StoredEvent } from '../../log/index.ts';
 import { rehearse } from '../../postgres/index.ts';
 import { contractSetOf } from '../definition.ts';
+import { cancellableWork } from '../operational/query-cancellation.ts';
 import type { ColumnData } from '../projection/columns.ts';
 import type { FoldingProjection } from '../projection/definition.ts';
 import { Folding } from '../projection/folding.ts';
@@ -151,20 +152,31 @@ const columnsThatDiffer = (
     .map(({ name }) => name);
 };
 
+/** In life a projection has no time limit, its lane just stands still; a dry run has to end. */
+const applyMsMax = 30_000;
+
 const rehearseSql = (
   projection: SqlProjection,
-  { database }: Stage,
+  { database, clock }: Stage,
   { relation, isNew }: Place,
 ): RehearseProjection => {
   const contracts = contractSetOf(projection);
   const tx = new OpenProjectionTx(qualifiedTable(relation));
   return async (stored) => {
     const { changes } = await rehearse(database.handlers, async (client) => {
-      if (isNew) await makeTable(client, projection, relation);
-      const { event, error } = openForSql(projection, contracts, stored);
-      if (event === null) throw error;
-      await tx.use(client, (open) => projection.apply(open, event));
+      const { cancel, until } = cancellableWork(database, client);
+      const limit = clock.timer(applyMsMax, () => cancel(tooLong(projection, stored)));
+      const apply = async (): Promise<void> => {
+        if (isNew) await makeTable(client, projection, relation);
+        const { event, error } = openForSql(projection, contracts, stored);
+        if (event === null) throw error;
+        await tx.use(client, (open) => projection.apply(open, event));
+      };
+      await until(apply()).finally(() => limit.cancel());
     });
     return { changes };
   };
 };
+
+const tooLong = ({ name }: SqlProjection, { id }: StoredEvent): FactlineError =>
+  new FactlineError('HANDLER_TIMEOUT', { consumer: name, eventId: id, limit: `${applyMsMax} ms` });

@@ -69,6 +69,11 @@ export const refusedEvent = ({ event, parked }: SampledEvent): RefusedEvent => (
 });
 
 const eventsNamedMax = 20;
+const membersNamedMax = 8;
+
+/** `{orderId, pence}`: by its members a version is told from another. */
+export const membersText = (members: readonly string[]): string =>
+  `{${members.slice(0, membersNamedMax).join(', ')}${members.length > membersNamedMax ? ', …' : ''}}`;
 
 /**
  * Opens the events of a sample as consumers do, with these contracts: through the same validation and the same upcasters. A schema

@@ -3,6 +3,7 @@ export {
   type ContractEvidence,
   checkAgainstLog,
   type LogEvidence,
+  membersText,
   type Refusal,
   type RefusedEvent,
   type VersionEvidence,

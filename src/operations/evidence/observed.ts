@@ -1,11 +1,12 @@
 import type { EventContract, FindingFacts, Observed } from '../../contracts/index.ts';
 import { countText } from '../duration-text.ts';
-import type {
-  ContractEvidence,
-  LogEvidence,
-  Refusal,
-  RefusedEvent,
-  VersionEvidence,
+import {
+  type ContractEvidence,
+  type LogEvidence,
+  membersText,
+  type Refusal,
+  type RefusedEvent,
+  type VersionEvidence,
 } from './check-against-log.ts';
 import type { DryRunFailure, DryRunSummary } from './dry-run-summary.ts';
 
@@ -89,17 +90,13 @@ const refusalFact = (
   };
 };
 
-const membersNamedMax = 8;
-
 const versionText = ({ version, refusal }: Seen, contract: string): string => {
   const { type, source, members, since, until, checked } = version;
   const [first, last] = [minuteOf(since), minuteOf(until)];
   const when = first === last ? `at ${last}` : `from ${first} to ${last}`;
   const as = type === contract ? '' : ` as ${type}`;
-  const more = members.length > membersNamedMax ? ', …' : '';
-  const named = `{${members.slice(0, membersNamedMax).join(', ')}${more}}`;
   const places = placesText(refusal.events, refusal.count);
-  return `${refusal.count} of ${checked} that ${source} wrote ${when}${as} with ${named}: ${places}.`;
+  return `${refusal.count} of ${checked} that ${source} wrote ${when}${as} with ${membersText(members)}: ${places}.`;
 };
 
 /** `2026-11-21T18:04Z`: the log's times are UTC. */

@@ -59,10 +59,12 @@ export const readSample = async (on: Queryable, request: SampleRequest): Promise
   const { visible } = await readHead(on);
   const chosen = new Chosen(request);
   let after = visible;
-  while (after > 0 && !isEnough(chosen, visible - after)) {
+  while (after > 0) {
+    const types = typesToLookFor(chosen, request, visible - after);
+    if (types.length === 0) break;
     const upTo = after;
     after = Math.max(0, upTo - spanLength);
-    const values = [after, upTo, request.types, request.limit, request.limit * versionsMax];
+    const values = [after, upTo, types, request.limit, request.limit * versionsMax];
     for (const row of await runArrays(on, sql.sample_span, values)) chosen.offer(sampled(row));
   }
   const parked = await runArrays(on, sql.sample_parked, [request.types, parkedRowsMax]);
@@ -78,8 +80,14 @@ const withParked = (
   return [...byPosition.values()].sort((a, b) => b.event.position - a.event.position);
 };
 
-const isEnough = (chosen: Chosen, lookedAt: number): boolean =>
-  lookedAt >= lookedAtMax || (lookedAt >= lookedAtMin && chosen.isFull());
+const typesToLookFor = (
+  chosen: Chosen,
+  { types, limit }: SampleRequest,
+  lookedAt: number,
+): readonly string[] => {
+  if (lookedAt >= lookedAtMax) return [];
+  return lookedAt < lookedAtMin ? types : types.filter((type) => chosen.count(type) < limit);
+};
 
 /** The columns after those of an event: its members, and of a parked one where it is parked. */
 const membersColumn = 10;
@@ -106,16 +114,13 @@ class Chosen {
     const { limit } = this.#request;
     const version = JSON.stringify([type, source, candidate.members]);
     const ofSource = JSON.stringify([type, source]);
-    if (this.#count(version) >= limit || this.#count(ofSource) >= limit * versionsMax) return;
-    for (const name of [version, ofSource, type]) this.#counts.set(name, this.#count(name) + 1);
+    if (this.count(version) >= limit || this.count(ofSource) >= limit * versionsMax) return;
+    for (const name of [version, ofSource, type]) this.#counts.set(name, this.count(name) + 1);
     this.events.push(candidate);
   }
 
-  isFull(): boolean {
-    return this.#request.types.every((type) => this.#count(type) >= this.#request.limit);
-  }
-
-  #count(name: string): number {
+  /** Of a type, so far. */
+  count(name: string): number {
     return this.#counts.get(name) ?? 0;
   }
 }
