@@ -46,6 +46,8 @@ beforeAll(async () => {
   for (const key of ['orderId=A1', 'orderId=A2', 'orderId=A1']) await publish(key);
   await sql(`insert into factline.consumers (app, class, name, types, lanes, start_position)
              values ('shop', 'operational', 'payment', '{shop.order.placed.v1}', 1, 0)`);
+  await sql(`insert into factline.contract_terms (app, type, owner, key, code_version)
+    values ('shop', 'shop.order.placed.v1', 'checkout', '{orderId}', '1')`);
   await sql('insert into factline.lanes (consumer_id, lane, generation) values (1, 0, 1)');
   await sql(
     'insert into factline.checkpoints (consumer_id, lane, position, dispatch_limit) values (1, 0, 2, 2)',
