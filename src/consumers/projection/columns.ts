@@ -44,7 +44,7 @@ interface ColumnKind {
   readonly item: (value: ColumnData) => string;
   /** From the text of `select`. */
   readonly parse: (text: string) => ColumnData;
-  /** How the column is selected, so that neither DateStyle nor the time zone of the session matters. */
+  /** How the column is selected, so that no setting of the session matters (DateStyle, TimeZone, extra_float_digits). */
   readonly select: (column: string) => string;
   readonly keyable: boolean;
 }
@@ -68,6 +68,8 @@ const integerBetween =
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const datePattern = /^\d{4}-\d\d-\d\d$/;
+/** JavaScript knows a year 0 and years of five digits; PostgreSQL's dates have neither. */
+const hasYear = (iso: string): boolean => /^\d{4}-/.test(iso) && !iso.startsWith('0000');
 /** A time without a zone would mean something else in each process. */
 const timePattern = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$/;
 
@@ -75,13 +77,16 @@ const normaliseDate = (value: unknown): string | undefined => {
   if (typeof value !== 'string' || !datePattern.test(value)) return undefined;
   const ms = Date.parse(`${value}T00:00:00Z`);
   // 2026-02-30 would roll over to March.
-  return Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== value ? undefined : value;
+  return !Number.isNaN(ms) && new Date(ms).toISOString().slice(0, 10) === value && hasYear(value)
+    ? value
+    : undefined;
 };
 
 const normaliseTime = (value: unknown): string | undefined => {
   if (typeof value !== 'string' || !timePattern.test(value)) return undefined;
   const ms = Date.parse(value);
-  return Number.isNaN(ms) ? undefined : new Date(ms).toISOString();
+  const iso = Number.isNaN(ms) ? '' : new Date(ms).toISOString();
+  return hasYear(iso) ? iso : undefined;
 };
 
 /** `\u0000` and lone surrogates as JSON writes them; jsonb refuses both. */
@@ -149,8 +154,8 @@ const kinds: Readonly<Record<ColumnType, ColumnKind>> = {
     expected: 'a finite number',
     normalise: (value) => (Number.isFinite(value) ? (value as number) + 0 : undefined),
     item: plain,
-    parse: Number,
-    select: asIs,
+    parse: (text) => Buffer.from(text, 'hex').readDoubleBE(),
+    select: (column) => `encode(float8send(${column}), 'hex')`,
     keyable: false,
   },
   bool: {
