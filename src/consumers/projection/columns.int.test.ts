@@ -6,11 +6,13 @@ import {
   type ProjectionProcess,
 } from '../../../test/projection/projection-process.ts';
 import { defineEvent } from '../../contracts/index.ts';
-import type { Json } from '../../foundation/index.ts';
 import { type ColumnType, columnTypes } from './columns.ts';
 import { defineProjection } from './definition.ts';
 
 /* What a fold returns goes into the table, out again in another process, and to who reads it, and is the same everywhere. */
+
+const json = z.json();
+type Json = z.infer<typeof json>;
 
 interface Case {
   readonly given: Json;
@@ -70,7 +72,7 @@ const cases: Readonly<Record<ColumnType, readonly Case[]>> = {
 const Given = defineEvent({
   type: 'test.value.given.v1',
   key: 'id',
-  schema: z.object({ id: z.string(), column: z.string(), value: z.json() }),
+  schema: z.object({ id: z.string(), column: z.string(), value: json }),
 });
 const Touched = defineEvent({
   type: 'test.value.touched.v1',
@@ -117,7 +119,7 @@ const kept = defineProjection({
 const Counted = defineEvent({
   type: 'test.key.counted.v1',
   key: 'id',
-  schema: z.object({ id: z.string(), type: z.string(), value: z.json() }),
+  schema: z.object({ id: z.string(), type: z.string(), value: json }),
 });
 const keyTypes = ['text', 'int4', 'int8', 'bool', 'uuid', 'date', 'timestamptz'] as const;
 const counts = keyTypes.map((type) =>
