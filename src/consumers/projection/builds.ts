@@ -11,11 +11,11 @@ import { insertConsumer } from '../registration/register.ts';
 import type { RegisteredConsumer, RunnerServices } from '../runner.ts';
 import { type Build, readBuilds, type Switching } from './build-record.ts';
 import type { FoldingProjection, Projection } from './definition.ts';
-import { OpenProjectionTx } from './projection-tx.ts';
+import { makeTable } from './make-table.ts';
 import { relationOf } from './relation.ts';
 import { isShardable, shardsFor } from './sharding.ts';
 import type { SqlProjection } from './sql-definition.ts';
-import { buildRelation, createTable, dropTable, qualifiedTable, type ViewTarget } from './statements.ts';
+import { buildRelation, dropTable, type ViewTarget } from './statements.ts';
 import { createView, refuseObstacles } from './views.ts';
 
 const sql = loadQueries<
@@ -62,12 +62,7 @@ const prepare = async (
   const relation = buildRelation(consumer.name, consumer.build);
   // Left over from a database whose consumers were deleted by hand: its rows were made from another beginning.
   await client.query(dropTable(relation));
-  if (projection.form === 'fold') {
-    for (const text of createTable(projection.table, relation)) await client.query(text);
-  } else {
-    const tx = new OpenProjectionTx(qualifiedTable(relation));
-    await tx.use(client, (open) => projection.create(open));
-  }
+  await makeTable(client, projection, relation);
   const { switching, ceiling, by, reason } = wishes;
   const stage = consumer.state === 'live' ? 'live' : 'filling';
   const values = [consumer.id, stage, switching, consumer.lanes, ceiling, by, reason];
