@@ -115,6 +115,11 @@ describe('createFactline', () => {
       { code: 'OPTION_INVALID', details: { option: 'migrations' } },
     ],
     [
+      'a role that there is not',
+      { consumers: [], roles: { ada: ['root'] } },
+      { code: 'OPTION_INVALID', details: { option: 'roles.ada' } },
+    ],
+    [
       'a wrong duration',
       { consumers: [], dedupeWindow: '30 days' },
       { code: 'OPTION_INVALID', details: { option: 'dedupeWindow' } },

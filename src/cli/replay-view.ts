@@ -5,6 +5,7 @@ import {
   type Predicted,
   predicateText,
   type Replay,
+  type ReplayOutcome,
   type ReplayReport,
   type ReplaySummary,
   type SampleRun,
@@ -43,7 +44,6 @@ const statePaint = (state: string, style: Style): ((text: string) => string) => 
 };
 
 const selectionText = ({ manifest: { selection } }: Replay): string => {
-  if (selection.source === 'quarantine') return `quarantine group ${selection.fingerprint}`;
   const { from, to, since, until, types, keys, where, ids } = selection;
   return [
     ids === null
@@ -199,6 +199,9 @@ const nextLines = ({ id, state, frozen }: Replay, { style }: ReplayViewOptions):
     estimating: `factline replay estimate ${id}`,
     estimated: `factline replay request ${id}`,
     pending_approval: `factline replay approve ${id} --digest ${digest}`,
+    approved: `factline replay run ${id}`,
+    canary: `factline replay watch ${id}`,
+    running: `factline replay watch ${id}`,
     paused: `factline replay resume ${id}`,
   };
   const command = next[state];
@@ -232,6 +235,24 @@ const listColumns: readonly Column<ReplaySummary>[] = [
 export const replayListLines = (replays: readonly ReplaySummary[], view: ReplayViewOptions): string[] =>
   replays.length === 0 ? ['No replay.'] : renderTable(replays, listColumns, view);
 
+const outcomeRows = ({ mode, outcome, manifest }: Replay): (readonly [string, string])[] => {
+  if (outcome === null) return [];
+  if (mode === 'blue-green') return [['outcome', JSON.stringify(outcome)]];
+  const { behindFailed, published, suppressed, live } = outcome as unknown as ReplayOutcome;
+  const behind = `${numberText(behindFailed)} not handled, since an event of their key before them failed`;
+  return [
+    ['behind', behindFailed === 0 ? '' : behind],
+    [
+      'published',
+      manifest.publish === 'publish' ? numberText(published) : `nothing; ${numberText(suppressed)} dropped`,
+    ],
+    [
+      'live',
+      `at worst ${Math.round(live.worst * 100)} % of a promise; it gave way for ${durationText(live.yieldedSeconds * 1_000)}`,
+    ],
+  ];
+};
+
 /** What was asked and approved, what it came to, and everything on record. */
 export const reportLines = (report: ReplayReport, view: ReplayViewOptions): string[] => {
   const { replay, counts, comparison, runSeconds, arrivedSince, timeline } = report;
@@ -262,7 +283,7 @@ export const reportLines = (report: ReplayReport, view: ReplayViewOptions): stri
         ? ''
         : `${arrivedSince.exact ? '' : 'at least '}${arrivedSince.count} more events match; they are no part of it`,
     ],
-    ['outcome', replay.outcome === null ? '' : JSON.stringify(replay.outcome)],
+    ...outcomeRows(replay),
   ];
   const compared = comparison.map(
     ({ what, estimated, actual, within }) =>

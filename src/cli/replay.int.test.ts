@@ -107,7 +107,6 @@ describe('factline replay', () => {
     [`mailing --to 99999 --reason ${reason}`, 'where the log ends'],
     [`mailing --to head --where pence --reason ${reason}`, 'pence>=1000'],
     [`mailing --to head --where sender=1 --reason ${reason}`, 'does not declare the field'],
-    [`mailing --group abc --to head --reason ${reason}`, 'not with --group'],
     [`mailing --to head --rate fast --reason ${reason}`, 'a number'],
     [`mailing --to head --canary 10,5 --reason ${reason}`, 'growing numbers'],
     [`nobody --to head --reason ${reason}`, 'known are'],

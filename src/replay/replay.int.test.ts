@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts';
 import { defineHandler, defineProjection } from '../consumers/index.ts';
 import { defineEvent } from '../contracts/index.ts';
-import { systemClock } from '../foundation/index.ts';
+import { systemClock, uuidv8 } from '../foundation/index.ts';
 import { createDatabase, type Database } from '../postgres/index.ts';
 import { everyRole } from './authority/actor.ts';
 import {
@@ -305,14 +305,10 @@ describe('estimating', () => {
     ).toEqual([5, 6, 7, 8]);
   });
 
-  it('selects by ids, and a group of the quarantine', async () => {
+  it('selects by ids', async () => {
     const { rows } = await raw.query('select id from factline.events where position in (3, 4)');
     const byIds = await estimate(await plan({ selection: { source: 'log', ids: rows.map(({ id }) => id) } }));
     expect(byIds.frozen?.selected).toBe(2);
-    const group = await estimate(await plan({ selection: { source: 'quarantine', fingerprint: 'abc123' } }));
-    expect(await nextSelected(database.operations, group, { after: 0, limit: 9 })).toEqual([
-      { position: 10, keyHash: 3 },
-    ]);
   });
 
   it('knows what happened outside and what would be reused, and says what can’t be taken back', async () => {
@@ -326,6 +322,25 @@ describe('estimating', () => {
       promises: [{ consumer: 'mailing', handledWithinMs: 60_000 }],
       durationSeconds: { atCeiling: 1 },
     });
+  });
+
+  it('predicts what is published from what this consumer published, and nobody else', async () => {
+    const published = (position: number, id: string): Promise<unknown> =>
+      raw.query(
+        `insert into factline.events (id, type, source, key, key_hash, data, meta, time)
+         select $2, 'shop.receipt.sent.v1', 'shop', key, key_hash, '{}', jsonb_build_object('causationId', id), now() from factline.events where position = $1`,
+        [position, id],
+      );
+    for (const position of [3, 4]) {
+      const { rows } = await raw.query('select id from factline.events where position = $1', [position]);
+      await published(position, uuidv8([1, rows[0]?.id, 0]));
+      await published(position, uuidv8([2, rows[0]?.id, 0]));
+    }
+    const { fanOut } = (await estimate(await plan())).estimate ?? {};
+    expect(fanOut?.observed).toBe(38);
+    expect(fanOut?.derived).toMatchObject([
+      { type: 'shop.receipt.sent.v1', predicted: { likely: 2 }, perEventHigh: 1 },
+    ]);
   });
 
   it('tries a sample with the current code, and nothing of it stays', async () => {
@@ -439,6 +454,7 @@ describe('approving', () => {
     await requestReplay(database.operations, { actor: bob, id });
     await expect(approve(id, ada)).rejects.toThrow('ada planned it');
     await expect(approve(id, bob)).rejects.toThrow('bob requested it');
+    await expect(approve(id, person('BOB '))).rejects.toThrow('requested it');
     expect((await approve(id, carol)).state).toBe('approved');
   });
 

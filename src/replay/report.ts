@@ -20,7 +20,7 @@ export interface ReplayReport {
   readonly comparison: readonly EstimatedAgainstActual[];
   /** From its beginning, or until now. */
   readonly runSeconds: number | null;
-  /** Events that match and came after the freeze; they are no part of it. Null where that was not frozen or is a group. */
+  /** Events that match and came after the freeze; they are no part of it. Null before the freeze, or where nothing came. */
   readonly arrivedSince: { readonly count: number; readonly exact: boolean } | null;
   /** Everything on record, the first first. */
   readonly timeline: readonly AuditRecord[];
@@ -89,7 +89,7 @@ const arrivedSince = async (
   { manifest: { selection }, frozen, consumer }: Replay,
   head: number,
 ): Promise<ReplayReport['arrivedSince']> => {
-  if (frozen === null || selection.source !== 'log' || head <= frozen.ceiling) return null;
+  if (frozen === null || head <= frozen.ceiling) return null;
   const { types } = await findReplayed(on, consumer);
   return countArrivedSince(on, {
     selection: { ...selection, to: null },

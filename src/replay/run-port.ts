@@ -1,15 +1,17 @@
 import type pg from 'pg';
 import { FactlineError } from '../foundation/index.ts';
 import { loadQueries, type Queryable, run } from '../postgres/index.ts';
-import { expireIfDue } from './approval/approve.ts';
-import { type Actor, engineActor } from './authority/actor.ts';
+import { type Decision, expireIfDue } from './approval/approve.ts';
 import { approvedDigest } from './estimate/digest.ts';
 import { rowsDigest, wholeLog } from './freeze/freeze.ts';
+import { beginRebuild } from './governed-rebuild.ts';
 import { nextState, type ReplayState } from './lifecycle/lifecycle.ts';
-import { actOnReplay, type Moved, stepRefused } from './lifecycle/move-replay.ts';
+import { actOnReplay, stepRefused } from './lifecycle/move-replay.ts';
 import { digestOf } from './request/manifest.ts';
 import { findReplayed, readLogEnd } from './request/plan.ts';
 import { type Replay, readReplay } from './request/replay.ts';
+
+export { advanceState, finishReplay } from './run-steps.ts';
 
 const sql = loadQueries<
   | 'running_code'
@@ -17,7 +19,6 @@ const sql = loadQueries<
   | 'next_selected'
   | 'advance'
   | 'note_rate'
-  | 'note_outcome'
   | 'handled_counts'
   | 'effects_of_replay'
   | 'failure_groups'
@@ -25,19 +26,19 @@ const sql = loadQueries<
 
 /**
  * Looks again, right before it begins, whether everything is as it was approved, and moves it to canary or running.
- * @throws FactlineError REPLAY_CHANGED, REPLAY_NOT_APPROVED, REPLAY_CONSUMER_BUSY, REPLAY_STEP_REFUSED, CONSUMER_UNKNOWN, FORBIDDEN
+ * @throws FactlineError REPLAY_CHANGED, REPLAY_NOT_APPROVED, REPLAY_CONSUMER_BUSY, REPLAY_STEP_REFUSED,
+ *   PROJECTION_REBUILD_UNDER_WAY, CONSUMER_UNKNOWN, FORBIDDEN
  */
-export const beginReplay = async (
-  pool: pg.Pool,
-  { actor, id }: { readonly actor: Actor; readonly id: number },
-): Promise<Replay> => {
+export const beginReplay = async (pool: pg.Pool, { actor, id, reason }: Decision): Promise<Replay> => {
   const replay = await readReplay(pool, id);
-  const step = replay.manifest.canary.length > 0 ? 'begin_canary' : 'begin';
+  const rebuild = replay.mode === 'blue-green';
+  const step = !rebuild && replay.manifest.canary.length > 0 ? 'begin_canary' : 'begin';
   await expireIfDue(pool, replay);
   if (nextState(replay.state, step) === null) throw stepRefused(id, replay.state, step);
   const what = await whatChanged(pool, replay);
   if (what !== null) throw new FactlineError('REPLAY_CHANGED', { replay: id, what });
-  await actOnReplay(pool, { actor, act: 'replay.run', id, step });
+  if (rebuild) await beginRebuild(pool, { actor, replay, reason });
+  else await actOnReplay(pool, { actor, act: 'replay.run', id, step, reason });
   return readReplay(pool, id);
 };
 
@@ -54,7 +55,15 @@ export const whatChanged = async (on: Queryable, replay: Replay): Promise<string
   if (approvedDigest(replay, { ceiling, selected, excluded, rows, epoch }) !== frozen.digest)
     return 'its selection was changed in the database';
   if ((await readLogEnd(on)).epoch !== epoch) return 'the log was restored meanwhile';
-  const running = (await run(on, sql.running_code, [consumer.id])).map((row) => String(row['code_version']));
+  return otherCodeRunning(on, { consumerId: consumer.id, codeVersion });
+};
+
+/** That other code runs than was approved, in a sentence; null: none does. */
+export const otherCodeRunning = async (
+  on: Queryable,
+  { consumerId, codeVersion }: Pick<Replay, 'consumerId' | 'codeVersion'>,
+): Promise<string | null> => {
+  const running = (await run(on, sql.running_code, [consumerId])).map((row) => String(row['code_version']));
   const other = running.find((version) => version !== codeVersion);
   return other === undefined ? null : `it was approved for the code ${codeVersion}, and ${other} is running`;
 };
@@ -103,47 +112,6 @@ export const noteRate = async (
   }: { readonly id: number; readonly rateNow: number; readonly yielding: string | null },
 ): Promise<ReplayState | null> =>
   ((await run(on, sql.note_rate, [id, rateNow, yielding]))[0]?.['state'] as ReplayState | undefined) ?? null;
-
-/** A step that follows by itself; on record as the engine's. */
-export const advanceState = (
-  pool: pg.Pool,
-  {
-    id,
-    step,
-    reason,
-  }: { readonly id: number; readonly step: 'ramp' | 'verify' | 'fail' | 'pause'; readonly reason: string },
-): Promise<Moved> =>
-  actOnReplay(pool, {
-    actor: engineActor('replay'),
-    act: 'replay.advance',
-    id,
-    step,
-    reason,
-    pausedBy: 'guard',
-  });
-
-/** The end: the outcome is stored with the transition. */
-export const finishReplay = (
-  pool: pg.Pool,
-  {
-    id,
-    outcome,
-    failures,
-  }: { readonly id: number; readonly outcome: Readonly<Record<string, unknown>>; readonly failures: boolean },
-): Promise<Moved> =>
-  actOnReplay(
-    pool,
-    {
-      actor: engineActor('replay'),
-      act: 'replay.advance',
-      id,
-      step: failures ? 'finish_with_failures' : 'finish',
-      details: { outcome },
-    },
-    async (client) => {
-      await run(client, sql.note_outcome, [id, JSON.stringify(outcome)]);
-    },
-  );
 
 /** What became of a replay's events, effects and failures so far; read from what proves it. */
 export interface ReplayCounts {

@@ -32,11 +32,6 @@ const selectionOptions: readonly CommandOption[] = [
     help: 'Only events whose payload fits all of these: pence>=1000 (= != < <= > >= ^=).',
   },
   { name: 'id', value: 'EVENT', many: true, help: 'Only these events, by id.' },
-  {
-    name: 'group',
-    value: 'FINGERPRINT',
-    help: 'The events of this group in quarantine, instead of a part of the log.',
-  },
 ];
 
 const manifestOptions: readonly CommandOption[] = [
@@ -63,7 +58,7 @@ export const replayPlan: Command = {
   path: ['replay', 'plan'],
   summary: 'Write a replay down as a draft; nothing runs.',
   description:
-    'Handles past events again, as a request that others can look at: which events, what becomes of their effects, how fast, what stops it. It always has an end (--to, --until, --id or --group). What the class of the consumer or its onReplay does not allow is refused. Or everything as one JSON file: --manifest.',
+    'Handles past events again, as a request that others can look at: which events, what becomes of their effects, how fast, what stops it. It always has an end (--to, --until or --id). What is in quarantine is released from there. What the class of the consumer or its onReplay does not allow is refused. Or everything as one JSON file: --manifest.',
   arguments: [{ name: 'CONSUMER', help: 'Whose events. Not with --manifest.', required: false }],
   options: [
     ...selectionOptions,
@@ -174,18 +169,6 @@ const stepsOf = (text: string | undefined): readonly number[] | undefined => {
 };
 
 const selectionOf = async (given: Given, pool: Pool): Promise<Record<string, unknown>> => {
-  const group = given.text('group');
-  const named = ['from', 'to', 'since', 'until'].filter((option) => given.text(option) !== undefined);
-  const listed = ['type', 'key', 'where', 'id'].filter((option) => given.all(option).length > 0);
-  if (group !== undefined) {
-    const [other] = [...named, ...listed];
-    if (other === undefined) return { source: 'quarantine', fingerprint: group };
-    throw new FactlineError('OPTION_INVALID', {
-      option: `--${other}`,
-      expected: 'not with --group',
-      actual: 'both',
-    });
-  }
   const end = await readLogEnd(pool);
   const to = given.text('to');
   const list = (option: string): readonly string[] | undefined =>

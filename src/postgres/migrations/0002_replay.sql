@@ -84,6 +84,8 @@ create table factline.replays (
   released      bigint not null default 0,
   rate_now      double precision,
   yielding      text,
+  -- Of a rebuild: the request that the process which works the projection carries out.
+  request_id    bigint,
   paused_kind   text,
   paused_by     text,
   paused_reason text,

@@ -33,21 +33,6 @@ select count(*) as count from factline.events e
    and ($7::uuid[] is null or e.id = any ($7::uuid[]))
    and ($8::jsonpath is null or coalesce(jsonb_path_match(e.data, $8::jsonpath, $9::text::jsonb, true), false))
 
--- name: freeze_group
--- $1 replay, $2 freeze, $3 consumer, $4 fingerprint, $5 ceiling, $6 rows at most: what stands in this group now.
-with matching as (
-  select distinct p.position, p.key_hash
-    from factline.parked p
-    join factline.parked_events f on f.consumer_id = p.consumer_id and f.replay_id = p.replay_id and f.position = p.position
-   where p.consumer_id = $3 and p.replay_id = 0 and p.state = 'quarantined' and f.fingerprint = $4 and p.position <= $5
-   order by p.position limit $6
-), added as (
-  insert into factline.replay_selection (replay_id, freeze_number, position, key_hash)
-  select $1::bigint, $2::integer, m.position, m.key_hash from matching m
-  returning 1
-)
-select count(*) as count from added
-
 -- name: exclude_parked
 -- $1 replay, $2 freeze, $3 consumer: what is parked is released or discarded, not replayed.
 update factline.replay_selection s

@@ -3,14 +3,13 @@ import { type Clock, FactlineError } from '../../foundation/index.ts';
 import { engineTransaction, loadQueries, type Queryable, run, sqlState } from '../../postgres/index.ts';
 import type { ReplayedConsumer } from '../request/plan.ts';
 import { compilePredicate } from '../request/predicate.ts';
-import type { LogSelection, Selection } from '../request/selection.ts';
+import type { LogSelection } from '../request/selection.ts';
 import { positionsWithin } from './time-bounds.ts';
 
 const sql = loadQueries<
   | 'limit_statement'
   | 'freeze_span'
   | 'count_matching'
-  | 'freeze_group'
   | 'exclude_parked'
   | 'exclude_unhandled'
   | 'excluded_counts'
@@ -31,7 +30,7 @@ export interface FreezeRequest {
   readonly consumer: ReplayedConsumer;
   /** Those of the consumer that the code at hand handles as well. */
   readonly types: readonly string[];
-  readonly selection: Selection;
+  readonly selection: LogSelection;
   /** Nothing can appear in the log up to here any more. */
   readonly settled: number;
   readonly compactedBelow: number;
@@ -60,16 +59,13 @@ export interface FrozenRows {
  */
 export const freezeSelection = async (pool: pg.Pool, request: FreezeRequest): Promise<FrozenRows> => {
   const { selection, consumer, settled } = request;
-  if (selection.source === 'log') assertSettled(selection, settled);
+  assertSettled(selection, settled);
   if (consumer.class === 'projection') return countLog(pool, request);
-  if (selection.source === 'log') await freezeLog(pool, request, selection);
-  else await freezeGroup(pool, request, selection.fingerprint);
+  await freezeLog(pool, request);
   const { id, freeze } = request;
   const { value } = await bounded(pool, async (client) => {
-    if (selection.source === 'log') {
-      await run(client, sql.exclude_parked, [id, freeze, consumer.id]);
-      await run(client, sql.exclude_unhandled, [id, freeze, consumer.id]);
-    }
+    await run(client, sql.exclude_parked, [id, freeze, consumer.id]);
+    await run(client, sql.exclude_unhandled, [id, freeze, consumer.id]);
     const counts = await run(client, sql.excluded_counts, [id, freeze]);
     const [digest] = await run(client, sql.selection_digest, [id, freeze]);
     return { counts, digest: String(digest?.['digest']) };
@@ -83,7 +79,7 @@ export const freezeSelection = async (pool: pg.Pool, request: FreezeRequest): Pr
   }
   const excluded = Object.values(excludedBecause).reduce((sum, count) => sum + count, 0);
   refuseNothing(request, chosen.selected, excludedBecause);
-  const ceiling = selection.source === 'log' ? ceilingOf(selection, settled) : settled;
+  const ceiling = ceilingOf(selection, settled);
   return { ceiling, ...chosen, excluded, excludedBecause, digest: value.digest, byType: null };
 };
 
@@ -102,7 +98,7 @@ const refused = (why: string, line: string): FactlineError =>
   new FactlineError('REPLAY_SELECTION_REFUSED', { why, line });
 
 const refuseNothing = (
-  { consumer, selection, types }: FreezeRequest,
+  { consumer, types }: FreezeRequest,
   selected: number,
   excluded: Readonly<Record<string, number>>,
 ): void => {
@@ -113,15 +109,10 @@ const refuseNothing = (
       `none of the events that match can be replayed: ${because.join(', ')}`,
       'What is in quarantine is released from there: npx factline quarantine list',
     );
-  throw selection.source === 'quarantine'
-    ? refused(
-        'the group has no events in quarantine',
-        'See which groups there are: npx factline quarantine list',
-      )
-    : refused(
-        'nothing matches',
-        `${consumer.name} reads ${types.join(', ')}; look with: npx factline events tail`,
-      );
+  throw refused(
+    'nothing matches',
+    `${consumer.name} reads ${types.join(', ')}; look with: npx factline events tail`,
+  );
 };
 
 /** One transaction whose statements the server ends after their time. */
@@ -174,8 +165,8 @@ async function* spans(
   }
 }
 
-const freezeLog = async (pool: pg.Pool, request: FreezeRequest, selection: LogSelection): Promise<void> => {
-  const { id, freeze, settled, compactedBelow, types } = request;
+const freezeLog = async (pool: pg.Pool, request: FreezeRequest): Promise<void> => {
+  const { id, freeze, selection, settled, compactedBelow, types } = request;
   const { since, until } = selection;
   const range = await positionsWithin(pool, {
     since,
@@ -214,13 +205,6 @@ const refuseTooMany = (found: number): void => {
   );
 };
 
-const freezeGroup = async (pool: pg.Pool, request: FreezeRequest, fingerprint: string): Promise<void> => {
-  const { id, freeze, consumer, settled } = request;
-  const values = [id, freeze, consumer.id, fingerprint, settled, selectedMax + 1];
-  const { value } = await bounded(pool, (client) => run(client, sql.freeze_group, values));
-  refuseTooMany(Number(value[0]?.['count']));
-};
-
 /** Instead of a digest of rows. */
 export const wholeLog = 'the whole log';
 
@@ -232,7 +216,7 @@ const countLog = async (pool: pg.Pool, request: FreezeRequest): Promise<FrozenRo
       `retention has removed the events below position ${compactedBelow}`,
       'Restore the archive first.',
     );
-  const ceiling = selection.source === 'log' ? ceilingOf(selection, settled) : settled;
+  const ceiling = ceilingOf(selection, settled);
   const byType = new Map<string, { count: number; bytes: number }>();
   for await (const { after, upTo } of spans(request, { from: 1, to: ceiling })) {
     const { value } = await bounded(pool, (client) => run(client, sql.count_span, [after, upTo, types]));

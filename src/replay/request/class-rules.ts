@@ -53,8 +53,6 @@ const blueGreen = ({ name }: ConsumerDefinition, manifest: ReplayManifest): Repl
       'a rebuild is throttled by the lag of live consumers, and compared before it is switched',
       'Leave out --rate, --floor, --canary, --failure-rate and --same-failure.',
     );
-  if (selection.source === 'quarantine')
-    throw refused(name, 'a projection is rebuilt from the log', 'Give --to instead of --group.');
   const { from, since, until, types, keys, where, ids } = selection;
   const narrowed = from !== 1 || [since, until, types, keys, where, ids].some((each) => each !== null);
   if (narrowed)

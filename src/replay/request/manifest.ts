@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { OnReplay } from '../../consumers/index.ts';
 import { canonicalJson } from '../../foundation/index.ts';
-import { checkSelection, manifestInvalid, refuseUnknown, type Selection } from './selection.ts';
+import { checkSelection, type LogSelection, manifestInvalid, refuseUnknown } from './selection.ts';
 
 /** What a replay is to do, as a person asks for it. Stored once per revision and never changed. */
 export interface ReplayManifest {
@@ -13,7 +13,7 @@ export interface ReplayManifest {
   /** What makes it safe to do now: a ticket, a deploy, a pull request. */
   readonly reference: string | null;
   readonly consumer: string;
-  readonly selection: Selection;
+  readonly selection: LogSelection;
   readonly effects: EffectsPolicy;
   /** What becomes of the events that the consumer publishes: nothing, or published with the mark of the replay. */
   readonly publish: 'suppress' | 'publish';

@@ -122,8 +122,7 @@ const check = async (on: Queryable, { manifest: given, code }: PlanRequest): Pro
   const consumer = await findReplayed(on, manifest.consumer);
   const definition = definitionOf(code, consumer.name);
   const mode = modeOf(definition, manifest);
-  if (manifest.selection.source === 'log')
-    await checkLog(on, manifest.selection, { definition, consumer, code });
+  await checkLog(on, manifest.selection, { definition, consumer, code });
   return { manifest, consumer, mode };
 };
 

@@ -18,14 +18,6 @@ export interface LogSelection {
   readonly ids: readonly string[] | null;
 }
 
-/** The events of one group in the consumer's quarantine, as they are there when the selection is frozen. */
-export interface QuarantineSelection {
-  readonly source: 'quarantine';
-  readonly fingerprint: string;
-}
-
-export type Selection = LogSelection | QuarantineSelection;
-
 const idsMax = 10_000;
 const keysMax = 10_000;
 const typesMax = 1_000;
@@ -57,15 +49,15 @@ export const refuseUnknown = (given: object, known: readonly string[], field: st
  * Takes a selection from a manifest.
  * @throws FactlineError REPLAY_MANIFEST_INVALID, REPLAY_UNBOUNDED
  */
-export const checkSelection = (given: unknown): Selection => {
+export const checkSelection = (given: unknown): LogSelection => {
   if (typeof given !== 'object' || given === null) throw manifestInvalid('selection', 'an object', given);
-  const { source, fingerprint } = given as Loose;
-  if (source === 'quarantine') {
-    refuseUnknown(given, ['source', 'fingerprint'], 'selection');
-    if (typeof fingerprint === 'string' && /^[\w-]{1,64}$/.test(fingerprint)) return { source, fingerprint };
-    throw manifestInvalid('selection.fingerprint', 'the fingerprint of a quarantine group', fingerprint);
-  }
-  if (source !== 'log') throw manifestInvalid('selection.source', 'log or quarantine', source);
+  const { source } = given as Loose;
+  if (source !== 'log')
+    throw manifestInvalid(
+      'selection.source',
+      'log (a group in quarantine is released by a command of its own: factline quarantine release)',
+      source,
+    );
   return checkLogSelection(given as Loose);
 };
 
