@@ -12,23 +12,24 @@ export const conjunctsOf = (formula: Formula, seen: ReadonlySet<Formula> = new S
 /** Branchings inside branchings that are looked through. */
 const depthMax = 3;
 
+/** What one literal says about the values inside, if anything. */
+type Pick = (part: Formula) => Formula | undefined;
+
 /**
- * What the values inside must fit at least, wherever in the formula that is said: `pick` answers for one literal. Branchings are
- * joined, so more may be let through than really fits.
+ * What the values inside must fit at least, wherever in a formula that is said. Branchings are joined, so more may be let through
+ * than really fits.
  */
-export const project = (
-  formulas: Formulas,
-  formula: Formula,
-  pick: (part: Formula) => Formula | undefined,
-  depth = 0,
-): Formula =>
-  formulas.all(
-    conjunctsOf(formula).map((part) => {
-      if (part.kind !== 'some' && part.kind !== 'one') return pick(part) ?? formulas.any;
-      if (depth >= depthMax) return formulas.any;
-      return formulas.some(part.parts.map((branch) => project(formulas, branch, pick, depth + 1)));
-    }),
-  );
+const projection = (formulas: Formulas, pick: Pick): ((formula: Formula) => Formula) => {
+  const project = (formula: Formula, depth: number): Formula =>
+    formulas.all(
+      conjunctsOf(formula).map((part) => {
+        if (part.kind !== 'some' && part.kind !== 'one') return pick(part) ?? formulas.any;
+        if (depth >= depthMax) return formulas.any;
+        return formulas.some(part.parts.map((branch) => project(branch, depth + 1)));
+      }),
+    );
+  return (formula) => project(formula, 0);
+};
 
 /** All literals of a formula, those in branches too. */
 export function* literalsOf(formula: Formula, depth = 0): Generator<Formula> {
@@ -40,24 +41,24 @@ export function* literalsOf(formula: Formula, depth = 0): Generator<Formula> {
 }
 
 export const memberOf = (formulas: Formulas, formula: Formula, name: string): Formula =>
-  project(formulas, formula, (part) => {
+  projection(formulas, (part) => {
     if (part.kind === 'property' && part.name === name) return part.part;
     return part.kind === 'members' && isLetIn(part.guard, name) === true ? part.part : undefined;
-  });
+  })(formula);
 
 export const itemOf = (formulas: Formulas, formula: Formula, index: number): Formula =>
-  project(formulas, formula, (part) => {
+  projection(formulas, (part) => {
     if (part.kind === 'item' && part.index === index) return part.part;
     return part.kind === 'items-from' && part.from <= index ? part.part : undefined;
-  });
+  })(formula);
 
 /** What members must fit that nobody names. */
 export const otherMemberOf = (formulas: Formulas, formula: Formula): Formula =>
-  project(formulas, formula, (part) =>
+  projection(formulas, (part) =>
     part.kind === 'members' && part.guard.role !== 'names' && part.guard.inside.length === 0
       ? part.part
       : undefined,
-  );
+  )(formula);
 
 export const declaredNames = (formula: Formula): Set<string> => {
   const names = new Set<string>();
