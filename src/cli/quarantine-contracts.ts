@@ -32,6 +32,11 @@ export const contractTerms = async (
   return own?.terms ?? readContractTerms(on, event.app, event.type ?? '');
 };
 
+/** An event without a key that its contract calls sensitive. */
+export const maskedKey = <Event extends { readonly key: string; readonly keyLevel: string | null }>(
+  event: Event,
+): Event => (event.keyLevel === null ? event : { ...event, key: `(${event.keyLevel})` });
+
 export const maskedChanges = (
   changes: readonly PayloadChange[],
   terms: StoredTerms,

@@ -3,12 +3,17 @@ import { perform } from '../replay/index.ts';
 import { actorOf, personOf } from './actor.ts';
 import type { CommandContext } from './command.ts';
 import type { Connected } from './connection.ts';
-import { contractTerms, maskedChanges } from './quarantine-contracts.ts';
+import { contractTerms, maskedChanges, maskedKey } from './quarantine-contracts.ts';
 
 /** A parked event with its edits. */
 export interface ShownDetail extends ParkedDetail {
   readonly edits: readonly StoredEdit[];
 }
+
+const withoutSubject = (meta: unknown): unknown => {
+  const { subject: _hidden, ...shown } = (meta ?? {}) as { readonly subject?: unknown };
+  return shown;
+};
 
 /**
  * What may be shown of a parked event; with --reveal everything, on record, to those who may.
@@ -32,7 +37,9 @@ export const shownDetail = async (
   }
   const terms = await contractTerms(on, app, detail);
   return {
-    ...detail,
+    ...maskedKey(detail),
+    // The CloudEvents subject is made of the key.
+    meta: detail.keyLevel === null ? detail.meta : withoutSubject(detail.meta),
     data: masked(detail.data, terms),
     edits: detail.edits.map((edit) => ({ ...edit, changes: maskedChanges(edit.changes, terms) })),
   };

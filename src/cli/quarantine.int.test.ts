@@ -31,8 +31,11 @@ const payment = defineHandler({
   },
 })
 export { OrderPlaced }
+const Subscribed = defineEvent({ type: 'shop.letter.subscribed.v1', key: 'email', schema: z.object({ email: z.string() }), sensitivity: { email: 'personal' } })
+const letters = defineHandler({ name: 'letters', on: [Subscribed], startAt: 'beginning', handle: async () => { throw new PermanentError('no letters') } })
+export { Subscribed }
 const roles = { ada: ['operator', 'steward', 'auditor'], vic: ['viewer'] }
-export const app = createFactline({ name: 'shop', database: process.env.TRIAGE_TEST_URL, consumers: [payment], handleSignals: false, roles })
+export const app = createFactline({ name: 'shop', database: process.env.TRIAGE_TEST_URL, consumers: [payment, letters], handleSignals: false, roles })
 `;
 /** Another release of the same app: its contract reads less strictly. */
 const lenient = shop
@@ -49,6 +52,7 @@ interface Shop {
   readonly app: { publish(drafts: unknown): Promise<unknown>; start(): Promise<void>; stop(): Promise<void> };
   readonly OrderPlaced: (data: object) => unknown;
   readonly Legacy: (data: object) => unknown;
+  readonly Subscribed: (data: object) => unknown;
 }
 
 let project: Project;
@@ -249,6 +253,27 @@ describe('what may be shown and done', () => {
     expect(lines).toEqual(
       expect.arrayContaining(['ada quarantine.reveal done', 'vic quarantine.release denied']),
     );
+  }, 60_000);
+
+  it('hides a key that is made of a sensitive field', async () => {
+    await running.app.publish(running.Subscribed({ email: 'grace@x.org' }));
+    await expect
+      .poll(async () => (await cli('quarantine list --consumer letters')).out, { timeout: 20_000 })
+      .toContain('(personal)');
+    const { events } = (await json('quarantine list --consumer letters')) as { events?: { id: number }[] };
+    const id = events?.[0]?.id;
+    const looks = [
+      'quarantine list --consumer letters',
+      'quarantine list --consumer letters --json',
+      `quarantine show ${id}`,
+      `quarantine show ${id} --json`,
+      'quarantine groups --json',
+    ];
+    for (const words of looks) expect((await cli(words)).out, words).not.toContain('grace');
+    expect((await cli(`quarantine show ${id} --reveal`)).out).toContain('email=grace@x.org');
+    await cli(`quarantine discard ${id} --reason "no longer sent" --by ada`);
+    for (const words of ['quarantine list --discarded', 'quarantine list --discarded --json'])
+      expect((await cli(words)).out, words).not.toContain('grace');
   }, 60_000);
 
   it('steers no terminal with what errors say', async () => {

@@ -4,7 +4,8 @@
 -- $1 consumer name or null, $2 states, $3 after this number, $4 rows, $5 group or null. In the order of their numbers (parked_id). What waits
 -- behind an event counts later rows of its key, up to 1,000.
 select p.id, c.name as consumer, c.class, c.build, p.key, p.position, p.state, p.reason, p.next_at, p.parked_at,
-       p.group_id, coalesce(f.attempts, 0) as attempts, f.failure_class, f.error_code, f.error_message, f.fingerprint,
+       p.group_id, (select min(s.value) from unnest(t.key) k, jsonb_each_text(t.sensitivity) s where s.key = k or starts_with(k, s.key || '.')) as key_level,
+       coalesce(f.attempts, 0) as attempts, f.failure_class, f.error_code, f.error_message, f.fingerprint,
        coalesce(f.event_type, e.type) as type, coalesce(f.event_id, e.id) as event_id, e.recorded_at,
        (select count(*) from (
           select 1 from factline.parked w
@@ -14,6 +15,7 @@ select p.id, c.name as consumer, c.class, c.build, p.key, p.position, p.state, p
   join factline.consumers c on c.id = p.consumer_id
   left join factline.parked_events f on f.consumer_id = p.consumer_id and f.replay_id = p.replay_id and f.position = p.position
   left join factline.events e on e.position = p.position
+  left join factline.contract_terms t on t.app = c.app and t.type = coalesce(f.event_type, e.type)
  where p.replay_id = 0 and p.id > $3 and p.state = any ($2::text[]) and ($1::text is null or c.name = $1)
    and ($5::bigint is null or p.group_id = $5)
  order by p.id
@@ -21,7 +23,8 @@ select p.id, c.name as consumer, c.class, c.build, p.key, p.position, p.state, p
 
 -- name: show_parked
 -- $1 the number.
-select p.id, p.group_id, p.consumer_id, c.app, c.name as consumer, c.class, c.build, p.key, p.position, p.state, p.reason, p.next_at,
+select p.id, p.group_id, (select min(s.value) from unnest(t.key) k, jsonb_each_text(t.sensitivity) s where s.key = k or starts_with(k, s.key || '.')) as key_level,
+       p.consumer_id, c.app, c.name as consumer, c.class, c.build, p.key, p.position, p.state, p.reason, p.next_at,
        p.parked_at,
        coalesce(f.attempts, 0) as attempts, coalesce(f.killed_attempts, 0) as killed_attempts,
        f.failure_class, f.error_code, f.error_message, f.error_stack, coalesce(f.error_causes, '[]') as error_causes, f.fingerprint,
@@ -48,6 +51,7 @@ select p.id, p.group_id, p.consumer_id, c.app, c.name as consumer, c.class, c.bu
   join factline.consumers c on c.id = p.consumer_id
   left join factline.parked_events f on f.consumer_id = p.consumer_id and f.replay_id = p.replay_id and f.position = p.position
   left join factline.events e on e.position = p.position
+  left join factline.contract_terms t on t.app = c.app and t.type = coalesce(f.event_type, e.type)
  where p.id = $1
 
 -- name: find_consumer

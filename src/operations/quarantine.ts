@@ -16,6 +16,8 @@ export interface ParkedSummary {
   readonly class: ConsumerClassName;
   readonly build: number;
   readonly key: string;
+  /** personal or secret, when the contract says so of a field that forms the key. */
+  readonly keyLevel: string | null;
   readonly position: number;
   readonly type: string | null;
   readonly eventId: string | null;
@@ -160,6 +162,7 @@ const summary = (row: Row): ParkedSummary => ({
   class: row['class'] as ConsumerClassName,
   build: Number(row['build']),
   key: String(row['key']),
+  keyLevel: text(row, 'key_level'),
   position: Number(row['position']),
   type: text(row, 'type'),
   eventId: text(row, 'event_id'),

@@ -12,6 +12,7 @@ import type { Command, CommandContext } from '../command.ts';
 import { databaseOptions, withDatabase } from '../connection.ts';
 import { jsonText } from '../json-text.ts';
 import { wholeNumber } from '../parse.ts';
+import { maskedKey } from '../quarantine-contracts.ts';
 import { shownDetail } from '../quarantine-detail.ts';
 import { discardedLines, parkedDetailLines, parkedListLines } from '../quarantine-view.ts';
 import { answerFields, carryOut, type KnownRequest, type RequestVerb, waitOptions } from '../requests.ts';
@@ -41,7 +42,10 @@ export const quarantineList: Command = {
   json: [
     { name: 'events[].id', help: 'The number that the other quarantine commands take.' },
     { name: 'events[].consumer, .class, .build', help: 'Whose event it is.' },
-    { name: 'events[].key, .position, .type, .eventId', help: 'Which event it is.' },
+    {
+      name: 'events[].key, .position, .type, .eventId',
+      help: 'Which event it is; the key is hidden when .keyLevel says personal or secret.',
+    },
     { name: 'events[].state', help: 'running, retrying, waiting or quarantined.' },
     { name: 'events[].reason, .attempts', help: 'Why it is parked, and after how many tries.' },
     { name: 'events[].failureClass, .errorCode', help: 'What kind of error.' },
@@ -80,7 +84,7 @@ const list = async (context: CommandContext, on: Queryable): Promise<undefined> 
     ...(consumer === undefined ? {} : { consumer }),
     ...(group === undefined ? {} : { group: groupNumber(group) }),
   });
-  const events = rows.slice(0, limit);
+  const events = rows.slice(0, limit).map(maskedKey);
   const next = rows.length > limit ? (events.at(-1)?.id ?? null) : null;
   if (json) terminal.out(jsonText({ events, next }));
   else {
@@ -93,7 +97,10 @@ const list = async (context: CommandContext, on: Queryable): Promise<undefined> 
 const listGivenUp = async (context: CommandContext, on: Queryable): Promise<undefined> => {
   const { given, terminal, style, json } = context;
   const limit = wholeNumber(given, 'limit', { min: 1, max: 10_000, fallback: 50 });
-  const discarded = await listDiscarded(on, { consumer: given.text('consumer') ?? null, limit });
+  const found = await listDiscarded(on, { consumer: given.text('consumer') ?? null, limit });
+  const discarded = found.map((event) =>
+    event.keyLevel === null ? event : { ...event, keys: [`(${event.keyLevel})`] },
+  );
   if (json) terminal.out(jsonText({ discarded }));
   else for (const line of discardedLines(discarded, { width: terminal.width, style })) terminal.out(line);
 };

@@ -10,6 +10,8 @@ export interface DiscardedEvent {
   readonly consumer: string;
   readonly position: number;
   readonly keys: readonly string[];
+  /** personal or secret, when the contract says so of a field that forms the key. */
+  readonly keyLevel: string | null;
   readonly type: string | null;
   readonly errorMessage: string | null;
   /** How many events waited behind it and went on. */
@@ -31,6 +33,7 @@ export const listDiscarded = async (
     consumer: String(row['consumer']),
     position: Number(row['position']),
     keys: (row['keys'] as { key: string }[]).map(({ key }) => key),
+    keyLevel: row['key_level'] as string | null,
     type: row['type'] as string | null,
     errorMessage: row['error_message'] as string | null,
     followers: Number(row['followers']),

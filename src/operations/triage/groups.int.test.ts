@@ -114,7 +114,9 @@ test('age and growth are told once each, by whoever looks first', async () => {
   await advance(9 * 3_600);
   await watchQuarantine(on, telemetry);
   expect(names().sort()).toEqual(['quarantine.escalated 1 1', 'quarantine.escalated 2 3']);
-  expect(telemetry.metrics.renderPrometheus()).toContain('factline_quarantine_escalation{consumer="payment"} 3');
+  expect(telemetry.metrics.renderPrometheus()).toContain(
+    'factline_quarantine_escalation{consumer="payment"} 3',
+  );
   await watchQuarantine(on, telemetry);
   await advance(9 * 3_600 + 61);
   await watchQuarantine(on, telemetry);
