@@ -31,7 +31,7 @@ const everything: readonly WorkloadName[] = [
   'latency-across',
   'idle',
 ];
-/** Only these two have anything to rebuild beside what is read; Emmett's rebuild was measured by itself (README.md). */
+/** Only Factline makes a read model anew beside the one that is read; the floor fills another table. */
 const ours: readonly WorkloadName[] = [...everything, 'rebuild', 'rebuild-sharded'];
 const without = (...names: WorkloadName[]): readonly WorkloadName[] =>
   everything.filter((name) => !names.includes(name));

@@ -97,3 +97,47 @@ test('every command prints what stands below it', { timeout: 90_000 }, async () 
     { act: 'projection.cancel', actor: 'ada', reason: null },
   ]);
 });
+
+test.each([
+  ['projection switch', 'needs NAME'],
+  ['projection switch ordres', 'has no build on its way; there are: none'],
+  ['projection switch orders', 'has no build on its way; there are: 2 (live)'],
+  ['projection switch orders --build 2', 'readers see it already'],
+  ['projection switch orders --build x', 'a whole number from 1'],
+  ['projection rollback orders', 'has no build to go back to'],
+  ['projection retire orders --build 2', 'cannot be retired: readers see it'],
+  ['projection retire orders --build 9', 'has no build 9; there are: 2 (live)'],
+  ['projection compare orders', 'has no build to compare with'],
+  ['projection compare orders --range 0', 'a whole number from 2'],
+  ['projection rebuild orders --cancel', 'has no build on its way'],
+  ['projection rebuild orders --shards 65', 'a whole number from 1 to 64'],
+  ['projection rebuild orders --ceiling 0', 'a whole number from 1'],
+  ['projection rebuild nothing', 'No consumer is called nothing'],
+])('typed wrong: %s', async (words, reason) => {
+  const ran = await runWords(words, { environment: { DATABASE_URL: database.url }, directory: os.tmpdir() });
+  expect({ code: ran.code === 0 ? 0 : 'not 0', out: ran.out }).toEqual({ code: 'not 0', out: '' });
+  expect(ran.err.replaceAll(/\s+/g, ' ')).toContain(reason);
+});
+
+test('once roles are declared, only who may moves a view, and a denial is on record', async () => {
+  await app.rows(
+    `insert into factline.roles (app, name, roles) values ('test', 'ada', '{operator}'), ('test', 'eve', '{viewer}')`,
+  );
+  const as = (name: string) => ({
+    environment: { DATABASE_URL: database.url, FACTLINE_ACTOR: name },
+    directory: os.tmpdir(),
+  });
+  for (const words of [
+    'projection switch orders --build 2',
+    'projection retire orders --build 2',
+    'projection rebuild orders',
+  ])
+    expect((await runWords(words, as('eve'))).err).toMatch(/may not|FORBIDDEN/);
+  expect((await runWords('projection list --json', as('eve'))).code).toBe(0);
+  expect(
+    await app.rows(
+      `select distinct act from factline.audit where decision = 'denied' and actor = 'eve' order by 1`,
+    ),
+  ).toEqual([{ act: 'projection.rebuild' }, { act: 'projection.retire' }, { act: 'projection.switch' }]);
+  expect((await listBuilds(app.database.operations)).length).toBe(1);
+});
