@@ -17,6 +17,7 @@ import type { ForeignTransaction } from '../postgres/index.ts';
 import { Maintenance } from './maintenance.ts';
 import { type FactlineOptions, readOptions, type Settings } from './options.ts';
 import { openParts, type Parts, type Seams, systemSeams } from './parts.ts';
+import { Replays } from './replays.ts';
 import { drainOnSignal } from './signals.ts';
 import { Triage } from './triage.ts';
 
@@ -113,6 +114,7 @@ class App extends Lifecycle implements Factline {
   #parts: Promise<Parts> | undefined;
   #maintenance: Maintenance | undefined;
   #triage: Triage | undefined;
+  #replays: Replays | undefined;
   #objectives: ObjectiveSampler | undefined;
   #forgetSignal: () => void = () => {};
   /** The highest position this process has published or seen settled: where a lost publish is looked for from. */
@@ -140,6 +142,13 @@ class App extends Lifecycle implements Factline {
     this.#maintenance.start();
     this.#triage = new Triage({ parts, clock: this.#seams.clock, telemetry: this.#telemetry });
     this.#triage.start();
+    this.#replays = new Replays({
+      parts,
+      settings: this.#settings,
+      clock: this.#seams.clock,
+      telemetry: this.#telemetry,
+    });
+    this.#replays.start();
     this.#objectives = new ObjectiveSampler({
       database: parts.database,
       clock: this.#seams.clock,
@@ -155,6 +164,7 @@ class App extends Lifecycle implements Factline {
     await this.#objectives?.stop();
     await this.#maintenance?.stop();
     await this.#triage?.stop();
+    await this.#replays?.stop();
     await parts?.engine.stop();
     await parts?.tail.stop();
   }

@@ -1,3 +1,4 @@
+export { type LiveDanger, nextRate, readLiveDanger } from './ceiling/index.ts';
 export type { ConsumerClass, ConsumerClasses, Preparation } from './consumer-class.ts';
 export {
   type ConsumerDefinition,
@@ -5,6 +6,8 @@ export {
   isConsumerDefinition,
   laneFor,
   type Ordering,
+  orderingKey,
+  orderingKeyHash,
   withUpcasters,
 } from './definition.ts';
 export {
@@ -33,6 +36,7 @@ export {
   type OnUnknown,
   operationalClass,
   operationalSteps,
+  redeliverySteps,
 } from './operational/index.ts';
 export {
   type Build,

@@ -93,10 +93,12 @@ export interface DraftEnvelope {
   readonly causationId?: string | null;
   readonly traceparent?: string;
   readonly tracestate?: string;
+  readonly replayId?: string;
+  readonly replayMode?: string;
 }
 
 const metaText = (draft: Draft, envelope: DraftEnvelope): string => {
-  const { correlationId, causationId, traceparent, tracestate } = envelope;
+  const { correlationId, causationId, traceparent, tracestate, replayId, replayMode } = envelope;
   const meta: EnvelopeMeta = {
     subject: draft.subject,
     correlationId,
@@ -104,6 +106,8 @@ const metaText = (draft: Draft, envelope: DraftEnvelope): string => {
     ...(traceparent === undefined ? {} : { traceparent }),
     ...(tracestate === undefined ? {} : { tracestate }),
     ...(draft.dedupeKey === undefined ? {} : { dedupeKey: draft.dedupeKey }),
+    ...(replayId === undefined ? {} : { replayid: replayId }),
+    ...(replayMode === undefined ? {} : { replaymode: replayMode }),
   };
   return JSON.stringify(meta);
 };

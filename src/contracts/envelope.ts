@@ -25,6 +25,9 @@ export interface FactEvent<T extends string = string, D = unknown> {
   readonly traceparent?: string;
   readonly tracestate?: string;
   readonly dedupeKey?: string;
+  /** The replay that published it, and how it delivered what led to it. */
+  readonly replayId?: string;
+  readonly replayMode?: string;
   readonly stream?: string;
   readonly version?: number;
 }
@@ -37,6 +40,8 @@ export interface EnvelopeMeta {
   readonly traceparent?: string;
   readonly tracestate?: string;
   readonly dedupeKey?: string;
+  readonly replayid?: string;
+  readonly replaymode?: string;
 }
 
 /** A row of the log, its JSON columns as text and its bigint columns as the driver gives them. */
@@ -74,6 +79,8 @@ export const openEnvelope = (row: StoredRow): FactEvent => {
     ...(meta.traceparent === undefined ? {} : { traceparent: meta.traceparent }),
     ...(meta.tracestate === undefined ? {} : { tracestate: meta.tracestate }),
     ...(meta.dedupeKey === undefined ? {} : { dedupeKey: meta.dedupeKey }),
+    ...(meta.replayid === undefined ? {} : { replayId: meta.replayid }),
+    ...(meta.replaymode === undefined ? {} : { replayMode: meta.replaymode }),
     ...(row.stream == null ? {} : { stream: row.stream }),
     ...(row.version == null ? {} : { version: toPosition(row.version) }),
   };
@@ -97,6 +104,8 @@ export interface CloudEvent<T extends string = string, D = unknown> {
   readonly causationid?: string;
   readonly traceparent?: string;
   readonly tracestate?: string;
+  readonly replayid?: string;
+  readonly replaymode?: string;
 }
 
 /** 2^53 − 1 has sixteen digits. */
@@ -118,6 +127,8 @@ export const toCloudEvent = <T extends string, D>(event: FactEvent<T, D>): Cloud
   ...(event.causationId === null ? {} : { causationid: event.causationId }),
   ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
   ...(event.tracestate === undefined ? {} : { tracestate: event.tracestate }),
+  ...(event.replayId === undefined ? {} : { replayid: event.replayId }),
+  ...(event.replayMode === undefined ? {} : { replaymode: event.replayMode }),
 });
 
 /** The n of `….v{n}`: what a quarantined event records as its contract's version. */

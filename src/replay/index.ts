@@ -16,13 +16,14 @@ export {
   listAudit,
 } from './audit/audit.ts';
 export { type AuditProblem, type AuditVerification, verifyAudit } from './audit/verify.ts';
-export { type Actor, assertMay, engineActor } from './authority/actor.ts';
+export type { Actor } from './authority/actor.ts';
 export { type ActName, type Role, roles } from './authority/acts.ts';
 export { type Act, perform, permit } from './authority/perform.ts';
 export { actorWithRoles, checkRoles, type DeclaredRoles, storeRoles } from './authority/roles.ts';
 export type { BlastRadius, Predicted, ReplayEstimate, SampleRun } from './estimate/estimate.ts';
 export { type EstimateRequest, estimateReplay } from './estimate/estimate-replay.ts';
-export { hasEnded, type ReplayState, type ReplayStep, stepsFrom } from './lifecycle/lifecycle.ts';
+export { followRebuilds } from './governed-rebuild.ts';
+export { hasEnded, type ReplayState, type ReplayStep } from './lifecycle/lifecycle.ts';
 export { type BuildProgress, compareProjection, listBuilds } from './rebuild/projections.ts';
 export {
   type BuildAct,
@@ -35,4 +36,7 @@ export type { EffectsPolicy, ReplayManifest } from './request/manifest.ts';
 export { type PlanRequest, planReplay, type ReplayCode, readLogEnd } from './request/plan.ts';
 export { parseCondition, predicateText } from './request/predicate.ts';
 export { listReplays, type Replay, type ReplaySummary, readReplay } from './request/replay.ts';
+export { type CarryOutOptions, ReplayRun, type ReplayRunStep, replayRunSteps } from './run/carry-out.ts';
+export type { ReplayOutcome } from './run/verify.ts';
+export { beginReplay } from './run-port.ts';
 export { abortReplay, pauseReplay, resumeReplay } from './steer.ts';

@@ -31,8 +31,10 @@ import {
   replayReject,
   replayRequest,
   replayResume,
+  replayRun,
 } from './replay-decide.ts';
 import { replayPlan } from './replay-plan.ts';
+import { replayWatch } from './replay-watch.ts';
 import { restored } from './restored.ts';
 import { start } from './start.ts';
 import { status } from './status.ts';
@@ -71,6 +73,8 @@ export const commands: readonly Command[] = [
   replayRequest,
   replayApprove,
   replayReject,
+  replayRun,
+  replayWatch,
   replayPause,
   replayResume,
   replayAbort,

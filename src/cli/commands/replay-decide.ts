@@ -2,6 +2,7 @@ import { FactlineError } from '../../foundation/index.ts';
 import {
   abortReplay,
   approveReplay,
+  beginReplay,
   type Decision,
   digestPrefixMin,
   pauseReplay,
@@ -99,6 +100,17 @@ export const replayReject: Command = deciding(
     ],
   },
   (pool, decision) => rejectReplay(pool, withReason(decision)),
+);
+
+export const replayRun: Command = deciding(
+  {
+    path: ['replay', 'run'],
+    summary: 'Begin a replay that was approved.',
+    description:
+      'Looks once more whether everything is as it was approved, then the processes that run the consumer carry it out, at the pace that live traffic leaves. This command returns at once.',
+    examples: [{ line: 'factline replay run 7', does: 'then: factline replay watch 7' }],
+  },
+  beginReplay,
 );
 
 export const replayPause: Command = deciding(

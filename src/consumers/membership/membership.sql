@@ -35,7 +35,7 @@ select pg_advisory_lock_shared($1::int, $2::int), pg_backend_pid() as backend
 
 -- name: beat
 -- The one statement of an idle process: its own sign of life, and everything it has to know of the others. $6: ids of
--- the consumers that it runs. Served by the primary keys, parked_due and requests_open; the time stands in a subquery of
+-- the consumers that it runs. Served by the primary keys, parked_due, replays_at_work and requests_open; the time stands in a subquery of
 -- its own because a volatile function is no condition of an index.
 with moment as materialized (
   select factline.clock() as now
@@ -77,6 +77,7 @@ select
      from factline.requests r where r.state = 'open' and r.consumer_id = any ($6::int[])) as requests,
   (select coalesce(json_agg(c.id), '[]') from unnest($6::int[]) as c (id)
     where exists (select 1 from factline.parked p
-                   where p.consumer_id = c.id and p.state = 'retrying' and p.next_at <= (select now from moment))
+                   where p.consumer_id = c.id and p.state = 'retrying' and p.next_at <= (select now from moment) and p.replay_id = 0)
+       or exists (select 1 from factline.replays r where r.consumer_id = c.id and r.state in ('canary', 'running', 'verifying'))
        or exists (select 1 from factline.breakers b
                    where b.consumer_id = c.id and b.state = 'open' and b.probe_at <= (select now from moment))) as due

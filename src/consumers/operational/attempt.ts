@@ -8,6 +8,8 @@ import type { EffectLedger } from './effect-ledger.ts';
 import type { Entry } from './entry.ts';
 import type { EffectCall, EffectOptions, Handler, HandlerContext, JsonResult } from './handler.ts';
 import { cancellableWork } from './query-cancellation.ts';
+import { finishReplayed } from './redelivery.ts';
+import { suppressing } from './suppressing.ts';
 
 const sql = loadQueries<'finish' | 'finish_all' | 'finish_many'>(new URL('./commits.sql', import.meta.url));
 
@@ -53,6 +55,8 @@ export class Attempt {
   readonly #entry: Entry;
   readonly #token: number;
   readonly #usedEffects = new Set<string>();
+  /** Events that a replay has dropped. */
+  readonly #suppressed = { count: 0 };
   /** Promises of the context that the handler may not have awaited. */
   readonly #pending = new Set<Promise<unknown>>();
   #phase: 'open' | 'committing' | 'committed' | 'failed' | 'closed' = 'open';
@@ -120,7 +124,13 @@ export class Attempt {
         { name: 'factline.handle', attributes, parent: contextOfTrace(carried) },
         async () => {
           const trace = currentTrace(carried);
-          const cause: Cause = { correlationId: event.correlationId, causationId: event.id, ...trace };
+          const replay = this.#replayMark;
+          const cause: Cause = {
+            correlationId: event.correlationId,
+            causationId: event.id,
+            ...trace,
+            ...replay,
+          };
           await currentCause.run(cause, async () => handler.handle(event, this.#context(cause)));
           await this.#untilNothingIsPending();
           if (this.#decided !== null) throw this.#decided.error;
@@ -131,6 +141,12 @@ export class Attempt {
     }
     if (this.#phase === 'closed') return { kind: 'abandoned' };
     return this.#phase === 'committed' ? { kind: 'committed', lateError: undefined } : { kind: 'finished' };
+  }
+
+  /** What is published under a replay says so. */
+  get #replayMark(): Pick<Cause, 'replayId' | 'replayMode'> {
+    const { replay } = this.#entry;
+    return replay === null ? {} : { replayId: String(replay.id), replayMode: 'redeliver' };
   }
 
   #failed(error: unknown): Outcome {
@@ -198,8 +214,9 @@ export class Attempt {
 
   #context(cause: Cause): HandlerContext {
     const { services, handler } = this.#tools;
-    const eventId = this.#entry.event.id;
+    const { event, replay } = this.#entry;
     const signal = (): AbortSignal => this.#signal;
+    const mark = replay?.effects === 'execute' ? `:replay:${replay.id}` : '';
     const query: Tx['query'] = async (text, values) => {
       this.#assertOpen('db.query()');
       return services.database.readers.query(text, values === undefined ? [] : [...values]);
@@ -209,10 +226,10 @@ export class Attempt {
       get signal() {
         return signal();
       },
-      replay: null,
+      replay: replay === null ? null : String(replay.id),
       // Made only when it is asked for: a hash for every event would be felt.
       get idempotencyKey() {
-        return uuidv8([`handler:${services.consumer.id}`, eventId, 0]);
+        return uuidv8([`handler:${services.consumer.id}${mark}`, event.id, 0]);
       },
       db: { query },
       effect: (name, run, options) =>
@@ -314,6 +331,9 @@ export class Attempt {
   async #commit<T>(cause: Cause, run: (tx: Tx) => Promise<T>): Promise<T> {
     const { services, transact } = this.#tools;
     const { database, consumer, clock, app, testStep } = services;
+    const { replay } = this.#entry;
+    // What a replay publishes is not what was published then.
+    const publisher = replay === null ? consumer.id : `${consumer.id}:replay:${replay.id}`;
     const { value, positions } = await transact(
       {
         database,
@@ -322,7 +342,7 @@ export class Attempt {
         source: app.source,
         telemetry: services.telemetry,
         cause,
-        nextId: (ordinal) => uuidv8([consumer.id, this.#entry.event.id, ordinal]),
+        nextId: (ordinal) => uuidv8([publisher, this.#entry.event.id, ordinal]),
         last: (events) => {
           this.#assertOpen('COMMIT');
           this.#phase = 'committing';
@@ -335,7 +355,8 @@ export class Attempt {
         await testStep?.('operational.transaction-begun');
         const cancellable = cancellableWork(database, tx.client);
         this.#cancel = cancellable.cancel;
-        const value = await cancellable.until(run(tx)).finally(() => {
+        const given = replay?.publish === 'suppress' ? suppressing(tx, this.#suppressed) : tx;
+        const value = await cancellable.until(run(given)).finally(() => {
           // From here on the connection may be somebody else's.
           this.#cancel = null;
         });
@@ -350,13 +371,25 @@ export class Attempt {
   }
 
   #finishStatement(events: string): { query: NamedQuery; values: (string | number | null)[] } {
-    const { lane, keyHash, position, key, parked } = this.#entry;
+    const { lane, keyHash, position, key, parked, replay } = this.#entry;
+    if (replay !== null) {
+      const { services } = this.#tools;
+      const counts = { published: countOf(events), suppressed: this.#suppressed.count };
+      return finishReplayed(this.#entry, {
+        consumerId: services.consumer.id,
+        token: this.#token,
+        events,
+        counts,
+      });
+    }
     const values = [this.#tools.services.consumer.id, lane, this.#token, keyHash, position];
     this.#entry.deletesRow = parked;
     if (events === '[]' && !parked) return { query: sql.finish, values };
     return { query: sql.finish_all, values: [...values, events, parked ? key : null] };
   }
 }
+
+const countOf = (events: string): number => (JSON.parse(events) as unknown[]).length;
 
 const isDeliberate = (error: unknown): boolean =>
   FactlineError.is(error, 'TRANSIENT_FAILURE') || FactlineError.is(error, 'PERMANENT_FAILURE');

@@ -10,6 +10,7 @@ import type { KeyParking } from './key-parking.ts';
 import type { KeyQueue } from './key-queue.ts';
 import type { LaneWork } from './lane-work.ts';
 import type { RateLimiter } from './rate-limiter.ts';
+import type { Redelivery } from './redelivery.ts';
 import { decideRetry } from './retry-decision.ts';
 import type { Suspects } from './suspects.ts';
 import type { Workload } from './workload.ts';
@@ -24,6 +25,7 @@ export interface DispatcherOptions {
   readonly breaker: Breaker;
   readonly suspects: Suspects;
   readonly limit: DispatchLimit;
+  readonly redelivery: Redelivery;
   readonly onLost: (lane: LaneWork) => void;
   readonly onChange: () => void;
 }
@@ -40,6 +42,8 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #running = new Map<KeyQueue, Attempt | null>();
   #handled = 0;
+  /** Events of a replay that run. */
+  #replaying = 0;
   #stopped = false;
   #pausedUntil = 0;
   /** A suspect was not let in when it was last looked at: see `Suspects`. */
@@ -80,9 +84,33 @@ export class Dispatcher {
 
   /** Begins what may begin. */
   pump(): void {
-    const { workload, breaker, services, limiter, suspects, limit } = this.#options;
-    if (this.#stopped || this.paused || workload.ready.size === 0) return;
+    const { workload, services } = this.#options;
+    if (this.#stopped || this.paused || workload.ready.size + workload.readyReplayed.size === 0) return;
     if (services.clock.monotonic() < this.#pausedUntil) return;
+    if (workload.ready.size > 0) this.#pumpLive();
+    if (workload.readyReplayed.size > 0) this.#pumpReplayed();
+  }
+
+  /** Events of a replay begin only while no live event waits for a slot, and take some of the slots at most. */
+  #pumpReplayed(): void {
+    const { workload, breaker, limiter, suspects, redelivery } = this.#options;
+    for (const queue of workload.readyReplayed) {
+      const slots = Math.min(this.freeSlots, redelivery.slots - this.#replaying);
+      if (workload.ready.size > 0 || slots <= 0 || breaker.open !== null) return;
+      const entry = queue.nextReplayed;
+      if (entry === undefined) workload.readyReplayed.delete(queue);
+      else if (!entry.suspect || suspects.tryBegin(entry)) {
+        if (limiter !== null && !limiter.tryTake()) {
+          suspects.end(entry);
+          return;
+        }
+        this.#begin(queue);
+      }
+    }
+  }
+
+  #pumpLive(): void {
+    const { workload, breaker, limiter, suspects, limit } = this.#options;
     let waiting = false;
     for (const queue of workload.ready) {
       if (this.freeSlots <= 0) return;
@@ -117,22 +145,26 @@ export class Dispatcher {
     }
     if (waiting || !this.#suspectWaits) return;
     this.#suspectWaits = false;
-    this.pump();
+    this.#pumpLive();
   }
 
   #begin(queue: KeyQueue): void {
     const { workload, services, onChange } = this.#options;
     workload.ready.delete(queue);
-    const entry = queue.begin(services.clock.monotonic());
+    workload.readyReplayed.delete(queue);
+    const now = services.clock.monotonic();
+    const entry = queue.begin(now) ?? queue.beginReplayed(now);
     if (entry === undefined) return;
     this.#running.set(queue, null);
-    const probe = this.#options.breaker.beginAttempt();
+    if (entry.replay !== null) this.#replaying += 1;
+    const probe = entry.replay === null && this.#options.breaker.beginAttempt();
     void this.#run(queue, entry, probe)
       .catch((error: unknown) => this.#defect(queue, entry, error))
       .finally(() => {
         this.#running.delete(queue);
         if (entry.suspect) this.#options.suspects.end(entry);
-        this.#options.breaker.endAttempt(probe);
+        if (entry.replay === null) this.#options.breaker.endAttempt(probe);
+        else this.#replaying -= 1;
         workload.refresh(queue);
         onChange();
       });
@@ -154,7 +186,7 @@ export class Dispatcher {
   }
 
   async #attempt(queue: KeyQueue, entry: Entry): Promise<Outcome> {
-    const { tools, suspects, inbox, services } = this.#options;
+    const { tools, suspects, inbox, redelivery, services } = this.#options;
     if (entry.suspect) {
       const verdict = await suspects.record(entry, queue.lane);
       if (verdict.kind !== 'run') return verdict.outcome;
@@ -165,7 +197,7 @@ export class Dispatcher {
     const outcome = await attempt.run();
     await services.testStep?.('operational.after-attempt');
     if (outcome.kind !== 'finished') return outcome;
-    const result = await inbox.finish(entry, queue.lane);
+    const result = await (entry.replay === null ? inbox : redelivery).finish(entry, queue.lane);
     return result === 'handled' ? { kind: 'committed', lateError: undefined } : { kind: result };
   }
 
@@ -174,8 +206,7 @@ export class Dispatcher {
       case 'committed':
         return this.#done(queue, entry);
       case 'duplicate':
-        this.#count('handled');
-        this.#options.services.telemetry.metrics.count('factline_duplicates_suppressed_total', this.#label);
+        if (entry.replay === null) this.#countDuplicate();
         return this.#done(queue, entry);
       case 'lost':
         this.#count('lost');
@@ -188,8 +219,12 @@ export class Dispatcher {
   }
 
   async #done(queue: KeyQueue, entry: Entry): Promise<void> {
-    const { workload, inbox, parking, breaker } = this.#options;
+    const { workload, inbox, parking, breaker, redelivery } = this.#options;
     this.#systemicPauseMs = systemicPauseMsMin;
+    if (entry.replay !== null) {
+      redelivery.done(queue, entry);
+      return parking.settled(queue);
+    }
     breaker.handled(queue.key);
     // It was spilled after its commit had been made: the row is still there.
     if (entry.parked && !entry.deletesRow) await inbox.finish(entry, queue.lane);
@@ -200,7 +235,7 @@ export class Dispatcher {
   }
 
   async #failed(queue: KeyQueue, entry: Entry, outcome: Extract<Outcome, { kind: 'failed' }>): Promise<void> {
-    const { services, tools, parking, breaker } = this.#options;
+    const { services, tools, parking, redelivery } = this.#options;
     const description = describeFailure(outcome.error, outcome.failureClass);
     const { failureClass } = description;
     const attempts = entry.attempts + 1;
@@ -219,17 +254,22 @@ export class Dispatcher {
       this.#pause();
       return queue.putBack();
     }
-    // While the breaker is open, or opens with this failure, nothing is parked and nothing is counted.
-    const uncounted = await breaker.failed({ key: queue.key, description });
-    if (queue.spilling !== null) await queue.spilling;
-    if (queue.lane.dropped) return;
-    if (uncounted) return queue.putBack();
     const { verdict } = decision;
     const next =
       verdict === 'retry'
         ? { state: 'retrying' as const, reason: failureClass, delayMs: decision.delayMs }
         : { state: 'quarantined' as const, reason: quarantineReason(failureClass, outcome.error) };
-    await parking.fail(queue, { entry, description, attempts, next });
+    const failed = { entry, description, attempts, next };
+    if (entry.replay !== null) {
+      await redelivery.failed(queue, failed);
+      return parking.settled(queue);
+    }
+    // While the breaker is open, or opens with this failure, nothing is parked and nothing is counted.
+    const uncounted = await this.#options.breaker.failed({ key: queue.key, description });
+    if (queue.spilling !== null) await queue.spilling;
+    if (queue.lane.dropped) return;
+    if (uncounted) return queue.putBack();
+    await parking.fail(queue, failed);
   }
 
   /** An error of ours, not of the handler: the event stays where it is and is tried again. */
@@ -238,7 +278,7 @@ export class Dispatcher {
     services.telemetry.emit('engine.error', { unit: `dispatching of ${tools.handler.name}`, error });
     if (queue.spilling !== null) await queue.spilling;
     if (queue.lane.dropped || queue.running !== entry) return;
-    if (queue.phase === 'flowing' || queue.phase === 'draining') queue.putBack();
+    if (entry.replay !== null || queue.phase === 'flowing' || queue.phase === 'draining') queue.putBack();
     this.#pause();
   }
 
@@ -261,16 +301,27 @@ export class Dispatcher {
     });
   }
 
-  #report(entry: Entry, lateError: unknown, durationMs: number): void {
+  #countDuplicate(): void {
+    this.#count('handled');
+    this.#options.services.telemetry.metrics.count('factline_duplicates_suppressed_total', this.#label);
+  }
+
+  /** What a replay delivers does not count as live work. */
+  #measure({ event }: Entry, durationMs: number): void {
     const { telemetry, clock } = this.#options.services;
-    const { event, position } = entry;
-    const consumer = this.#options.tools.handler.name;
     this.#handled += 1;
     this.#count('handled');
     telemetry.metrics.count('factline_events_handled_total', this.#label);
     telemetry.metrics.observe('factline_handle_duration_seconds', this.#label, durationMs / 1000);
     const latencyMs = Math.max(clock.wall().getTime() - Date.parse(event.recordedAt), 0);
     telemetry.metrics.observe('factline_handle_latency_seconds', this.#label, latencyMs / 1000);
+  }
+
+  #report(entry: Entry, lateError: unknown, durationMs: number): void {
+    const { telemetry } = this.#options.services;
+    const { event, position } = entry;
+    const consumer = this.#options.tools.handler.name;
+    if (entry.replay === null) this.#measure(entry, durationMs);
     telemetry.emit('event.handled', {
       consumer,
       eventId: event.id,

@@ -9,6 +9,8 @@ export interface DueRetriesOptions {
   /** False while the breaker is open or a person has paused the consumer. */
   readonly allowed: () => boolean;
   readonly onDue: (key: string) => void;
+  /** A replay delivers events again. */
+  readonly onReplayed: () => void;
 }
 
 /** A timer longer than this is looked at again: the database's clock decides, not ours. */
@@ -65,7 +67,7 @@ export class DueRetries {
   }
 
   async #checkNow(): Promise<void> {
-    const { services, lanes, allowed, onDue } = this.#options;
+    const { services, lanes, allowed, onDue, onReplayed } = this.#options;
     const set = lanes();
     if (set === null || !allowed()) return;
     let due: DueKeys;
@@ -80,6 +82,7 @@ export class DueRetries {
       return this.expect(retryLookMs);
     }
     for (const key of due.keys) onDue(key);
+    if (due.replayed) onReplayed();
     if (due.nextMs !== null) this.expect(due.nextMs);
     else if (due.keys.length >= keysMax) this.expect(retryLookMs);
   }

@@ -1,11 +1,14 @@
 import { payloadText } from '../../contracts/index.ts';
 import { type Clock, FactlineError, uuidv8 } from '../../foundation/index.ts';
 import { classifyDatabaseError, type Database, loadQueries, run } from '../../postgres/index.ts';
-import type { Entry } from './entry.ts';
+import type { Entry, ReplayTerms } from './entry.ts';
 
 const sql = loadQueries<
   'start_effect' | 'finish_effect' | 'forget_effect' | 'settle_effect' | 'open_effects' | 'recorded_effect'
 >(new URL('./effects.sql', import.meta.url));
+const replaySql = loadQueries<'take_replayed' | 'finish_replayed' | 'start_replayed_effect'>(
+  new URL('./redelivery.sql', import.meta.url),
+);
 
 export interface EffectLedgerOptions {
   readonly database: Database;
@@ -22,6 +25,12 @@ export type EffectStart =
 export const effectKey = (consumerId: number, eventId: string, name: string): string =>
   uuidv8([`effect:${consumerId}`, `${eventId}:${name}`, 0]);
 
+/** Of a replay: the original key, unless its effects are to happen anew. */
+const replayedKey = (consumerId: number, { event, replay }: Entry, name: string): string =>
+  replay?.effects === 'execute'
+    ? uuidv8([`effect:${consumerId}:replay:${replay.id}`, `${event.id}:${name}`, 0])
+    : effectKey(consumerId, event.id, name);
+
 /** How often writing down a result is tried: it happened, and a retry would ask the outside world again. */
 const recordAttemptsMax = 4;
 const recordPauseMs = 200;
@@ -34,9 +43,10 @@ export class EffectLedger {
     this.#options = options;
   }
 
-  /** @throws FactlineError LEASE_LOST */
+  /** @throws FactlineError LEASE_LOST; EFFECT_BLOCKED in a replay */
   async start(entry: Entry, name: string, token: number): Promise<EffectStart> {
     const { database, consumer } = this.#options;
+    if (entry.replay !== null) return this.#startReplayed({ entry, name, token }, entry.replay);
     const idempotencyKey = effectKey(consumer.id, entry.event.id, name);
     const values = [consumer.id, entry.lane, token, entry.position, entry.event.id, name, idempotencyKey];
     let [row] = await run(database.operations, sql.start_effect, values);
@@ -48,6 +58,29 @@ export class EffectLedger {
       throw new FactlineError('LEASE_LOST', { lane: entry.lane, consumer: consumer.name });
     if (row['state'] === 'done') return { state: 'done', result: row['result'] ?? undefined };
     return { state: row['fresh'] === 1 ? 'new' : 'repeated', idempotencyKey };
+  }
+
+  async #startReplayed(
+    { entry, name, token }: { readonly entry: Entry; readonly name: string; readonly token: number },
+    { id, effects }: ReplayTerms,
+  ): Promise<EffectStart> {
+    const { database, consumer } = this.#options;
+    const idempotencyKey = replayedKey(consumer.id, entry, name);
+    const { lane, position, event } = entry;
+    const values = [consumer.id, lane, token, position, event.id, name, idempotencyKey, id, effects];
+    const [row] = await run(database.operations, replaySql.start_replayed_effect, values);
+    if (row?.['fenced'] !== 1) throw new FactlineError('LEASE_LOST', { lane, consumer: consumer.name });
+    if (row['disposition'] === 'blocked') {
+      const why =
+        effects === 'skip'
+          ? 'effects are skipped, and no earlier result is recorded'
+          : 'its maximum is reached';
+      throw new FactlineError('EFFECT_BLOCKED', { effect: name, consumer: consumer.name, replay: id, why });
+    }
+    if (row['state'] === 'done') return { state: 'done', result: row['result'] ?? undefined };
+    // Under the original key an outcome that live operation left unknown is unknown here as well.
+    const unknown = row['fresh'] !== 1 || (effects === 'reuse' && row['live_state'] === 'started');
+    return { state: unknown ? 'repeated' : 'new', idempotencyKey };
   }
 
   /** The result's JSON text. @throws FactlineError EFFECT_RESULT_INVALID */
@@ -72,8 +105,9 @@ export class EffectLedger {
     record: { readonly text: string | null; readonly token: number },
   ): Promise<void> {
     const { database, consumer, clock } = this.#options;
-    const idempotencyKey = effectKey(consumer.id, entry.event.id, name);
-    const values = [consumer.id, entry.event.id, name, idempotencyKey, record.text, record.token];
+    const idempotencyKey = replayedKey(consumer.id, entry, name);
+    const replayId = entry.replay?.id ?? 0;
+    const values = [consumer.id, entry.event.id, name, idempotencyKey, record.text, record.token, replayId];
     for (let attempt = 1; ; attempt += 1) {
       try {
         await run(database.operations, sql.finish_effect, values);
@@ -88,7 +122,8 @@ export class EffectLedger {
   /** The call did not happen: the next attempt begins it anew. */
   async forget(entry: Entry, name: string, token: number): Promise<void> {
     const { database, consumer } = this.#options;
-    await run(database.operations, sql.forget_effect, [consumer.id, entry.event.id, name, token]);
+    const replayId = entry.replay?.id ?? 0;
+    await run(database.operations, sql.forget_effect, [consumer.id, entry.event.id, name, token, replayId]);
   }
 
   /** A person says what became of a call; false when there is no such call with an unknown outcome. */

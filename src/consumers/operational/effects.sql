@@ -20,10 +20,10 @@ left join factline.effects e
   on e.consumer_id = $1::integer and e.replay_id = 0 and e.event_id = $5::uuid and e.name = $6::text
 
 -- name: finish_effect
--- $1 consumer, $2 event id, $3 name, $4 idempotency key, $5 result as JSON text, $6 token. Not fenced: what happened is
+-- $1 consumer, $2 event id, $3 name, $4 idempotency key, $5 result as JSON text, $6 token, $7 replay. Not fenced: what happened is
 -- recorded even by a process that lost its lane. Never overwrites a `done`.
-insert into factline.effects as e (consumer_id, event_id, name, idempotency_key, state, token, result, done_at)
-values ($1::integer, $2::uuid, $3::text, $4::text, 'done', $6::bigint, $5::text::jsonb, factline.clock())
+insert into factline.effects as e (consumer_id, replay_id, event_id, name, idempotency_key, state, token, result, done_at)
+values ($1::integer, $7::bigint, $2::uuid, $3::text, $4::text, 'done', $6::bigint, $5::text::jsonb, factline.clock())
 on conflict (consumer_id, replay_id, event_id, name) do update
   set state = 'done', result = excluded.result, done_at = excluded.done_at
   where e.state <> 'done'
@@ -44,10 +44,10 @@ with happened as (
 select (select count(*) from happened) + (select count(*) from never) as settled
 
 -- name: forget_effect
--- $1 consumer, $2 event id, $3 name, $4 token: a call that its author knows did not happen. With the token, since a new owner may have
+-- $1 consumer, $2 event id, $3 name, $4 token, $5 replay: a call that its author knows did not happen. With the token, since a new owner may have
 -- begun the same call meanwhile.
 delete from factline.effects e
-where e.consumer_id = $1::integer and e.replay_id = 0 and e.event_id = $2::uuid and e.name = $3::text
+where e.consumer_id = $1::integer and e.replay_id = $5::bigint and e.event_id = $2::uuid and e.name = $3::text
   and e.state = 'started' and e.token = $4::bigint
 
 -- name: open_effects

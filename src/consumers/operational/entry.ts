@@ -1,4 +1,12 @@
 import type { StoredEvent } from '../../log/index.ts';
+import type { OnReplay } from './handler.ts';
+
+/** On which terms a governed replay delivers an event again. */
+export interface ReplayTerms {
+  readonly id: number;
+  readonly effects: OnReplay;
+  readonly publish: 'suppress' | 'publish';
+}
 
 /** One event that is to be handled, while it is in memory. */
 export interface Entry {
@@ -20,6 +28,8 @@ export interface Entry {
   readonly releasedId: number | null;
   /** It may have taken the previous owner down: it runs alone, and its attempt is on record before it begins. */
   suspect: boolean;
+  /** The replay that delivers it again; null in live operation. */
+  readonly replay: ReplayTerms | null;
 }
 
 /** About what the event takes in memory. */

@@ -14,7 +14,7 @@ export type {
   OnUnknown,
   Rate,
 } from './handler.ts';
-export { operationalSteps } from './steps.ts';
+export { operationalSteps, redeliverySteps } from './steps.ts';
 
 /** What the shared engine needs of this class. */
 export const operationalClass: ConsumerClass = {

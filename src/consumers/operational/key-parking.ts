@@ -1,9 +1,7 @@
-import { contractVersionOf } from '../../contracts/index.ts';
 import { FactlineError } from '../../foundation/index.ts';
 import { readPositions, type StoredEvent } from '../../log/index.ts';
 import {
   editedEvent,
-  type FailureDescription,
   type ParkedState,
   type ParkFailure,
   type ParkRow,
@@ -12,6 +10,7 @@ import {
 } from '../parked/index.ts';
 import type { RunnerServices } from '../runner.ts';
 import type { Entry } from './entry.ts';
+import { type Failed, failureRecord } from './failure-record.ts';
 import type { KeyQueue, ParkedHeadFacts } from './key-queue.ts';
 import type { LaneWork } from './lane-work.ts';
 import type { ParkAnswer, ParkingWriter } from './parking-writer.ts';
@@ -28,18 +27,6 @@ export interface KeyParkingOptions {
   readonly onChange: () => void;
   /** A retry was stored that is due in so many milliseconds. */
   readonly onRetry: (delayMs: number) => void;
-}
-
-/** What becomes of a failed event. */
-export type FailedState =
-  | { readonly state: 'retrying'; readonly reason: string; readonly delayMs: number }
-  | { readonly state: 'quarantined'; readonly reason: string };
-
-export interface Failed {
-  readonly entry: Entry;
-  readonly description: FailureDescription;
-  readonly attempts: number;
-  readonly next: FailedState;
 }
 
 /** Rows loaded at one time: they stand `running` in the table, which bounds the suspects of a death. */
@@ -69,7 +56,7 @@ export class KeyParking {
     queue.running = null;
     const head = this.#row(entry, { ...next, delayMs: next.state === 'retrying' ? next.delayMs : null });
     const rows = [head, ...followers.map((each) => this.#row(each, waiting('behind a failed event')))];
-    const ids = await this.#write(queue.lane, rows, [this.#failure(failed)]);
+    const ids = await this.#write(queue.lane, rows, [failureRecord(failed, services.app)]);
     if (ids === null) return;
     if (fromRows) queue.rows = [];
     else queue.arrivals.splice(0, followers.length);
@@ -261,6 +248,7 @@ export class KeyParking {
       deletesRow: false,
       releasedId: row.failed ? row.id : null,
       suspect: queue.suspectRows && row.was === 'running',
+      replay: null,
     };
   }
 
@@ -327,21 +315,6 @@ export class KeyParking {
   #row(entry: Entry, to: { state: ParkedState; reason: string; delayMs: number | null }): ParkRow {
     const { lane, key, keyHash, position } = entry;
     return { lane, key, keyHash, position, ...to };
-  }
-
-  #failure({ entry, description, attempts }: Failed): ParkFailure {
-    const { event } = entry;
-    const { traceparent } = JSON.parse(event.meta) as { traceparent?: string };
-    return {
-      ...description,
-      position: entry.position,
-      attempts,
-      eventId: event.id,
-      eventType: event.type,
-      contractVersion: `v${contractVersionOf(event.type)}`,
-      codeVersion: this.#options.services.app.codeVersion,
-      traceparent: traceparent ?? null,
-    };
   }
 
   #announce(queue: KeyQueue, { entry, description }: Failed, id: number): void {

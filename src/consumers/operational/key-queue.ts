@@ -63,6 +63,8 @@ export class KeyQueue {
   readonly arrivals: Entry[] = [];
   /** Loaded from `parked`, in state `running` there, and not begun. */
   rows: Entry[] = [];
+  /** What a replay delivers again: it runs while no live event of the key may. */
+  replayed: Entry | null = null;
   running: Entry | null = null;
   /** When `running` began, on the monotonic clock. */
   runningSince = 0;
@@ -112,6 +114,22 @@ export class KeyQueue {
     return this.#phase === 'draining' ? this.rows[0] : undefined;
   }
 
+  /** The event of a replay that may begin: live ones go first. */
+  get nextReplayed(): Entry | undefined {
+    if (this.replayed === null || this.running !== null || !this.lane.active) return undefined;
+    const resting = (this.#phase === 'flowing' && this.arrivals.length === 0) || this.#phase === 'parked';
+    return resting ? this.replayed : undefined;
+  }
+
+  beginReplayed(now: number): Entry | undefined {
+    const entry = this.nextReplayed;
+    if (entry === undefined) return undefined;
+    this.replayed = null;
+    this.running = entry;
+    this.runningSince = now;
+    return entry;
+  }
+
   begin(now: number): Entry | undefined {
     const entry = this.next;
     if (entry === undefined) return undefined;
@@ -124,7 +142,8 @@ export class KeyQueue {
   /** The running event goes back to where it came from: its attempt does not count. */
   putBack(): void {
     if (this.running === null) return;
-    (this.#phase === 'flowing' ? this.arrivals : this.rows).unshift(this.running);
+    if (this.running.replay !== null) this.replayed = this.running;
+    else (this.#phase === 'flowing' ? this.arrivals : this.rows).unshift(this.running);
     this.running = null;
   }
 
@@ -136,6 +155,7 @@ export class KeyQueue {
 
   /** Nothing left to do or to remember. */
   get empty(): boolean {
-    return this.#phase === 'flowing' && this.running === null && this.arrivals.length === 0;
+    const idle = this.running === null && this.replayed === null && this.arrivals.length === 0;
+    return this.#phase === 'flowing' && idle;
   }
 }

@@ -96,6 +96,7 @@ class OperationalRunner implements ConsumerRunner {
     if (this.#workload.lanes.size > 0) return;
     await this.#parts.reader.stop();
     this.#parts.due.stop();
+    this.#parts.redelivery.stop();
   }
 
   drop(lanes: readonly number[]): void {
@@ -200,6 +201,7 @@ class OperationalRunner implements ConsumerRunner {
         deletesRow: false,
         releasedId: null,
         suspect: lane.isSuspect(position, key),
+        replay: null,
       });
       if (queue.phase === 'parked') parked.add(queue);
     }

@@ -16,6 +16,7 @@ import { OwnerRequests } from './owner-requests.ts';
 import { ParkingWriter } from './parking-writer.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { Reader } from './reader.ts';
+import { Redelivery } from './redelivery.ts';
 import { Spilling } from './spilling.ts';
 import { Suspects } from './suspects.ts';
 import { Upkeep } from './upkeep.ts';
@@ -36,6 +37,7 @@ export interface RunnerParts {
   readonly checkpoints: CheckpointWriter;
   readonly parking: KeyParking;
   readonly due: DueRetries;
+  readonly redelivery: Redelivery;
   readonly limit: DispatchLimit;
   readonly dispatcher: Dispatcher;
   readonly reader: Reader;
@@ -98,9 +100,22 @@ export const assembleParts = (
       const queue = workload.find(key);
       if (queue !== undefined) parking.want(queue);
     },
+    onReplayed: () => redelivery.check(),
+  });
+  const redelivery = new Redelivery({
+    services,
+    workload,
+    // The other half stays free for live events, where there is more than one.
+    slots: Math.max(1, Math.floor(handler.concurrency / 2)),
+    allowed: () => !hooks.paused() && breaker.open === null,
+    onLost,
+    onChange,
   });
   const limit = limitOf({ handler, services, workload, checkpoints }, onChange);
-  const dispatcher = dispatcherOf({ handler, services, workload, parking, breaker, effects, limit }, hooks);
+  const dispatcher = dispatcherOf(
+    { handler, services, workload, parking, breaker, effects, limit, redelivery },
+    hooks,
+  );
   const room = (): number => window.room;
   const reader = new Reader({ tail, clock, telemetry, consumer: handler.name, room, accept });
   const freeSlots = (): number => dispatcher.freeSlots;
@@ -131,6 +146,7 @@ export const assembleParts = (
     checkpoints,
     parking,
     due,
+    redelivery,
     limit,
     dispatcher,
     reader,
@@ -192,10 +208,11 @@ interface DispatcherParts {
   readonly breaker: Breaker;
   readonly effects: EffectLedger;
   readonly limit: DispatchLimit;
+  readonly redelivery: Redelivery;
 }
 
 const dispatcherOf = (parts: DispatcherParts, { onChange, onLost }: RunnerHooks): Dispatcher => {
-  const { handler, services, workload, parking, breaker, effects, limit } = parts;
+  const { handler, services, workload, parking, breaker, effects, limit, redelivery } = parts;
   const { database, clock, telemetry, consumer } = services;
   const { rate } = handler;
   return new Dispatcher({
@@ -211,6 +228,7 @@ const dispatcherOf = (parts: DispatcherParts, { onChange, onLost }: RunnerHooks)
     breaker,
     suspects: new Suspects(services, onChange),
     limit,
+    redelivery,
     onLost,
     onChange,
   });

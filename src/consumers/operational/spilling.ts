@@ -65,6 +65,8 @@ export class Spilling {
 
   #reason(queue: KeyQueue, crowded: boolean, holdsMark: number | undefined): string | null {
     const { clock, freeSlots } = this.#options;
+    // What a replay delivers has its row already, and hands the key back when it ends.
+    if (queue.running !== null && queue.running.replay !== null) return null;
     const runningMs = queue.running === null ? 0 : clock.monotonic() - queue.runningSince;
     if (queue.phase === 'draining') {
       if (queue.arrivals.length > hotKeyWaiting) return 'hot key';

@@ -21,3 +21,6 @@ export const operationalSteps = [
   'operational.before-checkpoint',
   'operational.after-checkpoint',
 ] as const;
+
+/** The steps that only an event delivered again by a replay meets. */
+export const redeliverySteps = ['operational.before-redeliver', 'operational.after-redeliver'] as const;

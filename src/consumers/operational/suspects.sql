@@ -1,7 +1,7 @@
 -- Events that may take the process down. $1 is the consumer.
 
 -- name: begin_suspect
--- $2 lane, $3 token, $4 key, $5 key hash, $6 position, $7 this process's incarnation, $8 event id, $9 type, $10 deaths at most: records that this
+-- $2 lane, $3 token, $4 key, $5 key hash, $6 position, $7 this process's incarnation, $8 event id, $9 type, $10 deaths at most, $11 replay: records that this
 -- process begins the event, before its handler runs. An earlier attempt counts as a death when its incarnation was not this one and
 -- never beat again after it had been found dead; the beat at which that was is noted once. No attempt is recorded, and
 -- `deaths` says why, when there are too many already.
@@ -14,7 +14,7 @@ with fence as materialized (
       else k.kill || jsonb_build_object('beat', (select p.beat from factline.processes p where p.incarnation::text = k.kill->>'incarnation')) end
       order by k.ordinal), '[]') as kills
   from factline.parked_events e, jsonb_array_elements(e.kills) with ordinality as k (kill, ordinal)
-  where e.consumer_id = $1::integer and e.replay_id = 0 and e.position = $6::bigint
+  where e.consumer_id = $1::integer and e.replay_id = $11::bigint and e.position = $6::bigint
 ), dead as materialized (
   select count(*)::integer as deaths from earlier, jsonb_array_elements(earlier.kills) as k (kill)
   where k.kill->>'incarnation' <> $7::text
@@ -25,13 +25,13 @@ with fence as materialized (
   from fence, earlier, dead where dead.deaths < $10::integer
 ), known as (
   insert into factline.parked_events as e (consumer_id, replay_id, position, killed_attempts, incarnation, kills, event_id, event_type)
-  select $1::integer, 0, $6::bigint, go.deaths + 1, $7::uuid, go.kills, $8::uuid, $9::text from go
+  select $1::integer, $11::bigint, $6::bigint, go.deaths + 1, $7::uuid, go.kills, $8::uuid, $9::text from go
   on conflict (consumer_id, replay_id, position) do update
     set killed_attempts = excluded.killed_attempts, incarnation = excluded.incarnation, kills = excluded.kills
   returning 1
 ), marked as (
   insert into factline.parked as p (consumer_id, replay_id, key, key_hash, position, state, reason)
-  select $1::integer, 0, $4::text, $5::integer, $6::bigint, 'running', 'in flight when its process died' from go
+  select $1::integer, $11::bigint, $4::text, $5::integer, $6::bigint, 'running', 'in flight when its process died' from go
   on conflict (consumer_id, replay_id, key, position) do update set state = 'running', next_at = null
   returning 1
 )

@@ -83,6 +83,7 @@ export class Suspects {
       entry.event.id,
       entry.event.type,
       deathsMax,
+      entry.replay?.id ?? 0,
     ]);
     await testStep?.('operational.after-suspect');
     if (row?.['fenced'] !== 1) return { kind: 'ended', outcome: { kind: 'lost' } };

@@ -8,6 +8,8 @@ export class Workload {
   readonly #queues = new Map<LaneWork, Map<string, KeyQueue>>();
   /** Keys whose next event may begin, longest waiting first: a key goes to the end after each of its events. */
   readonly ready: Set<KeyQueue> = new Set();
+  /** Keys whose next event of a replay may begin. */
+  readonly readyReplayed: Set<KeyQueue> = new Set();
   /** Events in memory, begun or not: what the window bounds. */
   #held = 0;
   #heldBytes = 0;
@@ -34,8 +36,10 @@ export class Workload {
   removeLane(lane: LaneWork): void {
     if (this.lanes.get(lane.lane) === lane) this.lanes.delete(lane.lane);
     for (const queue of this.queuesOf(lane)) {
-      this.#hold([...queue.arrivals, ...queue.rows, ...(queue.running === null ? [] : [queue.running])], -1);
+      const singles = [queue.running, queue.replayed].filter((entry) => entry !== null);
+      this.#hold([...queue.arrivals, ...queue.rows, ...singles], -1);
       this.ready.delete(queue);
+      this.readyReplayed.delete(queue);
     }
     this.#queues.delete(lane);
   }
@@ -83,6 +87,18 @@ export class Workload {
     this.#hold(rows, 1);
   }
 
+  /** An event that a replay delivers again; its key has none in memory. */
+  redeliver(lane: LaneWork, entry: Entry): void {
+    let queue = this.queueOf(lane, entry.key);
+    if (queue === undefined) {
+      queue = new KeyQueue(lane, entry.key, entry.keyHash);
+      this.addQueue(queue);
+    }
+    queue.replayed = entry;
+    this.#hold([entry], 1);
+    this.refresh(queue);
+  }
+
   /** The entry is handled, discarded or parked: it no longer holds the mark. */
   pass(lane: LaneWork, entry: Entry): void {
     if (!entry.open) return;
@@ -100,6 +116,8 @@ export class Workload {
   refresh(queue: KeyQueue): void {
     if (queue.next !== undefined) this.ready.add(queue);
     else this.ready.delete(queue);
+    if (queue.nextReplayed !== undefined) this.readyReplayed.add(queue);
+    else if (this.readyReplayed.size > 0) this.readyReplayed.delete(queue);
     if (queue.empty && this.queueOf(queue.lane, queue.key) === queue)
       this.#queues.get(queue.lane)?.delete(queue.key);
   }

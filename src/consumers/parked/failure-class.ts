@@ -35,10 +35,12 @@ const networkCodes: ReadonlySet<string> = new Set([
 const abortNames: ReadonlySet<string> = new Set(['AbortError', 'TimeoutError']);
 
 const systemicCodes: ReadonlySet<string> = new Set(['LEASE_LOST', 'DATABASE_UNREACHABLE', 'COMMIT_ABORTED']);
+/** Trying again answers the same. */
+const permanentCodes: ReadonlySet<string> = new Set(['PERMANENT_FAILURE', 'EFFECT_BLOCKED']);
 const poisonCodes: ReadonlySet<string> = new Set(['KILLED_PROCESS', 'EFFECT_OUTCOME_UNKNOWN']);
 
 const classOfFactlineError = (error: FactlineError): ParkedFailureClass => {
-  if (error.code === 'PERMANENT_FAILURE') return 'permanent';
+  if (permanentCodes.has(error.code)) return 'permanent';
   if (error.code === 'EVENT_UNKNOWN_TYPE') return 'schema';
   if (poisonCodes.has(error.code)) return 'poison';
   if (systemicCodes.has(error.code)) return 'systemic';

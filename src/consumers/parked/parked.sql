@@ -127,6 +127,8 @@ with mine as materialized (
 ), clock as materialized (select factline.clock() as now)
 select coalesce((select json_agg(key) from (select key from mine, clock where next_at <= clock.now order by next_at limit 1000) d),
     '[]'::json) as keys,
+  exists (select from factline.replays r where r.consumer_id = $1::integer and r.state in ('canary', 'running', 'verifying'))
+    as replayed,
   (select extract(epoch from min(next_at) - min(clock.now)) * 1000 from mine, clock where next_at > clock.now) as next_ms
 
 -- name: find

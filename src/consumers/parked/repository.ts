@@ -176,12 +176,18 @@ export interface DueKeys {
   readonly keys: readonly string[];
   /** Milliseconds, by the database's clock, until the next retry is due; null when none waits. */
   readonly nextMs: number | null;
+  /** A replay of this consumer is under way. */
+  readonly replayed: boolean;
 }
 
 export const dueKeys = async (on: Queryable, scope: ParkedScope, set: LaneSet): Promise<DueKeys> => {
   const [row] = await run(on, sql.due_keys, [...scopeValues(scope), set.laneCount, set.lanes]);
   const nextMs = row?.['next_ms'] ?? null;
-  return { keys: row?.['keys'] as string[], nextMs: nextMs === null ? null : Number(nextMs) };
+  return {
+    keys: row?.['keys'] as string[],
+    nextMs: nextMs === null ? null : Number(nextMs),
+    replayed: row?.['replayed'] === true,
+  };
 };
 
 /** A parked row as requests and people name it. */

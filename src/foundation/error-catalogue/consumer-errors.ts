@@ -89,6 +89,13 @@ export const consumerErrors = {
     cause: 'The process ended between the call and the record of its result.',
     remedy: 'Find out, then run: npx factline quarantine show {id}',
   },
+  EFFECT_BLOCKED: {
+    message: '{consumer} wants the effect {effect}, and the replay {replay} does not allow it: {why}.',
+    cause:
+      'A replay does outside only what was approved. A handler cannot go on without a result, so the event counts as failed in the replay.',
+    remedy:
+      'Plan a replay with --effects reuse (calls under the original key where nothing is recorded) or execute with a higher --effects-max.',
+  },
   EFFECT_RESULT_INVALID: {
     message: 'The effect {effect} of {consumer} returned something that is not JSON: {issues}',
     cause: 'The result is recorded, so that a retry gets it back unchanged.',

@@ -7,6 +7,9 @@ export interface Cause {
   readonly causationId: string;
   readonly traceparent?: string | undefined;
   readonly tracestate?: string | undefined;
+  /** The replay under which that event was delivered again, and how. */
+  readonly replayId?: string;
+  readonly replayMode?: string;
 }
 
 /** Set around a handler, so that `app.publish` and `app.transaction` called inside inherit its cause too. */

@@ -33,6 +33,8 @@ export const storeDrafts = (drafts: readonly Draft[], options: StoringOptions): 
       correlationId: cause?.correlationId ?? id,
       ...(cause === undefined ? {} : { causationId: cause.causationId }),
       ...trace,
+      ...(cause?.replayId === undefined ? {} : { replayId: cause.replayId }),
+      ...(cause?.replayMode === undefined ? {} : { replayMode: cause.replayMode }),
     };
     return { draft, envelope };
   });

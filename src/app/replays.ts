@@ -1,0 +1,67 @@
+import { type Clock, Periodic, type Telemetry } from '../foundation/index.ts';
+import { followRebuilds, ReplayRun } from '../replay/index.ts';
+import type { Settings } from './options.ts';
+import type { Parts } from './parts.ts';
+
+export interface ReplaysOptions {
+  readonly parts: Parts;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+}
+
+/** While a replay is under way events are handed over four times a second; otherwise every eighth pass looks for one. */
+const everyMs = 250;
+const idlePasses = 8;
+
+/**
+ * What a started app does for governed replays of its consumers: hands their events over to the owners of the lanes, at the pace
+ * that live traffic leaves. Everything that matters is in the database, so any process may be the one.
+ */
+export class Replays extends Periodic {
+  readonly #options: ReplaysOptions;
+  readonly #run: ReplayRun;
+  #pass = 0;
+  #active = false;
+  #busy = false;
+  #rebuilding = false;
+
+  constructor(options: ReplaysOptions) {
+    super('the replays', { clock: options.clock, everyMs, atStart: false });
+    this.#options = options;
+    const { parts, settings, telemetry } = options;
+    const consumers = settings.consumers.filter((each) => each.class === 'operational');
+    const byName = new Map(consumers.map((each) => [each.name, each]));
+    this.#run = new ReplayRun({
+      database: parts.database,
+      telemetry,
+      consumers: () =>
+        new Map(
+          parts.engine.running().flatMap(({ consumer }) => {
+            const definition = byName.get(consumer.name);
+            return definition === undefined ? [] : [[consumer.id, definition] as const];
+          }),
+        ),
+    });
+  }
+
+  /** One bounded pass. */
+  override async runOnce(): Promise<void> {
+    const pass = this.#pass++;
+    if (this.#busy || (!this.#active && pass % idlePasses !== 0)) return;
+    this.#busy = true;
+    try {
+      this.#active = (await this.#run.pass()) > 0;
+      if (pass % idlePasses === 0) {
+        const { parts, clock } = this.#options;
+        if (this.#rebuilding || pass % (idlePasses * 4) === 0)
+          this.#rebuilding = (await followRebuilds(parts.database, { clock })) > 0;
+        await this.#run.clear();
+      }
+    } catch (error) {
+      this.#options.telemetry.emit('engine.error', { unit: 'the replays', error });
+    } finally {
+      this.#busy = false;
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import { readLiveDanger } from '../../consumers/index.ts';
+import { hasEnded, type ReplayReport, readReplay, reportReplay } from '../../replay/index.ts';
+import type { Command, CommandContext } from '../command.ts';
+import { type Connected, databaseOptions, withDatabase } from '../connection.ts';
+import { duration } from '../parse.ts';
+import { type ReplayMoment, watchLines } from '../replay-watch-view.ts';
+import { Screen } from '../screen.ts';
+import { replayArgument, replayNumber } from './replay.ts';
+
+export const replayWatch: Command = {
+  path: ['replay', 'watch'],
+  summary: 'Follow a replay until it ends: its rate against its ceiling, and against live lag.',
+  description: 'Redrawn in place on a terminal, else a line for every change. Ctrl-C ends only the watching.',
+  arguments: [replayArgument],
+  options: [{ name: 'every', value: 'TIME', help: 'Time between looks. Default: 1s.' }, ...databaseOptions],
+  examples: [
+    { line: 'factline replay watch 7', does: 'until it has ended, or Ctrl-C' },
+    { line: 'factline replay watch 7 --json', does: 'one JSON object a line' },
+  ],
+  json: [
+    { name: 'id, consumer, state', help: 'As in `replay show`.' },
+    { name: 'selected, released, handled, failed, underWay', help: 'Events.' },
+    {
+      name: 'ratePerSecond, allowedPerSecond, ceiling',
+      help: 'What is handled, what may be handed over, what was approved.',
+    },
+    { name: 'yielding', help: 'Why it goes slower than its ceiling; null: it does not.' },
+    {
+      name: 'live',
+      help: '{ consumer, danger }: the live consumer nearest to breaking its promise; 1 is broken.',
+    },
+    { name: 'pausedReason', help: 'Why it is paused, or null.' },
+  ],
+  run: (context) => withDatabase(context, (connected) => watch(context, connected)),
+};
+
+const watch = async (context: CommandContext, { database }: Connected): Promise<number> => {
+  const { terminal, style, json, signal, clock, given } = context;
+  const id = replayNumber(given.arguments[0]);
+  const everyMs = duration(given, 'every', '1s');
+  const screen = new Screen(terminal);
+  let last: { readonly at: number; readonly moment: ReplayMoment } | null = null;
+  while (!signal.aborted) {
+    const report = await reportReplay(database.operations, id);
+    const at = clock.monotonic();
+    const live = await readLiveDanger(database.operations);
+    const moment = momentOf(report, { live, last, at });
+    last = { at, moment };
+    if (json) terminal.out(JSON.stringify(moment));
+    else screen.show(watchLines(moment, { width: terminal.width, style }));
+    if (hasEnded(report.replay.state)) break;
+    await clock.sleep(everyMs, signal);
+  }
+  screen.end();
+  const { state } = await readReplay(database.operations, id);
+  return hasEnded(state) && state !== 'done' ? 1 : 0;
+};
+
+const momentOf = (
+  { replay, counts }: ReplayReport,
+  now: {
+    readonly live: ReplayMoment['live'];
+    readonly last: { readonly at: number; readonly moment: ReplayMoment } | null;
+    readonly at: number;
+  },
+): ReplayMoment => {
+  const { id, consumer, state, run, manifest, paused } = replay;
+  const { last, at, live } = now;
+  const seconds = last === null ? 0 : (at - last.at) / 1000;
+  const perSecond = last === null || seconds <= 0 ? null : (counts.handled - last.moment.handled) / seconds;
+  return {
+    id,
+    consumer,
+    state,
+    selected: counts.selected,
+    released: run.released,
+    handled: counts.handled,
+    failed: counts.quarantined,
+    underWay: counts.parked,
+    ratePerSecond: perSecond === null ? null : Math.round(perSecond * 10) / 10,
+    allowedPerSecond: run.rateNow,
+    ceiling: manifest.rate.ceiling,
+    yielding: run.yielding,
+    live: { consumer: live.consumer, danger: Math.round(live.danger * 100) / 100 },
+    pausedReason: paused === null ? null : `${paused.by}: ${paused.reason ?? 'no reason given'}`,
+  };
+};

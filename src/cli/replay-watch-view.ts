@@ -1,0 +1,57 @@
+import type { ReplayState } from '../replay/index.ts';
+import { printable, type Style } from './style.ts';
+
+/** A replay at one moment, as `replay watch` shows it. */
+export interface ReplayMoment {
+  readonly id: number;
+  readonly consumer: string;
+  readonly state: ReplayState;
+  readonly selected: number;
+  readonly released: number;
+  readonly handled: number;
+  readonly failed: number;
+  readonly underWay: number;
+  /** Handled since the last look; null at the first. */
+  readonly ratePerSecond: number | null;
+  readonly allowedPerSecond: number | null;
+  readonly ceiling: number;
+  readonly yielding: string | null;
+  readonly live: { readonly consumer: string | null; readonly danger: number };
+  readonly pausedReason: string | null;
+}
+
+const barMax = 40;
+
+const bar = (share: number, width: number): string => {
+  const full = Math.round(Math.min(Math.max(share, 0), 1) * width);
+  return `${'█'.repeat(full)}${'░'.repeat(width - full)}`;
+};
+
+const count = (value: number): string => value.toLocaleString('en-US');
+
+/** How far it is, its rate against its ceiling, and how live consumers are meanwhile. */
+export const watchLines = (
+  moment: ReplayMoment,
+  { width, style }: { readonly width: number; readonly style: Style },
+): string[] => {
+  const { id, consumer, state, selected, handled, failed, underWay, live, ceiling } = moment;
+  const wide = Math.max(Math.min(barMax, width - 40), 5);
+  const share = selected === 0 ? 1 : (handled + failed) / selected;
+  const rate = moment.ratePerSecond;
+  const allowed = moment.allowedPerSecond;
+  const worst =
+    live.consumer === null
+      ? 'nothing waits'
+      : `${live.consumer}: ${Math.round(live.danger * 100)} % of its promise`;
+  const failures = failed === 0 ? '' : `, ${style.red(`${count(failed)} failed`)}`;
+  return [
+    `${style.bold(`Replay ${id}`)} of ${printable(consumer)}  ${style.cyan(state.replaceAll('_', ' '))}`,
+    `  ${style.dim('events')}  ${bar(share, wide)} ${count(handled)} of ${count(selected)}${failures}, ${count(underWay)} under way`,
+    `  ${style.dim('rate  ')}  ${bar((rate ?? 0) / ceiling, wide)} ${rate ?? '–'}/s, allowed ${allowed === null ? '–' : Math.round(allowed * 10) / 10}, ceiling ${ceiling}`,
+    `  ${style.dim('live  ')}  ${bar(live.danger, wide)} ${printable(worst)}`,
+    ...(moment.yielding === null ? [] : [`  ${style.yellow(printable(moment.yielding))}`]),
+    ...(moment.pausedReason === null
+      ? []
+      : [`  ${style.yellow(printable(`paused by ${moment.pausedReason}`))}`]),
+  ];
+};

@@ -1,0 +1,238 @@
+import {
+  type ConsumerDefinition,
+  type LiveDanger,
+  nextRate,
+  orderingKey,
+  orderingKeyHash,
+  readLiveDanger,
+} from '../../consumers/index.ts';
+import { FactlineError, type Telemetry } from '../../foundation/index.ts';
+import { readPositions } from '../../log/index.ts';
+import { type Database, engineTransaction, run } from '../../postgres/index.ts';
+import type { ReplayState } from '../lifecycle/lifecycle.ts';
+import { type Replay, readReplay } from '../request/replay.ts';
+import {
+  advanceReplay,
+  advanceState,
+  nextSelected,
+  noteRate,
+  otherCodeRunning,
+  replaysUnderWay,
+} from '../run-port.ts';
+import { allowance, canaryTarget, type Failures, trippedGuard } from './guards.ts';
+import { runQueries } from './run-queries.ts';
+import { verifyReplay } from './verify.ts';
+
+export interface CarryOutOptions {
+  readonly database: Database;
+  readonly telemetry: Telemetry;
+  /** The operational consumers that this process runs, by id. */
+  readonly consumers: () => ReadonlyMap<number, ConsumerDefinition>;
+  /** How live consumers are; what fails counts as danger. */
+  readonly look?: () => Promise<LiveDanger>;
+  readonly testStep?: (step: ReplayRunStep) => Promise<void> | void;
+}
+
+/** Every step of a run that the crash explorer can stop at. */
+export const replayRunSteps = [
+  'replay.before-hand-over',
+  'replay.in-hand-over',
+  'replay.after-hand-over',
+  'replay.before-ramp',
+  'replay.before-verify',
+  'replay.before-finish',
+  'replay.after-finish',
+] as const;
+export type ReplayRunStep = (typeof replayRunSteps)[number];
+
+/** Of the events of one pass, so that its transaction stays short. */
+const handOverMax = 5_000;
+/** Handed over and not decided: seconds of work, and at least so many. */
+const aheadSeconds = 2;
+const aheadMin = 10;
+
+/**
+ * Carries replays out, one bounded pass at a time. It keeps nothing that matters in memory: the cursor, the pace and the
+ * rate are in the database, and events are handed over in the transaction that moves the cursor. So any process that
+ * runs the consumer may do the next pass, two at once go no faster than one, and a kill at any point loses nothing.
+ */
+export class ReplayRun {
+  readonly #options: CarryOutOptions;
+  /** By replay: how many were handed over when this process last decided about the rate. */
+  readonly #releasedAtLook = new Map<number, number>();
+
+  constructor(options: CarryOutOptions) {
+    this.#options = options;
+  }
+
+  /** Answers how many replays are under way. */
+  async pass(): Promise<number> {
+    const consumers = this.#options.consumers();
+    const { operations } = this.#options.database;
+    const ids = [...consumers.keys()];
+    if (ids.length === 0) return 0;
+    const underWay = await replaysUnderWay(operations, ids);
+    for (const id of underWay) {
+      await this.#carryOn(await readReplay(operations, id), consumers).catch((error: unknown) => {
+        // Somebody paused or ended it, or another process was faster.
+        if (!FactlineError.is(error, 'REPLAY_STEP_REFUSED')) throw error;
+      });
+    }
+    return underWay.length;
+  }
+
+  /** Takes back what an aborted replay had handed over; now and then. */
+  async clear(): Promise<void> {
+    const ids = [...this.#options.consumers().keys()];
+    if (ids.length > 0) await run(this.#options.database.operations, runQueries.clear_ended, [ids]);
+  }
+
+  async #carryOn(replay: Replay, consumers: ReadonlyMap<number, ConsumerDefinition>): Promise<void> {
+    const definition = consumers.get(replay.consumerId);
+    if (definition === undefined || replay.mode !== 'redeliver') return;
+    const { database, testStep } = this.#options;
+    if (replay.state === 'verifying') return verifyReplay(database.operations, replay, testStep);
+    const facts = await this.#facts(replay);
+    if (await this.#stopped(replay, facts)) return;
+    const rate = await this.#rate(replay);
+    if (rate === null) return;
+    const { canary } = replay.manifest;
+    const target = replay.state === 'canary' ? canaryTarget(canary, { ...facts, ...replay.run }) : Infinity;
+    if (target === null) {
+      await testStep?.('replay.before-ramp');
+      await this.#step(replay, 'ramp', 'the canary went through');
+      return;
+    }
+    const ahead = Math.max(Math.ceil(rate * aheadSeconds), aheadMin) - facts.outstanding;
+    const room = Math.min(
+      allowance({ rate, elapsed: facts.elapsed }),
+      ahead,
+      target - replay.run.released,
+      handOverMax,
+    );
+    await this.#handOver(replay, { definition, facts, rate, room });
+  }
+
+  async #facts(replay: Replay): Promise<RunFacts> {
+    const { database } = this.#options;
+    const [row = {}] = await run(database.operations, runQueries.run_facts, [replay.id, replay.consumerId]);
+    const count = (name: string): number => Number(row[name]);
+    const outstanding = count('outstanding');
+    return {
+      failed: count('failed'),
+      outstanding,
+      decided: replay.run.released - count('behind') - outstanding,
+      fingerprints: row['fingerprints'] as Record<string, number>,
+      ...(row['run'] as { elapsed: number | null; seen: Partial<Failures> }),
+    };
+  }
+
+  /** A guard, or a deploy, pauses it. */
+  async #stopped(replay: Replay, facts: RunFacts): Promise<boolean> {
+    const { operations } = this.#options.database;
+    const { decided, failed, fingerprints, seen } = facts;
+    const now = { decided, failed, fingerprints };
+    const other = await otherCodeRunning(operations, replay);
+    const reason =
+      other ?? trippedGuard(replay.manifest.guards, { now, seen, canary: replay.state === 'canary' });
+    if (reason === null) return false;
+    await this.#step(replay, 'pause', reason);
+    await run(operations, runQueries.note_failures, [replay.id, JSON.stringify(now)]);
+    return true;
+  }
+
+  /** What the ceiling allows now, decided once a second over all processes; null: it does not run any more. */
+  async #rate(replay: Replay): Promise<number | null> {
+    const { id, run: progress, manifest } = replay;
+    const { operations } = this.#options.database;
+    const rate = progress.rateNow ?? manifest.rate.ceiling;
+    if ((await run(operations, runQueries.claim_look, [id])).length === 0) return rate;
+    const seen = await (this.#options.look?.() ?? readLiveDanger(operations)).catch(() => null);
+    const danger = seen?.danger ?? null;
+    const before = this.#releasedAtLook.get(id);
+    const done = before === undefined ? rate : progress.released - before;
+    this.#releasedAtLook.set(id, progress.released);
+    const next = nextRate({ rate, done }, { danger }, manifest.rate);
+    const yielding =
+      next < rate || next === 0
+        ? yieldReason(next, seen)
+        : next < manifest.rate.ceiling
+          ? progress.yielding
+          : null;
+    await run(operations, runQueries.note_impact, [id, danger, yielding !== null]);
+    return (await noteRate(operations, { id, rateNow: next, yielding })) === null ? null : next;
+  }
+
+  async #handOver(
+    replay: Replay,
+    {
+      definition,
+      facts,
+      rate,
+      room,
+    }: {
+      readonly definition: ConsumerDefinition;
+      readonly facts: RunFacts;
+      readonly rate: number;
+      readonly room: number;
+    },
+  ): Promise<void> {
+    const { database, testStep } = this.#options;
+    const { id, run: progress } = replay;
+    const next = await nextSelected(database.operations, replay, {
+      after: progress.cursor,
+      limit: Math.max(room, 1),
+    });
+    if (next.length === 0) {
+      if (facts.outstanding > 0) return;
+      await testStep?.('replay.before-verify');
+      await this.#step(replay, 'verify', 'every event was handed over and is decided');
+      return;
+    }
+    if (room < 1) return;
+    const events = await readPositions(
+      database.operations,
+      next.map(({ position }) => position),
+    );
+    const rows = events.map((event) => ({
+      key: orderingKey(definition, event),
+      keyHash: orderingKeyHash(definition, event),
+      position: event.position,
+    }));
+    if (rows.length < next.length) {
+      await this.#step(replay, 'pause', `the log no longer holds ${next.length - rows.length} of its events`);
+      return;
+    }
+    await testStep?.('replay.before-hand-over');
+    await engineTransaction(database.operations, async (client) => {
+      const to = next.at(-1)?.position ?? progress.cursor;
+      // First: the lock that keeps a second process, a pause and an abort waiting.
+      if (!(await advanceReplay(client, { id, from: progress.cursor, to, released: rows.length }))) return;
+      await run(client, runQueries.hand_over, [replay.consumerId, id, JSON.stringify(rows)]);
+      await testStep?.('replay.in-hand-over');
+      await run(client, runQueries.pace, [id, rows.length / rate]);
+    });
+    await testStep?.('replay.after-hand-over');
+  }
+
+  async #step(replay: Replay, step: 'ramp' | 'verify' | 'pause', reason: string): Promise<ReplayState> {
+    const { database, telemetry } = this.#options;
+    const { to } = await advanceState(database.operations, { id: replay.id, step, reason });
+    telemetry.emit('replay.moved', { replay: replay.id, consumer: replay.consumer, state: to, reason });
+    return to;
+  }
+}
+
+interface RunFacts extends Failures {
+  /** Handed over and not decided. */
+  readonly outstanding: number;
+  /** Seconds since events were last handed over; null before the first. */
+  readonly elapsed: number | null;
+  readonly seen: Partial<Failures>;
+}
+
+const yieldReason = (rate: number, seen: LiveDanger | null): string => {
+  if (seen === null) return 'stands still: nobody knows how live consumers are';
+  const whom = seen.consumer ?? 'live consumers';
+  return rate === 0 ? `stands still: ${whom} would break its promise` : `goes slower for the sake of ${whom}`;
+};
