@@ -264,7 +264,11 @@ export const reportLines = (report: ReplayReport, view: ReplayViewOptions): stri
         ? 'not yet'
         : `${durationText(runSeconds * 1_000)}${hasEnded(replay.state) ? '' : ' so far'}`,
     ],
-    ['handled', `${numberText(counts.handled)} of ${numberText(counts.selected)}`],
+    // Of a rebuild the outcome tells what there is to tell.
+    [
+      'handled',
+      replay.mode === 'redeliver' ? `${numberText(counts.handled)} of ${numberText(counts.selected)}` : '',
+    ],
     ['failed', counts.quarantined === 0 ? '' : `${numberText(counts.quarantined)} in quarantine`],
     ['under way', counts.parked === 0 ? '' : numberText(counts.parked)],
     ...counts.effects.map(

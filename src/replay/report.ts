@@ -51,10 +51,11 @@ const secondsBetween = (from: string, to: string): number =>
 const exactly = (value: number): Predicted => ({ likely: value, low: value, high: value });
 
 const comparisonOf = (
-  { estimate, manifest }: Replay,
+  { estimate, manifest, mode }: Replay,
   counts: ReplayCounts,
 ): readonly EstimatedAgainstActual[] => {
-  if (estimate === null) return [];
+  // A rebuild counts nothing event by event: its build was compared as a whole.
+  if (estimate === null || mode === 'blue-green') return [];
   const compare = (what: string, estimated: Predicted, actual: number): EstimatedAgainstActual => ({
     what,
     estimated,
