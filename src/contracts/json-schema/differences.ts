@@ -2,7 +2,15 @@ import { isLetIn } from './accepts.ts';
 import { describe, isInteger } from './describe.ts';
 import { allTypes, type Formula, type Guard, type ObjectLiteral, typeBits } from './formula.ts';
 import { type Formulas, maskOf, typeNames } from './formulas.ts';
-import { conjunctsOf, declaredNames, itemOf, literalsOf, memberOf, otherMemberOf } from './projection.ts';
+import {
+  conjunctsOf,
+  declaredNames,
+  itemOf,
+  literalsOf,
+  memberOf,
+  otherMemberOf,
+  targetOf,
+} from './projection.ts';
 import { below } from './resources.ts';
 import type { Solver } from './solver.ts';
 import { type Found, outOfTime } from './value-set/found.ts';
@@ -97,13 +105,15 @@ export class Differences {
   }
 
   #compare(writer: Formula, reader: Formula, place: Place): void {
-    const pair = `${writer.id} ${reader.id}`;
+    const [from, to] = [targetOf(writer), targetOf(reader)];
+    const pair = `${from.id} ${to.id}`;
     const within = place.within ?? new Set();
-    // What is compared here is being compared further out already: a recursive schema.
-    if (place.depth > depthMax || this.#isFull || within.has(pair) || this.#seen.has(`${pair} ${place.path}`))
-      return;
-    this.#seen.add(`${pair} ${place.path}`);
-    this.#compareParts(writer, reader, { ...place, within: new Set([...within, pair]) });
+    // A recursive schema comes by the same pair on many ways; one of them is told.
+    const isRecursive = from !== writer || to !== reader;
+    const isKnown = within.has(pair) || this.#seen.has(isRecursive ? pair : `${pair} ${place.path}`);
+    if (place.depth > depthMax || this.#isFull || isKnown) return;
+    this.#seen.add(pair).add(`${pair} ${place.path}`);
+    this.#compareParts(from, to, { ...place, within: new Set([...within, pair]) });
   }
 
   #compareParts(writer: Formula, reader: Formula, place: Place): void {

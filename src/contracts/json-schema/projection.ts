@@ -2,6 +2,13 @@ import { isLetIn } from './accepts.ts';
 import type { Formula } from './formula.ts';
 import type { Formulas } from './formulas.ts';
 
+/** What a reference stands for; any other formula is itself. */
+export const targetOf = (formula: Formula): Formula => {
+  let target = formula;
+  while (target.kind === 'reference') target = target.target();
+  return target;
+};
+
 /** The parts that hold together, references followed. */
 export const conjunctsOf = (formula: Formula, seen: ReadonlySet<Formula> = new Set()): Formula[] => {
   if (formula.kind === 'reference')
