@@ -2,7 +2,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test/database.ts';
 import { OrderPlaced, placed, useTestBench } from '../../../test/operational/fixtures.ts';
-import { createManualClock, createTelemetry, type ManualClock } from '../../foundation/index.ts';
+import { createManualClock, createTelemetry } from '../../foundation/index.ts';
 import type { Database } from '../../postgres/index.ts';
 import { defineHandler } from './define-handler.ts';
 import type { Rate } from './handler.ts';
@@ -12,7 +12,7 @@ import { RateLimiter } from './rate-limiter.ts';
 describe('processes that share a consumer', () => {
   let testDatabase: TestDatabase;
   let client: pg.Client;
-  let clock: ManualClock;
+  let clock: ReturnType<typeof createManualClock>;
   let asked = 0;
   let underWay = 0;
   let database: Database;

@@ -159,7 +159,10 @@ export class Redelivery {
       if (entry.replay?.id === terms?.id || queue === undefined || queue.replayed !== entry) continue;
       queue.replayed = null;
       workload.refresh(queue);
-      await this.#store(entry, queue.lane, { state: 'waiting', reason: replayReason, delayMs: null });
+      await this.#store(
+        { ...entry, lane: queue.lane },
+        { state: 'waiting', reason: replayReason, delayMs: null },
+      );
       this.#ended(queue, entry);
     }
   }
@@ -209,7 +212,8 @@ export class Redelivery {
       delayMs: next.state === 'retrying' ? next.delayMs : null,
     };
     await services.testStep?.('operational.before-park');
-    if (!(await this.#store(entry, queue.lane, to, [failureRecord(failed, services.app)]))) return;
+    if (!(await this.#store({ ...entry, lane: queue.lane }, to, [failureRecord(failed, services.app)])))
+      return;
     await services.testStep?.('operational.after-park');
     queue.running = null;
     this.#ended(queue, entry);
@@ -228,13 +232,13 @@ export class Redelivery {
 
   /** False: the lane is another process's. */
   async #store(
-    { key, keyHash, position, replay }: Entry,
-    lane: LaneWork,
+    { lane, ...entry }: Pick<Entry, 'key' | 'keyHash' | 'position' | 'replay'> & { readonly lane: LaneWork },
     to: Pick<ParkRow, 'state' | 'reason' | 'delayMs'>,
     failures: readonly ParkFailure[] = [],
   ): Promise<boolean> {
     const { services, onLost } = this.#options;
     const { lane: number, lease } = lane;
+    const { key, keyHash, position, replay } = entry;
     const scope = { consumerId: services.consumer.id, replayId: replay?.id ?? 0 };
     const fences = [{ lane: number, token: lease.token, position }];
     const rows = [{ lane: number, key, keyHash, position, ...to }];

@@ -102,15 +102,7 @@ export const assembleParts = (
     },
     onReplayed: () => redelivery.check(),
   });
-  const redelivery = new Redelivery({
-    services,
-    workload,
-    // The other half stays free for live events, where there is more than one.
-    slots: Math.max(1, Math.floor(handler.concurrency / 2)),
-    allowed: () => !hooks.paused() && breaker.open === null,
-    onLost,
-    onChange,
-  });
+  const redelivery = redeliveryOf({ handler, services, workload, breaker }, hooks);
   const limit = limitOf({ handler, services, workload, checkpoints }, onChange);
   const dispatcher = dispatcherOf(
     { handler, services, workload, parking, breaker, effects, limit, redelivery },
@@ -166,6 +158,27 @@ const breakerOf = (services: RunnerServices, workload: Workload, onChange: () =>
     processId: process.id,
     codeVersion: app.codeVersion,
     lanes: () => fencesOfLanes(workload),
+    onChange,
+  });
+};
+
+const redeliveryOf = (
+  parts: {
+    readonly handler: Handler;
+    readonly services: RunnerServices;
+    readonly workload: Workload;
+    readonly breaker: Breaker;
+  },
+  { onLost, onChange, paused }: RunnerHooks,
+): Redelivery => {
+  const { handler, services, workload, breaker } = parts;
+  return new Redelivery({
+    services,
+    workload,
+    // The other half stays free for live events, where there is more than one.
+    slots: Math.max(1, Math.floor(handler.concurrency / 2)),
+    allowed: () => !paused() && breaker.open === null,
+    onLost,
     onChange,
   });
 };
