@@ -341,19 +341,25 @@ export const rangeDifferences = (
     const names = new Set([...table.key.map(({ name }) => name), ...table.columns]);
     return `(select ${[...names].map(quoteIdentifier).join(', ')} from ${qualifiedTable(table.relation)}${inRange(table, range)})`;
   };
-  const same = live.key.map(({ name }) => `a.${quoteIdentifier(name)} = b.${quoteIdentifier(name)}`);
+  const same = live.key.map(({ name }) => {
+    const column = quoteIdentifier(name);
+    return `${left}.${column} = ${right}.${column}`;
+  });
   const first = quoteIdentifier(live.key[0]?.name ?? '');
   const keys = live.key.map(({ name }) => {
     const column = quoteIdentifier(name);
-    return `coalesce(a.${column}, b.${column})::text`;
+    return `coalesce(${left}.${column}, ${right}.${column})::text`;
   });
-  const shown = (side: 'a' | 'b'): string =>
-    `case when ${side}.${first} is not null then to_jsonb(${side}) end`;
-  return `select json_build_array(${keys.join(', ')}) as key, ${shown('a')} as live, ${shown('b')} as build, count(*) over () as total
-from ${part(live)} a full join ${part(build)} b on ${same.join(' and ')}
-where a.${first} is null or b.${first} is null or ${rowText(live, 'a.')} <> ${rowText(build, 'b.')}
+  const shown = (side: string): string => `case when ${side}.${first} is not null then to_jsonb(${side}) end`;
+  return `select json_build_array(${keys.join(', ')}) as key, ${shown(left)} as live, ${shown(right)} as build, count(*) over () as total
+from ${part(live)} ${left} full join ${part(build)} ${right} on ${same.join(' and ')}
+where ${left}.${first} is null or ${right}.${first} is null or ${rowText(live, `${left}.`)} <> ${rowText(build, `${right}.`)}
 limit ${limit}`;
 };
+
+/** Aliases that no column has: a short one would mean the user's column of that name. */
+const left = 'factline_left_row';
+const right = 'factline_right_row';
 
 /** The same for single rows, whose keys are given as one array of texts per column of the key. */
 export const rowsDifferent = ([live, build]: readonly [ComparedTable, ComparedTable]): string => {
