@@ -12,7 +12,6 @@ export {
   type AuditEntry,
   type AuditFilter,
   type AuditRecord,
-  appendAudit,
   listAudit,
 } from './audit/audit.ts';
 export { type AuditProblem, type AuditVerification, verifyAudit } from './audit/verify.ts';
