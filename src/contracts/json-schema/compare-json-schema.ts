@@ -57,9 +57,8 @@ export const compareJsonSchema = (request: JsonSchemaRequest): Comparison => {
   const backward = direction === 'backward';
   const [writer, reader] = backward ? [old, after] : [after, old];
   const solver = new Solver(formulas);
-  const compare = (from: Side, to: Side, leniently: boolean): readonly Difference[] => {
-    solver.allow(limits.explanationSteps);
-    return new Differences({
+  const compare = (from: Side, to: Side, leniently: boolean): readonly Difference[] =>
+    new Differences({
       formulas,
       solver,
       writer: from.formula,
@@ -67,7 +66,6 @@ export const compareJsonSchema = (request: JsonSchemaRequest): Comparison => {
       lenient: leniently,
       tightening: to === after,
     }).all();
-  };
   const words: Wording = {
     backward,
     tightening: backward,

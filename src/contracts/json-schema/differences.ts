@@ -2,6 +2,7 @@ import { isLetIn } from './accepts.ts';
 import { describe, isInteger } from './describe.ts';
 import { allTypes, type Formula, type Guard, type ObjectLiteral, typeBits } from './formula.ts';
 import { type Formulas, maskOf, typeNames } from './formulas.ts';
+import { limits } from './limits.ts';
 import {
   conjunctsOf,
   declaredNames,
@@ -66,8 +67,10 @@ export class Differences {
 
   all(): readonly Difference[] {
     const { writer, reader, tightening, solver } = this.#sides;
+    solver.allow(limits.steps);
     const overall = solver.find(this.#refused);
     if (overall.kind === 'empty') return [];
+    solver.allow(limits.explanationSteps);
     this.#compare(writer, reader, { path: '', depth: 0, embed: (formula) => formula });
     const shown = this.#found.filter(({ found }) => found.kind === 'value');
     // Where there is a document, explanations that ran out of time only cloud the matter.

@@ -46,7 +46,7 @@ export class Solver implements Search {
   readonly #open = new Map<Formula, number>();
   /** The outermost open formula that was assumed to be empty since the innermost was opened. */
   #assumed = Number.POSITIVE_INFINITY;
-  #steps: number = limits.steps;
+  #steps = 0;
 
   constructor(formulas: Formulas) {
     this.formulas = formulas;
