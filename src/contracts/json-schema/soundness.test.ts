@@ -25,10 +25,9 @@ const judgeOf = (schema: RandomSchema): ((document: Json) => boolean | undefined
   return (document) => {
     try {
       return validate(document) === true;
-    } catch (error) {
+    } catch {
       // What Ajv generates for some `unevaluatedProperties` throws.
-      if (error instanceof TypeError) return undefined;
-      throw error;
+      return undefined;
     }
   };
 };
@@ -57,6 +56,7 @@ const checkPair = (from: number, tally: Tally): void => {
   const [isOld, isNew] = [judgeOf(old), judgeOf(after)];
   const witnesses = changes.flatMap(({ witness }) => (witness === undefined ? [] : [witness]));
   tally.pairs += 1;
+  if (tally.pairs % 5000 === 0) process.stdout.write(`${JSON.stringify(tally)}\n`);
   tally[compatible ? 'compatible' : 'broken'] += 1;
   if (witnesses.length > 0) tally.witnessed += 1;
   for (const witness of witnesses) expect([isOld(witness), isNew(witness)]).toEqual([true, false]);
@@ -82,7 +82,6 @@ describe('whatever the schemas', () => {
     // Of schemas at random, too: nine of ten breaks have a witness.
     expect(tally.witnessed).toBeGreaterThanOrEqual(tally.broken * 0.9);
     expect(tally.broken).toBeGreaterThan(pairs / 10);
-    if (process.env['SOUNDNESS_PAIRS'] !== undefined) process.stdout.write(`${JSON.stringify(tally)}\n`);
   });
 
   test('a schema is compatible with itself, said in other words', { timeout: longTimeout }, () => {
