@@ -108,6 +108,8 @@ describe('hostile schemas', () => {
       'ok',
     );
     expect(verdict({ type: 'string' }, { type: 'string', pattern: '(' })).toBe('not-proved');
+    // Escapes that the mode `u` forbids: `\u{2}` then means "uu", and not a character.
+    expect(verdict({ type: 'string', pattern: '^\\-\\u{2}$' }, { type: 'integer' })).toBe('not-proved');
   });
 
   test('what cannot be decided says why', () => {

@@ -38,9 +38,9 @@ export const patternOf = (source: string): Pattern => {
   const compiled = compile(source);
   const read = compiled === undefined ? undefined : parseExpression(source);
   const risky = read === undefined || isRisky(read.expression);
-  // Without the mode `u`, lengths are counted otherwise.
+  // Without the mode `u`, lengths are counted otherwise and `\u{61}` is something else: nothing may be concluded.
   const lengths = read !== undefined && compiled?.unicode === true ? lengthsOf(read.expression) : undefined;
-  const anchored = read !== undefined && isAnchored(read.expression);
+  const anchored = read !== undefined && compiled?.unicode === true && isAnchored(read.expression);
   const test = (text: string): boolean | undefined =>
     compiled === undefined || (risky && text.length > limits.riskyTextLength)
       ? undefined
