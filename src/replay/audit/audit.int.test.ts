@@ -250,6 +250,19 @@ describe('roles', () => {
     expect(await rolesOf('eve')).toEqual(['viewer']);
   });
 
+  it('may be stored by another process that starts at the same moment', async () => {
+    await raw.query(
+      "begin; insert into factline.roles (app, name, roles) values ('shop', 'ada', '{operator}')",
+    );
+    const storing = storeRoles(database.operations, 'shop', { ada: ['operator'], bob: ['approver'] });
+    await expect
+      .poll(async () => (await raw.query('select from pg_locks where not granted')).rowCount)
+      .toBeGreaterThan(0);
+    await raw.query('commit');
+    await storing;
+    expect(await rolesOf('bob')).toEqual(['approver', 'viewer']);
+  });
+
   it('stay when a rolled-back deploy declares none, and every change is on record once', async () => {
     await storeRoles(database.operations, 'shop', { ada: ['operator', 'approver'] });
     await storeRoles(database.operations, 'shop', undefined);
