@@ -3,6 +3,7 @@ import { describe, isInteger } from './describe.ts';
 import { allTypes, type Formula, type Guard, type ObjectLiteral, typeBits } from './formula.ts';
 import { type Formulas, maskOf, typeNames } from './formulas.ts';
 import { limits } from './limits.ts';
+import { literalRule } from './literal-rules.ts';
 import {
   conjunctsOf,
   declaredNames,
@@ -434,18 +435,6 @@ export class Differences {
   #literal(writer: Formula, part: Formula, place: Place): void {
     const isThere = [...literalsOf(writer)].some(({ kind }) => kind === part.kind);
     const base = { written: isThere ? this.#written(writer, part) : 'nothing', read: describe(part) };
-    const limit = limitNames[part.kind];
-    if (limit !== undefined) {
-      const [keyword, isLower] = limit;
-      const rule = isThere
-        ? this.#rule(
-            `${keyword}-${isLower ? 'raised' : 'lowered'}`,
-            `${keyword}-${isLower ? 'lowered' : 'raised'}`,
-          )
-        : this.#rule(`${keyword}-added`, `${keyword}-removed`);
-      this.#note(place, this.#not(part), { ...base, rule });
-      return;
-    }
     if (part.kind === 'required') {
       const { name } = part;
       const rule = part.holds
@@ -455,47 +444,8 @@ export class Differences {
       this.#note(inside, this.#not(part), { rule, name });
       return;
     }
-    if (isInteger(part)) {
-      this.#note(place, this.#not(part), {
-        rule: this.#rule('type-narrowed', 'type-widened'),
-        written: 'number',
-        read: 'integer',
-      });
-      return;
-    }
-    this.#note(place, this.#not(part), { ...base, rule: this.#otherRule(part.kind, isThere) });
-  }
-
-  #otherRule(kind: Formula['kind'], isThere: boolean): string {
-    switch (kind) {
-      case 'multiple-of':
-        return isThere ? 'multiple-of-changed' : this.#rule('multiple-of-added', 'multiple-of-removed');
-      case 'matches':
-        return isThere ? 'pattern-changed' : this.#rule('pattern-added', 'pattern-removed');
-      case 'format':
-        return isThere ? 'format-changed' : this.#rule('format-added', 'format-removed');
-      case 'contains':
-        return isThere ? 'contains-changed' : this.#rule('contains-added', 'contains-removed');
-      case 'unique':
-        return this.#rule('unique-items-added', 'unique-items-removed');
-      case 'not':
-        return this.#rule('not-widened', 'not-narrowed');
-      case 'opaque':
-        return 'not-proved';
-      default:
-        return this.#rule('values-narrowed', 'values-widened');
-    }
+    const rule = literalRule(part, { isThere, tightening: this.#sides.tightening });
+    const shown = isInteger(part) ? { written: 'number', read: 'integer' } : base;
+    this.#note(place, this.#not(part), { ...shown, rule });
   }
 }
-
-/** The keyword that rules are named after, and whether it bounds from below. */
-const limitNames: Readonly<Partial<Record<Formula['kind'], readonly [keyword: string, isLower: boolean]>>> = {
-  'at-least': ['minimum', true],
-  'at-most': ['maximum', false],
-  'min-length': ['min-length', true],
-  'max-length': ['max-length', false],
-  'min-items': ['min-items', true],
-  'max-items': ['max-items', false],
-  'min-properties': ['min-properties', true],
-  'max-properties': ['max-properties', false],
-};
