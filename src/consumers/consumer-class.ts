@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { ConsumerDefinition } from './definition.ts';
+import type { StoredConsumer } from './registration/stored-consumer.ts';
 import type { AppIdentity, ConsumerRunner, RegisteredConsumer, RunnerServices } from './runner.ts';
 
 /** What a class of consumers brings to the shared engine. */
@@ -10,9 +11,14 @@ export interface ConsumerClass {
    * first build, its view there). When it throws, nothing is registered.
    */
   prepare?(definition: ConsumerDefinition, consumer: RegisteredConsumer, place: Preparation): Promise<void>;
+  /** Called in the registering transaction for a row that has just got another name. When it throws, nothing is renamed. */
+  rename?(consumer: Named, place: Preparation): Promise<void>;
   /** Over how many lanes something that is made anew, and not used before it is complete, is worked; `head`: the log's end. */
   lanesToFill?(definition: ConsumerDefinition, head: number): number;
 }
+
+/** What of a stored consumer tells where its things are. */
+export type Named = Pick<StoredConsumer, 'id' | 'name' | 'build' | 'state'>;
 
 export interface Preparation {
   /** In the registering transaction. */

@@ -105,16 +105,16 @@ select count(distinct p.position) as events, count(distinct p.position) filter (
    and not exists (select from factline.parked o
      where o.consumer_id = $2::integer and o.replay_id = 0 and o.position = p.position)
 
--- name: schema_of_view
--- $1 a build that is read: where the view that shows its table stands.
-select n.nspname as schema, v.relname as name
+-- name: views_of
+-- $1 a build that is read: the views that show its table, under the name of the projection and under earlier ones.
+select distinct v.relname = k.name as own, n.nspname as schema, v.relname as name
   from factline.consumers k,
        unnest(array_prepend(k.name, k.former_names)) as m (name),
        pg_class t, pg_depend d, pg_rewrite r, pg_class v, pg_namespace n
  where k.id = $1::integer and t.relname = format('%s__b%s', m.name, k.build) and t.relnamespace = 'factline'::regnamespace
    and d.refclassid = 'pg_class'::regclass and d.refobjid = t.oid and d.classid = 'pg_rewrite'::regclass
    and r.oid = d.objid and v.oid = r.ev_class and v.relname = any (array_prepend(k.name, k.former_names)) and n.oid = v.relnamespace
- limit 1
+ order by own desc, schema, name
 
 -- name: enter_stage
 -- $1 build, $2 stage, $3 state of the consumer, $4 stages before it, $5 obstacle, $6 finding or null to keep it. No row: the
@@ -154,13 +154,16 @@ select max(k.build) + 1 as next,
 -- name: outdated_builds
 -- $1 name, $2 the build that is read: earlier ones whose table may be there although nobody needs it any more. One of an older
 -- version that never went live is fed as long as a process declares it; one that is the way back stays.
-select k.id, k.name, k.build, k.state from factline.consumers k
+-- The table has the name under which it was made.
+select k.id, t.relation from factline.consumers k
 left join factline.builds b on b.consumer_id = k.id
+cross join unnest(array_prepend(k.name, k.former_names)) as n (name)
+cross join format('%s__b%s', n.name, k.build) as t (relation)
 where k.name = $1::text and k.class = 'projection' and k.build < $2::integer
   and (k.state = 'retired' or (k.state = 'building' and b.stage is distinct from 'standby'
     and not exists (select from factline.processes p where p.declared ? k.id::text)
     and not exists (select from factline.lanes l where l.consumer_id = k.id and l.owner is not null)))
-  and to_regclass(format('factline.%I', format('%s__b%s', k.name, k.build))) is not null
+  and to_regclass(format('factline.%I', t.relation)) is not null
 
 -- name: lanes_to_merge
 -- $1 a build: into how many lanes its newest generation splits it, and where the slowest stands.

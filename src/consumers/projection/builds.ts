@@ -5,7 +5,7 @@
 import type pg from 'pg';
 import { FactlineError } from '../../foundation/index.ts';
 import { type Database, engineTransaction, loadQueries, run, sqlState } from '../../postgres/index.ts';
-import type { ConsumerClass, Preparation } from '../consumer-class.ts';
+import type { ConsumerClass, Named, Preparation } from '../consumer-class.ts';
 import type { ConsumerDefinition } from '../definition.ts';
 import { insertConsumer } from '../registration/register.ts';
 import type { RegisteredConsumer, RunnerServices } from '../runner.ts';
@@ -70,6 +70,13 @@ const prepare = async (
   const view: ViewTarget = { schema: app.projectionSchema, name: consumer.name, relation };
   if (consumer.state === 'live') await createView(client, view);
   else await refuseObstacles(client, view);
+};
+
+/** The build that is read is seen under its new name, too. The view of the earlier name stays for who still reads it. */
+export const renameBuild = async (consumer: Named, { client, app }: Preparation): Promise<void> => {
+  if (consumer.state !== 'live') return;
+  const relation = await relationOf(client, consumer);
+  await createView(client, { schema: app.projectionSchema, name: consumer.name, relation });
 };
 
 export interface RebuildOptions {
@@ -160,7 +167,7 @@ export const dropOutdated = async (database: Database, consumer: RegisteredConsu
   for (const row of await run(database.operations, sql.outdated_builds, [consumer.name, consumer.build])) {
     await engineTransaction(database.operations, async (client) => {
       await client.query(sql.lock_timeout.text);
-      await client.query(dropTable(buildRelation(String(row['name']), Number(row['build']))));
+      await client.query(dropTable(String(row['relation'])));
       await run(client, sql.forget_build, [row['id']]);
     });
   }

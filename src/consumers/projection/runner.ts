@@ -16,7 +16,7 @@ import type {
 import type { BatchWriter } from './batch-writer.ts';
 import { BuildKeeper } from './build-keeper.ts';
 import { readBuilds } from './build-record.ts';
-import { type BuildWishes, beginRebuild, dropOutdated, prepareBuild } from './builds.ts';
+import { type BuildWishes, beginRebuild, dropOutdated, prepareBuild, renameBuild } from './builds.ts';
 import type { FoldingProjection, Projection } from './definition.ts';
 import { FoldWriter } from './fold-writer.ts';
 import { LaneStore } from './lane-store.ts';
@@ -340,5 +340,6 @@ const wishesOf = ({ arguments: given, actor, reason }: OwnerRequest): BuildWishe
 export const projectionClass: ConsumerClass = {
   createRunner: createProjectionRunner,
   prepare: prepareBuild,
+  rename: renameBuild,
   lanesToFill: (definition, head) => shardsFor(definition, { head, wanted: null }),
 };

@@ -17,7 +17,7 @@ const sql = loadQueries<
   | 'hold_lanes'
   | 'positions_of'
   | 'parked_only_here'
-  | 'schema_of_view'
+  | 'views_of'
   | 'wake_owners'
   | 'take_away'
 >(new URL('./builds.sql', import.meta.url));
@@ -132,10 +132,8 @@ export const switchBuild = async (client: pg.PoolClient, request: SwitchRequest)
       throw later('it is behind the build that is read');
     await run(client, sql.hold_lanes, [to.id]);
     const [at] = await run(client, sql.positions_of, ids);
-    await moveView(client, {
-      ...(await viewOf(client, request, live)),
-      relation: await relationOf(client, to),
-    });
+    const relation = await relationOf(client, to);
+    for (const view of await viewsOf(client, request, live)) await moveView(client, { ...view, relation });
     await exchange(client, { live, to, all });
     return { from: live, to, position: Number(at?.['build']) };
   } catch (error) {
@@ -151,17 +149,21 @@ const laterWhenHeld = (error: unknown, { names, build }: SwitchRequest): unknown
   return new FactlineError('PROJECTION_BUSY', { projection: names[0], build, reason }, { cause: error });
 };
 
-const viewOf = async (
+/** The projection's own, and those of earlier names as long as somebody keeps them. */
+const viewsOf = async (
   client: Queryable,
   { schema, names }: SwitchRequest,
   live: Build | null,
-): Promise<{ schema: string; name: string }> => {
+): Promise<readonly { readonly schema: string; readonly name: string }[]> => {
   const name = live?.name ?? names[0] ?? '';
-  if (schema !== null) return { schema, name };
-  const [row] = live === null ? [] : await run(client, sql.schema_of_view, [live.id]);
-  if (row === undefined)
-    throw new FactlineError('PROJECTION_TABLE_MISSING', { projection: name, table: `the view ${name}` });
-  return { schema: String(row['schema']), name: String(row['name']) };
+  const shown = live === null ? [] : await run(client, sql.views_of, [live.id]);
+  const place = schema ?? shown[0]?.['schema'];
+  if (place !== undefined) {
+    // What stands in other schemas is somebody's own.
+    const here = shown.filter((row) => row['schema'] === place).map((row) => String(row['name']));
+    return [...new Set([name, ...here])].map((each) => ({ schema: String(place), name: each }));
+  }
+  throw new FactlineError('PROJECTION_TABLE_MISSING', { projection: name, table: `the view ${name}` });
 };
 
 /** One way back is kept: whoever was it before is not needed any more. */

@@ -161,7 +161,7 @@ const writeRegistrations = async (
   const stored = await readStored(client, request.definitions);
   for (const definition of request.definitions) {
     const plan = planRegistration(definition, stored, request.app.name);
-    await writeUpdates(client, definition, plan);
+    await writeUpdates(client, request, { definition, plan });
     if (plan.kind === 'insert') {
       const build = { name: plan.name, build: plan.build, state: plan.state };
       const lanes = await lanesOfNew(client, request, { definition, state: plan.state });
@@ -193,17 +193,14 @@ const lanesOfNew = async (
 
 const writeUpdates = async (
   client: pg.PoolClient,
-  definition: ConsumerDefinition,
-  plan: RegistrationPlan,
+  { app, classes }: RegistrationRequest,
+  { definition, plan }: { readonly definition: ConsumerDefinition; readonly plan: RegistrationPlan },
 ): Promise<void> => {
   const { handledWithinMs, errorBudget } = storedObjective(definition);
   for (const row of plan.updates) {
-    await run(client, sql.update_declaration, [
-      row.id,
-      nameToStore(definition, row),
-      handledWithinMs,
-      errorBudget,
-    ]);
+    const name = nameToStore(definition, row);
+    await run(client, sql.update_declaration, [row.id, name, handledWithinMs, errorBudget]);
+    if (name !== row.name) await classes[definition.class].rename?.({ ...row, name }, { client, app });
   }
 };
 
