@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { engineSteps, operationalSteps, projectionSteps } from '../src/consumers/index.ts';
+import { engineSteps, operationalSteps, projectionSteps, redeliverySteps } from '../src/consumers/index.ts';
+import { replayRunSteps } from '../src/replay/index.ts';
 import {
   type Document,
   openDocumentsFolder,
@@ -108,7 +109,13 @@ describe('the documents', () => {
 
   test('docs/testing.md names every step at which an app can be stopped', () => {
     const { text } = documents.find(({ file }) => file === 'docs/testing.md') ?? { text: '' };
-    const steps = [...operationalSteps, ...projectionSteps, ...engineSteps];
+    const steps = [
+      ...operationalSteps,
+      ...redeliverySteps,
+      ...replayRunSteps,
+      ...projectionSteps,
+      ...engineSteps,
+    ];
     expect(steps.filter((step) => !text.includes(`\`${step}\``))).toEqual([]);
   });
 });

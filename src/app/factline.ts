@@ -147,6 +147,7 @@ class App extends Lifecycle implements Factline {
       settings: this.#settings,
       clock: this.#seams.clock,
       telemetry: this.#telemetry,
+      testStep: this.#seams.testStep,
     });
     this.#replays.start();
     this.#objectives = new ObjectiveSampler({

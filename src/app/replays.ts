@@ -1,3 +1,4 @@
+import type { TestStep } from '../consumers/index.ts';
 import { type Clock, Periodic, type Telemetry } from '../foundation/index.ts';
 import { followRebuilds, ReplayRun } from '../replay/index.ts';
 import type { Settings } from './options.ts';
@@ -8,6 +9,7 @@ export interface ReplaysOptions {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
+  readonly testStep?: TestStep | undefined;
 }
 
 /** While a replay is under way events are handed over four times a second; otherwise every eighth pass looks for one. */
@@ -29,12 +31,13 @@ export class Replays extends Periodic {
   constructor(options: ReplaysOptions) {
     super('the replays', { clock: options.clock, everyMs, atStart: false });
     this.#options = options;
-    const { parts, settings, telemetry } = options;
+    const { parts, settings, telemetry, testStep } = options;
     const consumers = settings.consumers.filter((each) => each.class === 'operational');
     const byName = new Map(consumers.map((each) => [each.name, each]));
     this.#run = new ReplayRun({
       database: parts.database,
       telemetry,
+      ...(testStep === undefined ? {} : { testStep }),
       consumers: () =>
         new Map(
           parts.engine.running().flatMap(({ consumer }) => {

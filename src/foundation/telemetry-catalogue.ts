@@ -70,12 +70,6 @@ export const metrics = {
     labels: ['consumer', 'outcome'],
     help: 'Effects by outcome: done, reused, failed, unknown.',
   },
-  factline_replay_events_total: {
-    type: 'counter',
-    unit: 'count',
-    labels: ['consumer', 'outcome'],
-    help: 'Events that a governed replay delivered again, by outcome: handled, retried, failed.',
-  },
   factline_error_budget_spent: {
     type: 'gauge',
     unit: 'ratio',
@@ -197,6 +191,12 @@ export const metrics = {
     unit: 'events',
     labels: ['consumer'],
     help: 'Events in quarantine.',
+  },
+  factline_replay_events_total: {
+    type: 'counter',
+    unit: 'count',
+    labels: ['consumer', 'outcome'],
+    help: 'Events that a governed replay delivered again, by outcome: handled, retried, failed.',
   },
   factline_tail_blocked_seconds: {
     type: 'gauge',

@@ -72,7 +72,8 @@ export class OwnerRequests {
     const { services } = this.#options;
     const id = request.parkedId ?? 0;
     const record = await findParked(services.database.operations, id);
-    if (record === null || record.consumerId !== services.consumer.id)
+    // What failed in a replay is its own: another replay delivers it again.
+    if (record === null || record.consumerId !== services.consumer.id || record.replayId !== 0)
       throw new FactlineError('QUARANTINE_NOT_FOUND', { id });
     const lane = this.#laneOf(record);
     if (lane === undefined) throw this.#lostLane(this.#laneNumber(record));
@@ -114,7 +115,7 @@ export class OwnerRequests {
     const targets: Omit<Target, 'request'>[] = [];
     for (const record of await findParkedRows(services.database.operations, ids)) {
       const lane = record.consumerId === services.consumer.id ? this.#laneOf(record) : undefined;
-      if (lane === undefined || record.state !== 'quarantined') continue;
+      if (lane === undefined || record.state !== 'quarantined' || record.replayId !== 0) continue;
       targets.push({ record, lane, queue: await this.#queueOf(lane, record) });
     }
     const { lanes, released } = await this.#releaseRows(targets);

@@ -110,15 +110,7 @@ export const assembleParts = (
   );
   const room = (): number => window.room;
   const reader = new Reader({ tail, clock, telemetry, consumer: handler.name, room, accept });
-  const freeSlots = (): number => dispatcher.freeSlots;
-  const spilling = new Spilling({
-    clock,
-    workload,
-    window,
-    parking,
-    freeSlots,
-    enabled: handler.ordering !== 'global',
-  });
+  const spilling = spillingOf({ handler, services, workload, window, parking, dispatcher });
   const upkeep = new Upkeep({
     clock,
     telemetry,
@@ -159,6 +151,25 @@ const breakerOf = (services: RunnerServices, workload: Workload, onChange: () =>
     codeVersion: app.codeVersion,
     lanes: () => fencesOfLanes(workload),
     onChange,
+  });
+};
+
+const spillingOf = (parts: {
+  readonly handler: Handler;
+  readonly services: RunnerServices;
+  readonly workload: Workload;
+  readonly window: Window;
+  readonly parking: KeyParking;
+  readonly dispatcher: Dispatcher;
+}): Spilling => {
+  const { handler, services, workload, window, parking, dispatcher } = parts;
+  return new Spilling({
+    clock: services.clock,
+    workload,
+    window,
+    parking,
+    freeSlots: () => dispatcher.freeSlots,
+    enabled: handler.ordering !== 'global',
   });
 };
 
