@@ -20,7 +20,8 @@ import { createProjectionProcess, type ProjectionProcess } from '../projection/p
  */
 const ordersBefore = Number(process.env['FACTLINE_REBUILD_ORDERS'] ?? 2_000);
 const kills = Number(process.env['FACTLINE_REBUILD_KILLS'] ?? 4);
-const timeoutMs = 60_000 + ordersBefore + kills * 15_000;
+/** A process that finds many dead owners before it handles what they had in flight one by one; that takes its time. */
+const timeoutMs = 120_000 + ordersBefore * 10 + kills * 15_000;
 
 const steps = [
   'projection.before-commit',
@@ -37,6 +38,8 @@ const script = fileURLToPath(new URL('./rebuilding-process.ts', import.meta.url)
 let database: TestDatabase;
 let publisher: ProjectionProcess;
 let children: ChildProcess[] = [];
+let flowing = false;
+let flow: Promise<void> = Promise.resolve();
 
 const start = (step: string, times: number): ChildProcess => {
   const child = spawn(
@@ -98,6 +101,8 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  flowing = false;
+  await flow;
   for (const child of children)
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
   await Promise.all(
@@ -114,9 +119,9 @@ test('rebuilt while orders flow and processes die, the read models lose and doub
   await publisher.engine.register();
   for (let from = 0; from < ordersBefore; from += 500)
     await publishOrders(from, Math.min(500, ordersBefore - from));
-  let flowing = true;
+  flowing = true;
   let next = ordersBefore;
-  const flow = (async () => {
+  flow = (async () => {
     for (; flowing; next += 20) {
       await publishOrders(next, 20);
       await new Promise((resolve) => setTimeout(resolve, 100));
