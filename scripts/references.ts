@@ -7,6 +7,8 @@ import { contractErrors } from '../src/foundation/error-catalogue/contract-error
 import { databaseErrors } from '../src/foundation/error-catalogue/database-errors.ts';
 import { gateErrors } from '../src/foundation/error-catalogue/gate-errors.ts';
 import { logErrors } from '../src/foundation/error-catalogue/log-errors.ts';
+import { replayErrors } from '../src/foundation/error-catalogue/replay-errors.ts';
+import { triageErrors } from '../src/foundation/error-catalogue/triage-errors.ts';
 import { type ErrorEntry, errorCatalogue } from '../src/foundation/error-catalogue.ts';
 import {
   type MetricEntry,
@@ -27,6 +29,8 @@ const subjects: readonly { readonly title: string; readonly errors: Readonly<Rec
     { title: 'Connections, transactions, migrations', errors: databaseErrors },
     { title: 'The log', errors: logErrors },
     { title: 'Consumers', errors: consumerErrors },
+    { title: 'The quarantine', errors: triageErrors },
+    { title: 'Roles, record and replay', errors: replayErrors },
     { title: 'Configuration, starting and stopping', errors: appErrors },
     { title: 'Command line', errors: commandErrors },
   ];

@@ -63,8 +63,7 @@ export const withDatabase = async <T>(
 
 const requireSchema = async (database: Database): Promise<void> => {
   const pending = await pendingMigrations(database.operations);
-  if (pending.length > 0)
-    throw new FactlineError('MIGRATION_PENDING', { migrations: pending });
+  if (pending.length > 0) throw new FactlineError('MIGRATION_PENDING', { migrations: pending });
 };
 
 interface Address {

@@ -33,7 +33,10 @@ export const readRange = async (on: Queryable, range: Range): Promise<EventBatch
   return { events, upTo: last !== undefined && events.length >= limit ? last.position : upTo };
 };
 
-const readRows = (on: Queryable, { after, upTo, limit, types, share = null }: Range): Promise<unknown[][]> => {
+const readRows = (
+  on: Queryable,
+  { after, upTo, limit, types, share = null }: Range,
+): Promise<unknown[][]> => {
   if (share !== null) {
     const wanted = types === 'all' ? null : [...types];
     return runArrays(on, sql.read_range_of_share, [after, upTo, limit, wanted, share.lanes, share.lane]);
