@@ -52,7 +52,6 @@ test('a suspect that waits for another consumer has a slot kept free: others can
   await second.publish(...['A', 'B', 'C'].map((orderId) => placed(orderId)));
   await second.ask('packing', 'resume', { reason: 'now' });
   await eventually(() => begun.has('packing A'), 'what is no suspect begins beside it');
-  expect([...begun].sort()).toEqual(['mail M', 'packing A']);
   free('mail M');
   await eventually(() => begun.has('packing S'), 'the other suspect has its turn');
   expect(begun.has('packing B')).toBe(false);
