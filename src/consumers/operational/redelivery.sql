@@ -3,7 +3,7 @@
 
 -- name: take_replayed
 -- $2 [{lane, token}], $3 the number of lanes, $4 positions that this owner has in memory, $5 rows at most: the heads of keys that may
--- run become `running`. Also says on which terms; null: no replay is under way. A head that is `running` already was left by another owner.
+-- run become `running`. Only lanes where something is taken are locked. Also says on which terms; null: no replay is under way. A head that is `running` already was left by another owner.
 -- Served by replays_at_work and parked_pkey.
 with replay as materialized (
   select r.id, v.manifest -> 'effects' ->> 'policy' as effects, v.manifest ->> 'publish' as publish
@@ -12,24 +12,25 @@ with replay as materialized (
   order by r.id limit 1
 ), wanted as materialized (
   select * from json_to_recordset($2::text::json) as f (lane integer, token bigint)
-), fence as materialized (
-  select l.lane from factline.lanes l join wanted w on w.lane = l.lane and w.token = l.token
-  where l.consumer_id = $1::integer
-  for share of l
 ), heads as materialized (
-  select distinct on (p.key) p.replay_id, p.key, p.position, p.state, p.next_at
+  select distinct on (p.key) p.replay_id, p.key, p.position, p.state, p.next_at, (p.key_hash::bigint & 4294967295) % $3::integer as lane
   from factline.parked p join replay r on p.replay_id = r.id
-  where p.consumer_id = $1::integer and (p.key_hash::bigint & 4294967295) % $3::integer in (select lane from fence)
+  where p.consumer_id = $1::integer and (p.key_hash::bigint & 4294967295) % $3::integer in (select lane from wanted)
   order by p.key, p.position
 ), due as materialized (
   select h.* from heads h
   where h.position <> all ($4::bigint[])
     and (h.state in ('waiting', 'running') or (h.state = 'retrying' and h.next_at <= factline.clock()))
   order by h.position limit $5::integer
+), fence as materialized (
+  select l.lane from factline.lanes l join wanted w on w.lane = l.lane and w.token = l.token
+  where l.consumer_id = $1::integer and l.lane in (select lane from due)
+  for share of l
 ), taken as (
   update factline.parked p set state = 'running', next_at = null
   from due d
   where p.consumer_id = $1::integer and p.replay_id = d.replay_id and p.key = d.key and p.position = d.position
+    and d.lane in (select lane from fence)
   returning p.replay_id, p.key, p.key_hash, p.position, d.state as was
 )
 select (select row_to_json(r) from replay r) as replay,

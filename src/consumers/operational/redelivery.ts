@@ -36,6 +36,8 @@ interface TakenReplayed {
 
 /** How soon a pause, an abort or more rows are noticed while a replay is under way. */
 const lookEveryMs = 100;
+/** How soon after an event its key's next one is looked for: what ends meanwhile shares the look. */
+const nextLookMs = 20;
 const failedLookMs = 1_000;
 
 /**
@@ -53,6 +55,7 @@ export class Redelivery {
   #timer: Timer | null = null;
   #looking = false;
   #again = false;
+  #hurried = false;
 
   constructor(options: RedeliveryOptions) {
     this.#options = options;
@@ -69,6 +72,7 @@ export class Redelivery {
       return;
     }
     this.#looking = true;
+    this.#hurried = false;
     this.#timer?.cancel();
     this.#timer = null;
     void this.#look()
@@ -81,7 +85,7 @@ export class Redelivery {
         this.#looking = false;
         if (this.#again) {
           this.#again = false;
-          this.check();
+          this.#soon();
         } else if (nextMs !== null) this.#expect(nextMs);
       });
   }
@@ -89,6 +93,16 @@ export class Redelivery {
   stop(): void {
     this.#timer?.cancel();
     this.#timer = null;
+  }
+
+  /** A look that comes by itself anyway is not made to come later. */
+  #soon(): void {
+    if (this.#looking) this.#again = true;
+    else if (!this.#hurried) {
+      this.#timer?.cancel();
+      this.#hurried = true;
+      this.#expect(nextLookMs);
+    }
   }
 
   #expect(ms: number): void {
@@ -199,7 +213,7 @@ export class Redelivery {
     queue.running = null;
     this.#ended(queue, entry);
     this.#count(entry, 'handled');
-    this.check();
+    this.#soon();
   }
 
   /** The event waits, or stands in quarantine, under its replay; the live events of its key go on. */
@@ -218,7 +232,7 @@ export class Redelivery {
     queue.running = null;
     this.#ended(queue, entry);
     this.#count(entry, next.state === 'quarantined' ? 'failed' : 'retried');
-    this.check();
+    this.#soon();
   }
 
   #ended(queue: KeyQueue, entry: Entry): void {
