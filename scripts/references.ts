@@ -42,6 +42,9 @@ const sentence = (text: string): string =>
     .replaceAll('<', '&lt;')
     .replaceAll('|', '\\|');
 
+const remedyOf = ({ remedy }: ErrorEntry): string =>
+  /^\{\w+\}$/.test(remedy) ? 'depends on the case; the error says it.' : sentence(remedy);
+
 const errorSection = (code: string, entry: ErrorEntry): string => {
   const message = entry.message === '{message}' ? 'The message is your own.' : sentence(entry.message);
   const marks = [
@@ -51,7 +54,7 @@ const errorSection = (code: string, entry: ErrorEntry): string => {
   return [
     `### ${code}`,
     `${message}`,
-    `- Why: ${sentence(entry.cause)}\n- Do: ${sentence(entry.remedy)}${
+    `- Why: ${sentence(entry.cause)}\n- Do: ${remedyOf(entry)}${
       marks.length === 0 ? '' : `\n- Also: ${marks.join('; ')}.`
     }`,
   ].join('\n\n');

@@ -31,7 +31,13 @@ const jsonSchemaEngine = async ({ policy = 'strict', draft }: CompareRequest): P
   const parse = (source: SchemaSource): Json => jsonOf(source, 'json-schema');
   return {
     compare: (old, after, question) =>
-      compareJsonSchema({ old: parse(old), new: parse(after), direction: directionOf(question), ...options }),
+      compareJsonSchema({
+        old: parse(old),
+        oldSide: old.side,
+        new: parse(after),
+        direction: directionOf(question),
+        ...options,
+      }),
     check: (schema) => checkJsonSchema(parse(schema), options.draft, schema.side),
   };
 };

@@ -1,7 +1,7 @@
 -- One transition of a replay. The caller puts it on record in the same transaction.
 
 -- name: lock_state
-select r.state, r.consumer, r.revision, r.digest, r.expires_at <= factline.clock() as expired
+select r.state, r.consumer, r.revision, r.digest, r.approvals_required, r.expires_at <= factline.clock() as expired
   from factline.replays r where r.id = $1 for update
 
 -- name: move

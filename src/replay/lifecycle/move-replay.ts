@@ -92,7 +92,7 @@ export const explainRefusal = async (on: Queryable, id: number, error: unknown):
     const [row] = await run(on, sql.lock_state, [id]);
     return new FactlineError(
       'REPLAY_NOT_APPROVED',
-      { replay: id, given: detail, revision: row?.['revision'] },
+      { replay: id, given: detail, required: row?.['approvals_required'] },
       { cause: error },
     );
   }
