@@ -186,8 +186,8 @@ const redeliveryOf = (
   return new Redelivery({
     services,
     workload,
-    // The other half stays free for live events, where there is more than one.
-    slots: Math.max(1, Math.floor(handler.concurrency / 2)),
+    // Most stay free for live events, where there is more than one.
+    slots: Math.max(1, Math.floor(handler.concurrency / 4)),
     allowed: () => !paused() && breaker.open === null,
     onLost,
     onChange,
