@@ -59,9 +59,12 @@ describe('with a running app', () => {
         out: '✓ #1 handled',
       });
       expect((await runWords('projection rebuild orders', surroundings)).out).toContain('build 2 of orders');
-      await expect
-        .poll(async () => (await runWords('projection list --json', surroundings)).out, { timeout: 15_000 })
-        .toMatch(/"build":2,"state":"live"/);
+      const stageOfBuild = async (build: number): Promise<unknown> => {
+        const { out } = await runWords('projection list --json', surroundings);
+        const { projections } = JSON.parse(out) as { projections: { build: number; stage: string }[] };
+        return projections.find((each) => each.build === build)?.stage;
+      };
+      await expect.poll(() => stageOfBuild(2), { timeout: 15_000 }).toBe('live');
       expect((await runWords('consumers accept payment --yes', surroundings)).err).toContain(
         'the code declares every type',
       );

@@ -317,7 +317,9 @@ describe('a handler', () => {
     const given = { outcome: 'error', error: { code: 'HANDLER_TIMEOUT' } };
     expect(outcomes).toMatchObject([given, given, given, { outcome: 'would-change' }]);
     expect(
-      await rows("select count(*)::int as n from pg_stat_activity where state like 'idle in transaction%'"),
+      await rows(
+        "select count(*)::int as n from pg_stat_activity where datname = current_database() and state like 'idle in transaction%'",
+      ),
     ).toEqual([{ n: 0 }]);
   });
 

@@ -18,8 +18,14 @@ export const cancellableWork = (database: Database, client: GuardedClient): Canc
   const { promise: cancelled, reject } = Promise.withResolvers<never>();
   // Also when nobody waits any more.
   cancelled.catch(() => {});
+  let given: { readonly reason: unknown } | null = null;
+  // The cancelled query's own error may come first: it is not why the work ended.
+  const explain = (error: unknown): never => {
+    throw given === null ? error : given.reason;
+  };
   return {
     cancel: (reason) => {
+      given ??= { reason };
       const processId = (client as unknown as { processID: number }).processID;
       // The connection is still this transaction's while we wait for the answer, so nobody else's query can be hit.
       run(database.operations, sql.cancel_query, [processId]).then(
@@ -27,6 +33,6 @@ export const cancellableWork = (database: Database, client: GuardedClient): Canc
         () => reject(reason),
       );
     },
-    until: (work) => Promise.race([work, cancelled]),
+    until: (work) => Promise.race([work.catch(explain), cancelled]),
   };
 };
