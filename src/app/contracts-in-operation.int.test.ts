@@ -228,5 +228,13 @@ describe('what runs', () => {
     });
     await Promise.all([second.stop(), newer.stop()]);
     expect(await liveContracts(database.operations)).toMatchObject([{ codeVersion: '1.4.0', processes: 1 }]);
+    const publisher = create({ name: 'till', consumers: [], contracts: [PlacedV1] });
+    await publisher.start();
+    expect(await liveContracts(database.operations)).toContainEqual(
+      expect.objectContaining({ app: 'till', processes: 1, consumers: {} }),
+    );
+    await publisher.publish(PlacedV1({ orderId: 'T1', pence: 1 }));
+    await app.catchUp({ within: '10s' });
+    await publisher.stop();
   });
 });

@@ -125,8 +125,9 @@ class Engine extends Lifecycle implements ConsumerEngine {
 
   protected async onStart(signal: AbortSignal): Promise<void> {
     const registrations = await this.#registrations();
-    if (registrations.length === 0) return;
     const { database, tail, telemetry, clock, definitions, contracts } = this.#options;
+    // A process that only publishes joins as well: others see which contracts it runs.
+    if (registrations.length === 0 && contracts.length === 0) return;
     const code = runningCode(definitions, contracts);
     const membership = await Membership.join({ ...this.#options, code, session: tail.session });
     this.#membership = membership;
