@@ -73,7 +73,7 @@ export const estimateReplay = async (database: Database, request: EstimateReques
     await giveUp(database, request, { freeze: replay.freeze, error });
     throw error;
   }
-  await dropFreezes(pool, id, { keep: replay.freeze });
+  await dropFreezes(pool, id, { before: replay.freeze });
   return readReplay(pool, id);
 };
 
@@ -90,11 +90,12 @@ const giveUp = async (
   { actor, id }: EstimateRequest,
   { freeze, error }: { readonly freeze: number; readonly error: unknown },
 ): Promise<void> => {
+  // Its rows go also when another estimate has taken over and has cleared away already.
+  await dropFreezes(pool, id, { before: freeze + 1 });
   const current = await readReplay(pool, id);
   if (current.state !== 'estimating' || current.freeze !== freeze) return;
   const details = { refused: FactlineError.is(error) ? error.message : String(error) };
   await actOnReplay(pool, { actor, act: 'replay.estimate', id, step: 'edit', details });
-  await dropFreezes(pool, id, { keep: 0 });
 };
 
 interface Estimated {

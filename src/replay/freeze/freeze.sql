@@ -63,9 +63,9 @@ select coalesce(s.excluded, '') as why, count(*) as count, min(s.position) as fi
 select encode(sha256(convert_to(coalesce(string_agg(s.position || coalesce(':' || s.excluded, ''), ',' order by s.position), ''), 'UTF8')), 'hex') as digest
   from factline.replay_selection s where s.replay_id = $1 and s.freeze_number = $2
 
--- name: drop_other_freezes
--- $2: the one that stays; a later one may be under way and stays, too.
-delete from factline.replay_selection where replay_id = $1 and (freeze_number < $2 or $2 = 0)
+-- name: drop_freezes
+-- Those before $2: a later one may be under way.
+delete from factline.replay_selection where replay_id = $1 and freeze_number < $2
 
 -- name: position_at
 -- $1 a position: when the first event from there on was recorded.

@@ -15,7 +15,7 @@ const sql = loadQueries<
   | 'excluded_counts'
   | 'selection_digest'
   | 'count_span'
-  | 'drop_other_freezes'
+  | 'drop_freezes'
 >(new URL('./freeze.sql', import.meta.url));
 
 /** A replay that redelivers keeps one row per event: more would be a rebuild, not a repair. */
@@ -247,9 +247,9 @@ const countLog = async (pool: pg.Pool, request: FreezeRequest): Promise<FrozenRo
 export const dropFreezes = async (
   pool: pg.Pool,
   id: number,
-  { keep }: { readonly keep: number },
+  { before }: { readonly before: number },
 ): Promise<void> => {
-  await run(pool, sql.drop_other_freezes, [id, keep]);
+  await run(pool, sql.drop_freezes, [id, before]);
 };
 
 /** SHA-256 over what the rows of a frozen selection say now. */
