@@ -213,10 +213,10 @@ test('the mark is stored at most once a second while events flow, and at the sto
     tail.wake();
     await tail.whenSettled(position);
   }
-  await expect.poll(mark).toBe(1);
+  await expect.poll(mark, { timeout: 10_000 }).toBe(1);
   await clock.advance(1000);
   await advanceUntil(() => polls() > 6);
-  await expect.poll(mark).toBe(5);
+  await expect.poll(mark, { timeout: 10_000 }).toBe(5);
   await writer.insert();
   tail.wake();
   await tail.whenSettled(6);
