@@ -200,10 +200,10 @@ export class Differences {
           .slice(0, 120);
   }
 
-  #property(writer: Formula, part: ObjectLiteral & { kind: 'property' }, place: Place): void {
+  /** The place of a named member; what is found there is shown by an object that has it. */
+  #insideMember(name: string, place: Place): Place {
     const { formulas } = this.#sides;
-    const { name } = part;
-    const inside: Place = {
+    return {
       ...place,
       path: below(place.path, name),
       depth: place.depth + 1,
@@ -216,6 +216,12 @@ export class Differences {
           ]),
         ),
     };
+  }
+
+  #property(writer: Formula, part: ObjectLiteral & { kind: 'property' }, place: Place): void {
+    const { formulas } = this.#sides;
+    const { name } = part;
+    const inside = this.#insideMember(name, place);
     const member = memberOf(formulas, writer, name);
     if (part.part === formulas.none) {
       this.#note(inside, formulas.any, {
@@ -282,19 +288,7 @@ export class Differences {
   ): void {
     const { formulas } = this.#sides;
     const isClosed = part.part === formulas.none;
-    const inside: Place = {
-      ...place,
-      path: below(place.path, name),
-      depth: place.depth + 1,
-      embed: (formula) =>
-        place.embed(
-          formulas.all([
-            formulas.types(typeBits.object),
-            formulas.required(name),
-            formulas.property(name, formula, false),
-          ]),
-        ),
-    };
+    const inside = this.#insideMember(name, place);
     const member = memberOf(formulas, writer, name);
     if (!isClosed) {
       this.#compare(member, part.part, inside);
