@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineProjection, defineSqlProjection } from '../../src/consumers/index.ts';
 import { defineEvent } from '../../src/contracts/index.ts';
-import { TransientError } from '../../src/foundation/index.ts';
+import { systemClock, TransientError } from '../../src/foundation/index.ts';
 
 export const Counted = defineEvent({
   type: 'test.thing.counted.v1',
@@ -49,3 +49,18 @@ export const tallyBySql = defineSqlProjection({
     meet(event.id, event.data);
   },
 });
+
+const takingTime = (name: string, { ms, end }: { ms: number; end: () => void }) =>
+  defineSqlProjection({
+    name,
+    on: Counted,
+    create: (sql) => sql.query(`create table ${sql.table} (thing text)`),
+    apply: async () => {
+      await systemClock.sleep(ms);
+      end();
+    },
+  });
+
+/** Side by side in a process: one is innocent and still at its event when the other one takes the process down. */
+export const innocent = takingTime('innocent', { ms: 500, end: () => {} });
+export const deadly = takingTime('deadly', { ms: 150, end: () => process.kill(process.pid, 'SIGKILL') });

@@ -1,6 +1,7 @@
 import { FactlineError } from '../../foundation/index.ts';
-import { type Database, loadQueries, run } from '../../postgres/index.ts';
+import { loadQueries, run } from '../../postgres/index.ts';
 import type { RunnerServices } from '../runner.ts';
+import { type SuspectGate, suspectGateOf } from '../suspect-gate.ts';
 import type { Outcome } from './attempt.ts';
 import type { Entry } from './entry.ts';
 import type { LaneWork } from './lane-work.ts';
@@ -9,38 +10,6 @@ const sql = loadQueries<'begin_suspect'>(new URL('./suspects.sql', import.meta.u
 
 /** So many processes may die at one event before its key is quarantined. */
 export const deathsMax = 3;
-
-/**
- * One suspect at a time in the whole process, over all its consumers: if the process dies, it was that one. Shared by the
- * runners of one app through their common database object.
- */
-class SuspectGate {
-  #holder: Entry | null = null;
-  readonly #waiting = new Set<() => void>();
-
-  tryEnter(entry: Entry, onFree: () => void): boolean {
-    if (this.#holder === null) this.#holder = entry;
-    if (this.#holder === entry) return true;
-    this.#waiting.add(onFree);
-    return false;
-  }
-
-  leave(entry: Entry): void {
-    if (this.#holder !== entry) return;
-    this.#holder = null;
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const wake of waiting) wake();
-  }
-}
-
-const gates = new WeakMap<Database, SuspectGate>();
-
-const gateOf = (database: Database): SuspectGate => {
-  const gate = gates.get(database) ?? new SuspectGate();
-  gates.set(database, gate);
-  return gate;
-};
 
 export type SuspectVerdict = { readonly kind: 'run' } | { readonly kind: 'ended'; readonly outcome: Outcome };
 
@@ -55,7 +24,7 @@ export class Suspects {
 
   constructor(services: RunnerServices, onFree: () => void) {
     this.#services = services;
-    this.#gate = gateOf(services.database);
+    this.#gate = suspectGateOf(services.database);
     this.#onFree = onFree;
   }
 

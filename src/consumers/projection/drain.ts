@@ -84,9 +84,12 @@ export class Drain {
       if (row.state !== 'retrying' || row.due) parked.setAside(key);
       return 'not now';
     }
-    if (!(await this.#run(row, stored))) return 'failed';
-    await this.advance(row.keys.filter((other) => other !== key));
-    return 'handled';
+    const { suspects } = this.#options;
+    const run = (): Promise<DrainOutcome> => this.#run(row, stored);
+    // It was running when its process died: it has to be the only one of its kind.
+    const outcome = row.state === 'running' ? await suspects.alone(run, 'not now') : await run();
+    if (outcome === 'handled') await this.advance(row.keys.filter((other) => other !== key));
+    return outcome;
   }
 
   #mayRun(key: string, row: ParkedRowOfKey): boolean {
@@ -95,11 +98,10 @@ export class Drain {
     return parked.head(key)?.position === row.position && parked.leads(row.position, row.keys);
   }
 
-  /** False when the event failed again. */
-  async #run(row: ParkedRowOfKey, stored: StoredEvent): Promise<boolean> {
+  async #run(row: ParkedRowOfKey, stored: StoredEvent): Promise<DrainOutcome> {
     const { projection, store, writer, parked, services } = this.#options;
     await services.testStep?.('projection.before-drain');
-    // It was running when its process died: this attempt goes on record first.
+    // This attempt of a suspect goes on record first.
     const deadly = row.state === 'running' ? await this.#options.suspects.begin(stored) : null;
     const failure =
       deadly === null
@@ -108,7 +110,7 @@ export class Drain {
     await services.testStep?.('projection.after-drain');
     if (failure === null) {
       this.#tell(row, stored);
-      return true;
+      return 'handled';
     }
     const failed = { stored, keys: row.keys, error: failure.error, attemptsBefore: row.attempts };
     const event = failedEvent(projection, failed, services.randomness);
@@ -119,7 +121,7 @@ export class Drain {
       // Without code for it the event waits for another release, not for its turn.
       if (event.state === 'waiting') parked.setAside(key);
     }
-    return false;
+    return 'failed';
   }
 
   /** An edit must not lead to other rows: only those of its parked keys wait for it. */

@@ -24,7 +24,7 @@ const make = (): ProjectionProcess => {
 
 /** Resolves when the child has ended: by its own kill -9, or not at all. */
 const runUntilKilled = async (
-  step: ProjectionStep | 'idle',
+  step: ProjectionStep | 'idle' | 'beside',
   times: number,
   environment = {},
 ): Promise<string | null> => {
@@ -149,4 +149,21 @@ test('an event that takes the process down is quarantined after three recorded d
   expect(await next.rows(`select amounts from tally where thing = 't1'`)).toEqual([
     { amounts: '1 5 9 13 666 21 25 29 33 37 ' },
   ]);
+});
+
+test('an event that another projection runs beside the deadly one is not taken for a deadly one', {
+  timeout: 120_000,
+}, async () => {
+  const publisher = make();
+  await publisher.engine.register();
+  await publisher.publish(Counted({ thing: 't', amount: 1, flaky: false }));
+  for (let runs = 0, ended: string | null = 'SIGKILL'; ended === 'SIGKILL'; runs += 1) {
+    expect(runs).toBeLessThan(20);
+    ended = await runUntilKilled('beside', 0);
+  }
+  expect(
+    await publisher.rows(
+      `select k.name, p.key from factline.parked p join factline.consumers k on k.id = p.consumer_id where p.state = 'quarantined'`,
+    ),
+  ).toEqual([{ name: 'deadly', key: 'thing=t' }]);
 });

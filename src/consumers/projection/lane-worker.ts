@@ -22,6 +22,7 @@ import type { EventBatch, LogCursor, StoredEvent } from '../../log/index.ts';
 import { classifyDatabaseError } from '../../postgres/index.ts';
 import type { Pace } from '../ceiling/index.ts';
 import type { LaneLease, LaneProgress, RunnerServices } from '../runner.ts';
+import { suspectGateOf } from '../suspect-gate.ts';
 import type { BatchWriter, PreparedBatch } from './batch-writer.ts';
 import type { Projection } from './definition.ts';
 import { Drain } from './drain.ts';
@@ -89,7 +90,12 @@ export class LaneWorker {
     this.#upTo = lease.position;
     const share = lease.laneCount === 1 ? null : { lane: lease.lane, lanes: lease.laneCount };
     this.#cursor = options.services.tail.cursor({ types: lease.types, share, after: lease.position });
-    this.#suspects = new Suspects(options.store, options.writer.batchMax);
+    this.#suspects = new Suspects({
+      store: options.store,
+      batchMax: options.writer.batchMax,
+      gate: suspectGateOf(options.services.database),
+      ending: this.#ending.signal,
+    });
     this.#drain = new Drain({ ...options, suspects: this.#suspects });
     this.#timers = new LaneTimers(options.services.clock);
   }
@@ -246,7 +252,8 @@ export class LaneWorker {
     this.#waiting = events.length;
     this.#options.pace()?.spend(events.length);
     const [first] = events;
-    if (first !== undefined && this.#suspects.any) return this.#takeSuspect(first, upTo);
+    if (first !== undefined && this.#suspects.any)
+      return this.#suspects.alone(() => this.#takeSuspect(first, upTo), undefined);
     await this.#step('projection.before-prepare');
     const prepared = await this.#options.writer.prepare(events);
     await this.#settle();

@@ -1,11 +1,20 @@
 import { FactlineError } from '../../foundation/index.ts';
 import type { StoredEvent } from '../../log/index.ts';
+import type { SuspectGate } from '../suspect-gate.ts';
 import type { LaneStore } from './lane-store.ts';
 
 /** So many processes may die at one event before its rows are quarantined. */
 const deathsMax = 3;
 /** One death may have any reason; when the next owner dies at the same checkpoint, an event of the batch is suspected. */
 const deadOwnersAllowed = 1;
+
+export interface SuspectsOptions {
+  readonly store: LaneStore;
+  readonly batchMax: number;
+  readonly gate: SuspectGate;
+  /** The lane's end: nobody waits for a turn any longer. */
+  readonly ending: AbortSignal;
+}
 
 /**
  * Events that take the process down (an endless loop, an exit, all memory) cannot be counted by code that runs after a
@@ -14,12 +23,16 @@ const deadOwnersAllowed = 1;
  */
 export class Suspects {
   readonly #store: LaneStore;
+  readonly #gate: SuspectGate;
+  readonly #ending: AbortSignal;
   /** One batch that was committing, and one that was prepared meanwhile. */
   readonly #inFlightMax: number;
   #left = 0;
 
-  constructor(store: LaneStore, batchMax: number) {
+  constructor({ store, batchMax, gate, ending }: SuspectsOptions) {
     this.#store = store;
+    this.#gate = gate;
+    this.#ending = ending;
     this.#inFlightMax = 2 * batchMax;
   }
 
@@ -36,6 +49,16 @@ export class Suspects {
   /** Whether the next event is to be handled alone. */
   get any(): boolean {
     return this.#left > 0;
+  }
+
+  /** One suspect runs at a time in the process: `work` in its turn, or `otherwise` when the lane ends before it comes. */
+  async alone<T>(work: () => Promise<T>, otherwise: T): Promise<T> {
+    if (!(await this.#gate.enter(this, this.#ending))) return otherwise;
+    try {
+      return await work();
+    } finally {
+      this.#gate.leave(this);
+    }
   }
 
   /** Before an event runs: null, or the error with which it is quarantined instead. */

@@ -61,17 +61,11 @@ export const estimateReplay = async (database: Database, request: EstimateReques
       { actor, act: 'replay.estimate', id, step: 'estimated', details },
       async (client) => {
         const stored = await run(client, sql.finish_estimate, valuesOf(replay, estimated));
-        // Somebody else has begun another estimate, or edited it meanwhile.
-        if (stored.length === 0)
-          throw new FactlineError('REPLAY_CHANGED', {
-            replay: id,
-            what: 'it was estimated or edited meanwhile',
-          });
+        if (stored.length === 0) throw overtaken(id);
       },
     );
   } catch (error) {
-    await giveUp(database, request, { freeze: replay.freeze, error });
-    throw error;
+    throw await giveUp(database, request, { freeze: replay.freeze, error });
   }
   await dropFreezes(pool, id, { before: replay.freeze });
   return readReplay(pool, id);
@@ -84,18 +78,29 @@ export const assertSameCode = (replay: Replay, code: ReplayCode): void => {
   throw new FactlineError('REPLAY_CHANGED', { replay: replay.id, what });
 };
 
-/** A refused estimate leaves a draft, not half an estimate. */
+/** Somebody else has begun another estimate, or edited it meanwhile. */
+const overtaken = (id: number, cause?: unknown): FactlineError =>
+  new FactlineError(
+    'REPLAY_CHANGED',
+    { replay: id, what: 'it was estimated or edited meanwhile' },
+    { cause },
+  );
+
+/** A refused estimate leaves a draft, not half an estimate. Answers what it failed with. */
 const giveUp = async (
   { operations: pool }: Database,
   { actor, id }: EstimateRequest,
   { freeze, error }: { readonly freeze: number; readonly error: unknown },
-): Promise<void> => {
+): Promise<unknown> => {
   // Its rows go also when another estimate has taken over and has cleared away already.
   await dropFreezes(pool, id, { before: freeze + 1 });
   const current = await readReplay(pool, id);
-  if (current.state !== 'estimating' || current.freeze !== freeze) return;
+  // Whatever it stumbled over: its frozen rows may be gone since the other one cleared away.
+  if (current.freeze !== freeze) return overtaken(id, error);
+  if (current.state !== 'estimating') return error;
   const details = { refused: FactlineError.is(error) ? error.message : String(error) };
   await actOnReplay(pool, { actor, act: 'replay.estimate', id, step: 'edit', details });
+  return error;
 };
 
 interface Estimated {

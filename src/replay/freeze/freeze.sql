@@ -64,8 +64,11 @@ select encode(sha256(convert_to(coalesce(string_agg(s.position || coalesce(':' |
   from factline.replay_selection s where s.replay_id = $1 and s.freeze_number = $2
 
 -- name: drop_freezes
--- Those before $2: a later one may be under way.
-delete from factline.replay_selection where replay_id = $1 and freeze_number < $2
+-- Those before $2: a later one may be under way. Two that clear away at once would lock the same rows in different orders.
+with replay as materialized (
+  select from factline.replays where id = $1 for update
+)
+delete from factline.replay_selection where replay_id = $1 and freeze_number < $2 and exists (select from replay)
 
 -- name: position_at
 -- $1 a position: when the first event from there on was recorded.
