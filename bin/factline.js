@@ -20,13 +20,18 @@ if (major < 22 || (major === 22 && minor < 18)) {
     process.stderr.write(`Factline needs Node 22.18 or newer; this is ${process.version}.\n`);
     process.exitCode = 2;
   }
-} else if (existsSync(source)) {
+} else {
+  // A command shall answer at once: what was compiled is kept for the next time (NODE_DISABLE_COMPILE_CACHE=1 turns it off).
+  module.enableCompileCache();
+  await run();
+}
+
+async function run() {
+  if (!existsSync(source)) return import('../dist/cli/main.js');
   // What `node --conditions=factline-source` does: the user's configuration imports 'factline' and must get the same source.
   module.registerHooks({
     resolve: (specifier, context, next) =>
       next(specifier, { ...context, conditions: ['factline-source', ...context.conditions] }),
   });
-  await import(source.href);
-} else {
-  await import('../dist/cli/main.js');
+  return import(source.href);
 }

@@ -1,0 +1,140 @@
+import { parseArgs } from 'node:util';
+import { compareBatch } from '../src/contracts/index.ts';
+
+/**
+ * How long one pair of JSON Schemas takes in `factline contracts compare --batch -`: made-up events of several sizes, no two alike, so that
+ * nothing that is kept from one pair helps the next. `node --conditions=factline-source scripts/time-comparisons.ts [--pairs N]`
+ */
+const { values: options } = parseArgs({ options: { pairs: { type: 'string', default: '150' } } });
+const pairs = Number(options.pairs);
+const sizes = [10, 20, 40, 60];
+
+type Schema = Record<string, unknown>;
+
+const words = ['order', 'customer', 'price', 'street', 'parcel', 'state', 'reason', 'channel', 'currency'];
+
+/** The kinds of fields that events have, each with a description of its own. */
+const fieldOf = (index: number, event: number): Schema => {
+  const description = `The ${words[index % words.length]} of event ${event}, field ${index}.`;
+  switch (index % 8) {
+    case 0:
+      return { type: 'string', minLength: 1, maxLength: 40 + ((event + index) % 17), description };
+    case 1:
+      return { type: 'integer', minimum: 0, maximum: 1_000 + event, description };
+    case 2:
+      return { type: 'string', enum: ['new', 'paid', `state-${event}`], description };
+    case 3:
+      return { type: ['string', 'null'], format: 'date-time', description };
+    case 4:
+      return {
+        type: 'object',
+        description,
+        properties: { street: { type: 'string' }, [`number${event}`]: { type: 'integer' } },
+        required: ['street'],
+        additionalProperties: false,
+      };
+    case 5:
+      return { type: 'array', items: { $ref: '#/$defs/line' }, minItems: 1, description };
+    case 6:
+      return { type: 'string', pattern: `^[A-Z]{2}${event % 10}`, description };
+    default:
+      return { type: 'number', exclusiveMinimum: 0, description };
+  }
+};
+
+/** Three of five fields are required. */
+const eventOf = (size: number, event: number): Schema => {
+  const names = Array.from({ length: size }, (_, index) => `${words[index % words.length]}${event}x${index}`);
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: `Event ${event}`,
+    type: 'object',
+    properties: Object.fromEntries(names.map((name, index) => [name, fieldOf(index, event)])),
+    required: names.filter((_, index) => index % 5 < 3),
+    additionalProperties: false,
+    $defs: {
+      line: {
+        type: 'object',
+        properties: { product: { type: 'string' }, quantity: { type: 'integer', minimum: 1 } },
+        required: ['product', 'quantity'],
+        additionalProperties: false,
+      },
+    },
+  };
+};
+
+const propertyOf = (schema: Schema, index: number): [string, Schema] => {
+  const members = Object.entries(schema['properties'] as Record<string, Schema>);
+  return members[index % members.length] as [string, Schema];
+};
+
+const kinds: Record<string, (schema: Schema, event: number) => Schema> = {
+  'a field more': (schema, event) => ({
+    ...schema,
+    properties: { ...(schema['properties'] as Schema), [`added${event}`]: { type: 'string' } },
+  }),
+  'words only': (schema, event) => ({ ...schema, title: `Another title ${event}` }),
+  'another type': (schema, event) => {
+    const [name, field] = propertyOf(schema, event);
+    const { enum: _, ...others } = field;
+    return {
+      ...schema,
+      properties: { ...(schema['properties'] as Schema), [name]: { ...others, type: 'boolean' } },
+    };
+  },
+  'a field less': (schema, event) => {
+    const [gone] = propertyOf(schema, event);
+    const { [gone]: _, ...kept } = schema['properties'] as Schema;
+    const required = (schema['required'] as string[]).filter((name) => name !== gone);
+    return { ...schema, properties: kept, required };
+  },
+  'three things': (schema, event) => {
+    const properties = { ...(schema['properties'] as Record<string, Schema>) };
+    for (const offset of [0, 8, 16]) {
+      const [name, field] = propertyOf(schema, offset);
+      properties[name] = { ...field, maxLength: 5 };
+    }
+    return { ...schema, properties, required: [...(schema['required'] as string[]), `more${event}`] };
+  },
+};
+
+const encoder = new TextEncoder();
+const quantile = (sorted: readonly number[], share: number): string =>
+  (sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN).toFixed(2);
+
+/** Milliseconds of each pair, in order, the first third left out: a batch is long, and its beginning is not what counts. */
+const timed = async (lines: readonly string[]): Promise<{ times: number[]; compatible: number }> => {
+  const times: number[] = [];
+  let compatible = 0;
+  const feed = async function* () {
+    for (const line of lines) yield encoder.encode(`${line}\n`);
+  };
+  let since = performance.now();
+  for await (const answer of compareBatch(feed())) {
+    times.push(performance.now() - since);
+    if (answer.includes('"compatible":true')) compatible += 1;
+    since = performance.now();
+  }
+  return { times: times.slice(Math.floor(lines.length / 3)).sort((a, b) => a - b), compatible };
+};
+
+let event = 0;
+process.stdout.write(`properties  ${'change'.padEnd(14)} compatible  median ms  p95 ms\n`);
+for (const size of sizes)
+  for (const [kind, change] of Object.entries(kinds)) {
+    const lines = Array.from({ length: pairs }, () => {
+      event += 1;
+      const old = eventOf(size, event);
+      return JSON.stringify({
+        id: event,
+        format: 'json-schema',
+        mode: 'backward',
+        old,
+        new: change(old, event),
+      });
+    });
+    const { times, compatible } = await timed(lines);
+    process.stdout.write(
+      `${String(size).padStart(10)}  ${kind.padEnd(14)} ${`${compatible}/${pairs}`.padStart(10)} ${quantile(times, 0.5).padStart(10)} ${quantile(times, 0.95).padStart(7)}\n`,
+    );
+  }
