@@ -4,7 +4,10 @@ export {
   defineHandler,
   defineProjection,
   defineSqlProjection,
+  defineWorkflow,
   type HandlerContext,
+  type Workflow,
+  type WorkflowContext,
 } from './consumers/index.ts';
 export {
   type DataOf,

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { FactlineError } from '../foundation/index.ts';
 import type { ConsumerDefinition } from './definition.ts';
 import type { StoredConsumer } from './registration/stored-consumer.ts';
 import type { AppIdentity, ConsumerRunner, RegisteredConsumer, RunnerServices } from './runner.ts';
@@ -26,4 +27,16 @@ export interface Preparation {
   readonly app: AppIdentity;
 }
 
-export type ConsumerClasses = Readonly<Record<ConsumerDefinition['class'], ConsumerClass>>;
+/** Without `workflow` where none can be declared. */
+export type ConsumerClasses = Readonly<Record<'projection' | 'operational', ConsumerClass>> & {
+  readonly workflow?: ConsumerClass;
+};
+
+/** @throws FactlineError CONSUMER_INVALID when this process has no code for the class. */
+export const classOf = (classes: ConsumerClasses, definition: ConsumerDefinition): ConsumerClass => {
+  const found = classes[definition.class];
+  if (found !== undefined) return found;
+  const expected = Object.keys(classes).join(' or ');
+  const issue = { path: 'class', expected, actual: definition.class, message: `is not ${expected}` };
+  throw new FactlineError('CONSUMER_INVALID', { consumer: definition.name, issues: [issue] });
+};

@@ -7,7 +7,7 @@ import type { DeclaredReads } from './reads.ts';
  * their class knows. A definition is a plain frozen value: nothing is registered by making one.
  */
 export interface ConsumerDefinition {
-  readonly class: 'projection' | 'operational';
+  readonly class: 'projection' | 'operational' | 'workflow';
   /** The identity under which progress is stored; unique in the database, over all apps. */
   readonly name: string;
   /** The team that answers for it; undefined: the app's owner. */
@@ -35,12 +35,14 @@ export interface ConsumerDefinition {
 
 export type Ordering = 'key' | 'global' | 'none';
 
-/** Whether a value came from `defineProjection`, `defineSqlProjection` or `defineHandler`. */
+/** Whether a value came from `defineProjection`, `defineSqlProjection`, `defineHandler` or `defineWorkflow`. */
 export const isConsumerDefinition = (value: unknown): value is ConsumerDefinition => {
   if (typeof value !== 'object' || value === null) return false;
   const { class: kind, name, types } = value as Partial<Record<string, unknown>>;
   return (
-    (kind === 'projection' || kind === 'operational') && typeof name === 'string' && types instanceof Set
+    (kind === 'projection' || kind === 'operational' || kind === 'workflow') &&
+    typeof name === 'string' &&
+    types instanceof Set
   );
 };
 

@@ -10,7 +10,7 @@ import {
 } from '../foundation/index.ts';
 import type { Tail } from '../log/index.ts';
 import type { Database, Queryable } from '../postgres/index.ts';
-import type { ConsumerClasses } from './consumer-class.ts';
+import { type ConsumerClasses, classOf } from './consumer-class.ts';
 import { ConsumerUnit } from './consumer-unit.ts';
 import type { ConsumerDefinition } from './definition.ts';
 import { Looker } from './looking.ts';
@@ -275,7 +275,7 @@ class Engine extends Lifecycle implements ConsumerEngine {
       unit.drop([lane]);
       look();
     });
-    unit.attach(classes[registration.definition.class].createRunner(registration.definition, services));
+    unit.attach(classOf(classes, registration.definition).createRunner(registration.definition, services));
     return unit;
   }
 

@@ -98,3 +98,15 @@ export type {
   TestStep,
 } from './runner.ts';
 export { type EngineStep, engineSteps } from './steps.ts';
+export {
+  type AnyWorkflow,
+  defineWorkflow,
+  isWorkflow,
+  type Step,
+  type StepCall,
+  type StepOptions,
+  type StepRetry,
+  type Workflow,
+  type WorkflowContext,
+  type WorkflowDeclaration,
+} from './workflow/index.ts';

@@ -27,12 +27,12 @@
 import type { Clock, Randomness, Telemetry } from '../foundation/index.ts';
 import type { Tail } from '../log/index.ts';
 import type { Database } from '../postgres/index.ts';
-import type { Ordering } from './definition.ts';
+import type { ConsumerDefinition, Ordering } from './definition.ts';
 
 /** A consumer as it is stored. */
 export interface RegisteredConsumer {
   readonly id: number;
-  readonly class: 'projection' | 'operational';
+  readonly class: ConsumerDefinition['class'];
   readonly name: string;
   /** Of a projection: which of its tables. 1 for the other classes. */
   readonly build: number;

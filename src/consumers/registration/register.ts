@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { FactlineError, type Telemetry } from '../../foundation/index.ts';
 import { readHead } from '../../log/index.ts';
 import { type Database, engineTransaction, loadQueries, type Queryable, run } from '../../postgres/index.ts';
-import type { ConsumerClasses } from '../consumer-class.ts';
+import { type ConsumerClasses, classOf } from '../consumer-class.ts';
 import { type ConsumerDefinition, keyVersion } from '../definition.ts';
 import type { AppIdentity, ConsumerState, RegisteredConsumer } from '../runner.ts';
 import {
@@ -186,7 +186,7 @@ const lanesOfNew = async (
   { classes }: RegistrationRequest,
   { definition, state }: { readonly definition: ConsumerDefinition; readonly state: ConsumerState },
 ): Promise<number> => {
-  const { lanesToFill } = classes[definition.class];
+  const { lanesToFill } = classOf(classes, definition);
   if (state !== 'building' || lanesToFill === undefined) return definition.lanes;
   return lanesToFill(definition, (await readHead(client)).given);
 };
@@ -200,7 +200,7 @@ const writeUpdates = async (
   for (const row of plan.updates) {
     const name = nameToStore(definition, row);
     await run(client, sql.update_declaration, [row.id, name, handledWithinMs, errorBudget]);
-    if (name !== row.name) await classes[definition.class].rename?.({ ...row, name }, { client, app });
+    if (name !== row.name) await classOf(classes, definition).rename?.({ ...row, name }, { client, app });
   }
 };
 
@@ -304,7 +304,7 @@ export const insertConsumer = async (
     types: definition.types,
     startPosition: row?.['start_position'] as number,
   };
-  await made.classes[definition.class].prepare?.(definition, consumer, { client, app: made.app });
+  await classOf(made.classes, definition).prepare?.(definition, consumer, { client, app: made.app });
   await run(client, sql.wake_owners, [String(consumer.id)]);
   return consumer;
 };
