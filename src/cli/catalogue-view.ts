@@ -42,13 +42,15 @@ const entryLines = (entry: CatalogueEntry, { width, style }: CatalogueView): str
     ...row('', entry.summary ?? ''),
     ...row('owner', entry.owner),
     ...row('terms', flags.join(' · ')),
-    ...row('producers', entry.producers.join(', ')),
+    ...row(entry.kind === 'command' ? 'senders' : 'producers', entry.producers.join(', ')),
     ...entry.consumers.flatMap(({ name, class: kind, owner, reads }, index) =>
       row(
         index === 0 ? 'consumers' : ' ',
         `${name} (${kind}, ${owner}) ${reads === null ? 'may read any field' : `reads ${reads.join(', ') || 'no field'}`}`,
       ),
     ),
+    ...row('replies', repliesText(entry)),
+    ...row('answers', entry.answers.join(', ')),
     ...row(
       'sensitive',
       Object.entries(entry.sensitivity)
@@ -71,3 +73,6 @@ const entryLines = (entry: CatalogueEntry, { width, style }: CatalogueView): str
     ...row('lacks', entry.gaps.join(', ')),
   ];
 };
+
+const repliesText = ({ replies, within }: CatalogueEntry): string =>
+  `${replies.join(', ')}${within === null ? '' : ` within ${within}`}`;

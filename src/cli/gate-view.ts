@@ -144,7 +144,9 @@ const affectedLines = (findings: readonly Finding[], { width, style }: GateView)
   ];
 };
 
-const usesText = ({ reads, uses, known, live }: AffectedConsumer): string => {
+const usesText = ({ class: kind, reads, uses, known, live }: AffectedConsumer): string => {
+  if (kind === 'sender') return 'sends it';
+  if (kind === 'requester') return 'waits for it as a reply';
   const said = {
     yes: `reads ${(reads ?? []).join(', ')}`,
     no: reads?.length === 0 ? 'reads no field' : `reads only ${(reads ?? []).join(', ')}`,

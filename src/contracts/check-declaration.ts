@@ -1,5 +1,14 @@
 import { type Duration, type Issue, toMilliseconds } from '../foundation/index.ts';
-import type { CompatibilityMode, EventKind, EventOrdering, Retention, Sensitivity } from './contract.ts';
+import {
+  type CompatibilityMode,
+  type ContractKind,
+  type EventKind,
+  type EventOrdering,
+  isCommandContract,
+  isEventContract,
+  type Retention,
+  type Sensitivity,
+} from './contract.ts';
 import { isFieldPath } from './field-paths.ts';
 import { describeValue, isStorableText } from './payload-check.ts';
 import type { PayloadSchema } from './payload-types.ts';
@@ -9,6 +18,7 @@ const typeLengthMax = 200;
 const datePattern = /^\d{4}-\d\d-\d\d$/;
 
 const kinds: readonly EventKind[] = ['domain', 'integration', 'system', 'notification'];
+export const contractKinds: readonly ContractKind[] = [...kinds, 'command'];
 const retentions: readonly Retention[] = ['standard', 'forever'];
 const orderings: readonly EventOrdering[] = ['key', 'global', 'none'];
 const sensitivities: readonly Sensitivity[] = ['personal', 'secret'];
@@ -141,8 +151,10 @@ const text =
   (value) =>
     unless(isText(value), path, ['a text', value]);
 
-/** Every field that a declaration may have; those of `required` must be there. */
-const checks: Readonly<Record<string, FieldCheck>> = {
+type Checks = Readonly<Record<string, FieldCheck>>;
+
+/** Every field that a declaration may have, of an event and of a command; those of `required` must be there. */
+const checks: Checks = {
   type: (type) =>
     unless(isTypeName(type), 'type', [
       'a name like shop.order.placed.v1 (lower case, at least three parts and a version)',
@@ -154,7 +166,6 @@ const checks: Readonly<Record<string, FieldCheck>> = {
   owner: text('owner'),
   summary: text('summary'),
   sla: slaIssues,
-  kind: choice('kind', kinds),
   retention: choice('retention', retentions),
   ordering: choice('ordering', orderings),
   highImpact: (value) => unless(typeof value === 'boolean', 'highImpact', ['true or false', value]),
@@ -167,10 +178,40 @@ const checks: Readonly<Record<string, FieldCheck>> = {
 };
 const required = ['type', 'key', 'schema'];
 
-/** Everything that is wrong with what was given to `defineEvent`. */
-export const declarationIssues = (declaration: Loose): readonly Issue[] => [
-  ...Object.entries(checks).flatMap(([name, check]) =>
+const repliesIssues: FieldCheck = (replies) => {
+  const given: readonly unknown[] = Array.isArray(replies) ? replies : [];
+  const events = given.filter(isEventContract).filter((contract) => !isCommandContract(contract));
+  const holds = given.length > 0 && new Set(events.map(({ type }) => type)).size === given.length;
+  return unless(holds, 'replies', ['a list of contracts made by defineEvent, each once', replies]);
+};
+
+/** A longer wait outlives the process that waits: that is a workflow's. */
+export const withinMsMax = 3_600_000;
+
+const withinIssues: FieldCheck = (within) =>
+  unless(isWithin(within), 'within', ["a duration like '10s', at most '1h'", within]);
+
+export const isWithin = (within: unknown): within is Duration => {
+  try {
+    const ms = toMilliseconds(within as Duration);
+    return ms >= 1 && ms <= withinMsMax;
+  } catch {
+    return false;
+  }
+};
+
+const eventChecks: Checks = { ...checks, kind: choice('kind', kinds) };
+const commandChecks: Checks = { ...checks, replies: repliesIssues, within: withinIssues };
+
+const issuesOf = (declaration: Loose, allowed: Checks): readonly Issue[] => [
+  ...Object.entries(allowed).flatMap(([name, check]) =>
     declaration[name] === undefined && !required.includes(name) ? [] : check(declaration[name], declaration),
   ),
-  ...unknownFields('', declaration, Object.keys(checks)),
+  ...unknownFields('', declaration, Object.keys(allowed)),
 ];
+
+/** Everything that is wrong with what was given to `defineEvent`. */
+export const declarationIssues = (declaration: Loose): readonly Issue[] => issuesOf(declaration, eventChecks);
+
+/** Everything that is wrong with what was given to `defineCommand`. */
+export const commandIssues = (declaration: Loose): readonly Issue[] => issuesOf(declaration, commandChecks);

@@ -1,10 +1,10 @@
 import type { Duration } from '../foundation/index.ts';
 import type {
   CompatibilityMode,
+  ContractKind,
   Deprecation,
   EventContract,
   EventContractJson,
-  EventKind,
   EventOrdering,
   Retention,
   Sensitivity,
@@ -12,12 +12,11 @@ import type {
 import type { FieldPath } from './field-paths.ts';
 import type { PayloadSchema } from './payload-types.ts';
 
-/** What a declaration may say beside type, key and schema; all of it optional. */
+/** What a declaration may say beside type, key and schema, of an event and of a command; all of it optional. */
 export interface ContractTerms<D> {
-  readonly kind?: EventKind;
   /** The team that answers for it. Default: the app's owner. */
   readonly owner?: string;
-  /** One sentence for the catalogue: what happened. */
+  /** One sentence for the catalogue: what happened, or what is asked for. */
   readonly summary?: string;
   /** The promise to those who wait for its effects. */
   readonly sla?: { readonly handledWithin: Duration };
@@ -55,8 +54,8 @@ type FilledTerms = Pick<
   | 'producers'
 >;
 
-export const termsOf = (declared: ContractTerms<unknown>): FilledTerms => ({
-  kind: declared.kind ?? 'domain',
+export const termsOf = (declared: ContractTerms<unknown>, kind: ContractKind): FilledTerms => ({
+  kind,
   retention: declared.retention ?? 'standard',
   ordering: declared.ordering ?? 'key',
   compatibility: declared.compatibility ?? 'backward',

@@ -4,6 +4,8 @@ import type { FactEvent } from './envelope.ts';
 import type { PayloadSchema, TypeName } from './payload-types.ts';
 
 export type EventKind = 'domain' | 'integration' | 'system' | 'notification';
+/** Of a contract: events have one of four kinds, a command is a kind of its own. */
+export type ContractKind = EventKind | 'command';
 /** 'standard': until an operator sets an age. 'forever': never removed from the log. */
 export type Retention = 'standard' | 'forever';
 /** The least that consumers may rely on: events of one key in order, all events in order, or no order. */
@@ -44,7 +46,7 @@ export interface DraftOptions {
 export interface EventContractJson {
   readonly type: string;
   readonly key: readonly string[];
-  readonly kind: EventKind;
+  readonly kind: ContractKind;
   readonly retention: Retention;
   readonly ordering: EventOrdering;
   readonly compatibility: CompatibilityMode;
@@ -56,6 +58,9 @@ export interface EventContractJson {
   readonly sensitivity?: Readonly<Record<string, Sensitivity>>;
   readonly editable?: readonly string[];
   readonly producers?: readonly string[];
+  /** Of a command: the types that answer it. */
+  readonly replies?: readonly string[];
+  readonly within?: Duration;
 }
 
 /**
@@ -64,13 +69,13 @@ export interface EventContractJson {
  */
 type DraftMaker<T extends TypeName, D> = { make(data: D, options?: DraftOptions): Draft<T, D> }['make'];
 
-/** A declared event: call it to make a validated draft. Its function `name` and `length` mean nothing. */
+/** A declared event (or command): call it to make a validated draft. Its function `name` and `length` mean nothing. */
 export interface EventContract<T extends TypeName = TypeName, D = unknown> extends DraftMaker<T, D> {
   readonly type: T;
   /** The payload's fields that form the key, in order. */
   readonly key: readonly string[];
   readonly schema: StandardSchemaV1<unknown, D>;
-  readonly kind: EventKind;
+  readonly kind: ContractKind;
   readonly retention: Retention;
   readonly ordering: EventOrdering;
   /** The team that owns it; undefined: the app's owner. */
@@ -94,11 +99,39 @@ export interface EventContract<T extends TypeName = TypeName, D = unknown> exten
   toJSON(): EventContractJson;
 }
 
+/** As `DraftMaker`, of a command. */
+type CommandMaker<T extends TypeName, D> = {
+  make(data: D, options?: DraftOptions): CommandDraft<T, D>;
+}['make'];
+
+/** A declared command: one owner handles it once. Call it to make a draft for `send`, or hand it to `app.request`. */
+export interface CommandContract<
+  T extends TypeName = TypeName,
+  D = unknown,
+  R extends EventContract = EventContract,
+  W extends Duration | undefined = Duration | undefined,
+> extends CommandMaker<T, D>,
+    EventContract<T, D> {
+  readonly kind: 'command';
+  /** The events that answer it: its handler publishes one of them. Empty: nobody waits for an answer. */
+  readonly replies: readonly R[];
+  /** How long `app.request` waits for the reply unless it says otherwise. */
+  readonly within: W;
+}
+
 /** The payload of a contract. */
 export type DataOf<C extends EventContract> = C extends EventContract<TypeName, infer D> ? D : never;
 /** The event of a contract, as handlers receive it. */
 export type EventOf<C extends EventContract> =
   C extends EventContract<infer T, infer D> ? FactEvent<T, D> : never;
+
+/** The event that answers a command, as a union where it has several replies. */
+export type ReplyOf<C extends CommandContract> =
+  C extends CommandContract<TypeName, unknown, infer R>
+    ? R extends EventContract
+      ? EventOf<R>
+      : never
+    : never;
 
 /** An event that was validated and is not published yet: what calling a contract returns. Frozen. */
 export interface Draft<T extends TypeName = TypeName, D = unknown> {
@@ -116,9 +149,20 @@ export interface Draft<T extends TypeName = TypeName, D = unknown> {
   readonly dedupeKey?: string;
 }
 
+/** A command that was validated and is not sent yet. */
+export interface CommandDraft<T extends TypeName = TypeName, D = unknown> extends Draft<T, D> {
+  readonly contract: CommandContract<T, D>;
+}
+
 /** Process-wide, so that contracts of a second copy of the package are recognised. */
 export const contractBrand: symbol = Symbol.for('factline.contract');
 
-/** Whether a value is a contract made by `defineEvent`. */
+/** Whether a value is a contract made by `defineEvent` or `defineCommand`. */
 export const isEventContract = (value: unknown): value is EventContract =>
   typeof value === 'function' && contractBrand in value;
+
+export const isCommandContract = (value: unknown): value is CommandContract =>
+  isEventContract(value) && value.kind === 'command';
+
+/** What a workflow's `send` takes as well: a plain draft, stored by whoever flushes like any other. */
+export const isCommandDraft = (draft: Draft): draft is CommandDraft => draft.contract.kind === 'command';

@@ -19,7 +19,10 @@ export type {
 } from './compare/comparison.ts';
 export type { ComparisonMode, ProtobufMode } from './compare/comparison-mode.ts';
 export {
+  type CommandContract,
+  type CommandDraft,
   type CompatibilityMode,
+  type ContractKind,
   type DataOf,
   type Deprecation,
   type Draft,
@@ -29,11 +32,15 @@ export {
   type EventKind,
   type EventOf,
   type EventOrdering,
+  isCommandContract,
+  isCommandDraft,
   isEventContract,
+  type ReplyOf,
   type Retention,
   type Sensitivity,
 } from './contract.ts';
 export { ContractSet, type Many, manyContracts, type On, type OneOf } from './contract-set.ts';
+export { type CommandDeclaration, defineCommand } from './define-command.ts';
 export { defineEvent, type EventDeclaration } from './define-event.ts';
 export { type DraftEnvelope, isDraft, payloadDigest, storedDraftText, storedDraftValues } from './draft.ts';
 export {

@@ -16,6 +16,10 @@ export const contractsCatalog: Command = {
   json: [
     { name: 'app, owner', help: 'Whose catalogue it is.' },
     { name: 'events[].type, .event, .version, .kind, .summary', help: 'Which event.' },
+    {
+      name: 'events[].replies[], .within, .answers[]',
+      help: 'Of a command: what answers it, and the default time limit; of an event: the commands that it answers.',
+    },
     { name: 'events[].owner, .producers[]', help: 'The team, and the apps that publish it.' },
     {
       name: 'events[].consumers[]',

@@ -1,6 +1,6 @@
 import type { Duration, Json } from '../../foundation/index.ts';
 import { compare } from '../compare/compare.ts';
-import type { EventContract } from '../contract.ts';
+import { type EventContract, isCommandContract } from '../contract.ts';
 import { describeContracts, ownerOf } from '../gate/describe-contracts.ts';
 import type { ContractsLock, LockedContract } from '../gate/lock.ts';
 import { compareText } from '../gate/lock-text.ts';
@@ -8,7 +8,7 @@ import { previousOf, versionOf } from '../gate/readiness.ts';
 import { type GateSubject, handles, type LiveConsumer } from '../gate/subject.ts';
 import { exampleOf } from './example.ts';
 
-/** Everything that a newcomer asks about one event. JSON throughout. */
+/** Everything that a newcomer asks about one event or command. JSON throughout. */
 export interface CatalogueEntry {
   readonly type: string;
   /** The type without its version: `shop.order.placed`. */
@@ -30,6 +30,11 @@ export interface CatalogueEntry {
     readonly until: string;
     readonly replacement: string | null;
   } | null;
+  /** Of a command: the types that answer it, and how long a request waits unless it says otherwise. */
+  readonly replies: readonly string[];
+  readonly within: Duration | null;
+  /** The commands that it answers. */
+  readonly answers: readonly string[];
   /** The apps that publish it; this app where the contract names none. */
   readonly producers: readonly string[];
   readonly consumers: readonly CatalogueConsumer[];
@@ -112,6 +117,13 @@ const entryOf = ({ contract, described, subject, ...rest }: EntryFacts): Catalog
     sla: contract.sla ?? null,
     sensitivity: Object.fromEntries(described.sensitivity),
     deprecated: described.deprecated,
+    replies: described.replies,
+    within: isCommandContract(contract) ? (contract.within ?? null) : null,
+    answers: subject.contracts
+      .filter(isCommandContract)
+      .filter(({ replies }) => replies.some((reply) => reply.type === type))
+      .map((command): string => command.type)
+      .sort(compareText),
     producers: producers.length === 0 ? [subject.app] : producers,
     consumers: subject.consumers
       .filter((consumer) => handles(consumer, type))
@@ -139,7 +151,8 @@ const gapsOf = (entry: Omit<CatalogueEntry, 'gaps'>, owned: boolean): readonly s
     example: entry.example !== null,
     owner: owned,
     producer: entry.producers.length > 0,
-    consumer: entry.consumers.length > 0 || entry.kind === 'integration',
+    // Whoever asked waits for the reply, and is no consumer.
+    consumer: entry.consumers.length > 0 || entry.kind === 'integration' || entry.answers.length > 0,
   };
   return Object.entries(present).flatMap(([part, there]) => (there ? [] : [part]));
 };

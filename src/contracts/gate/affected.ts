@@ -1,3 +1,4 @@
+import { isCommandContract } from '../contract.ts';
 import { ownerOf } from './describe-contracts.ts';
 import type { AffectedConsumer, Finding, FindingFacts } from './finding.ts';
 import type { LockedConsumer, LockedContract } from './lock.ts';
@@ -16,7 +17,7 @@ export const findingMaker = (
   pair: ContractPair,
   subject: GateSubject,
 ): ((facts: FindingFacts) => Finding) => {
-  const consumers = consumersOnEitherSide(pair, subject);
+  const consumers = [...consumersOnEitherSide(pair, subject), ...counterparts(pair, subject)];
   // Who has had the contract so far decides: nobody makes himself the owner by the change that he wants to get through.
   const owner = (pair.locked ?? pair.current)?.owner ?? null;
   return ({ path = '', ...facts }) => ({
@@ -58,6 +59,28 @@ const consumersOnEitherSide = (
     ...known(current?.consumers, 'declared'),
   ]);
   return [...all.values()].sort((a, b) => compareText(a.name, b.name));
+};
+
+/**
+ * A command is written by others and read by its owner, the other way round than an event: those who send it notice a change.
+ * They also read what answers it, and are no consumers.
+ */
+const counterparts = ({ type, locked, current }: ContractPair, subject: GateSubject): readonly Known[] => {
+  const known = (names: readonly string[], kind: 'sender' | 'requester'): readonly Known[] =>
+    [...new Set(names)]
+      .sort(compareText)
+      .map((name) => ({ name, class: kind, owner: name, reads: null, known: 'declared', live: [] }));
+  const answered = subject.contracts
+    .filter(isCommandContract)
+    .filter(({ replies }) => replies.some((reply) => reply.type === type));
+  const isCommand = (current ?? locked)?.kind === 'command';
+  return [
+    ...known(isCommand ? [locked, current].flatMap((side) => side?.producers ?? []) : [], 'sender'),
+    ...known(
+      answered.flatMap(({ producers }) => producers),
+      'requester',
+    ),
+  ];
 };
 
 const runningConsumer = (consumer: GateConsumer, subject: GateSubject, type: string): Known => ({

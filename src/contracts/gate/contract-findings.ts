@@ -31,6 +31,7 @@ export const contractFindings = async (
     facts.push(...newConsumersOfDeprecated(locked, current));
   }
   facts.push(
+    ...handlerFindings(current, subject, pair.type),
     ...approvalFindings(pair.type, locked, current),
     ...deprecationFindings(pair.type, current, { subject, today }),
   );
@@ -95,6 +96,36 @@ const removed = (
     message: `It is gone from the code, but ${left.join(', ')} ${left.length === 1 ? 'is' : 'are'} known to consume it: events that are in the log, or that another app still publishes, would go unhandled.`,
     remedy: `Deprecate it first (npx factline contracts deprecate ${type}), or keep it readable with defineUpcaster(…) to its successor.`,
   };
+};
+
+/**
+ * A command has one handler. None here is as it should be where this app is named among its senders: then another app has it,
+ * and that one's check counts.
+ */
+const handlerFindings = (
+  { kind, consumers, producers }: LockedContract,
+  { app, consumers: known }: GateSubject,
+  type: string,
+): readonly FindingFacts[] => {
+  if (kind !== 'command') return [];
+  const running = known.filter((consumer) => handles(consumer, type)).map(({ name }) => name);
+  const handlers = [...new Set([...consumers.keys(), ...running])];
+  if (handlers.length === 1 || (handlers.length === 0 && producers.includes(app))) return [];
+  return [
+    {
+      rule: 'one-handler',
+      kind: 'demand',
+      severity: 'error',
+      message:
+        handlers.length === 0
+          ? 'It is a command, and nobody handles it.'
+          : `It is a command, and ${handlers.join(' and ')} handle it: each would do what was asked for once.`,
+      remedy:
+        handlers.length === 0
+          ? 'Declare its handler; or, where another app handles it, name the apps that send it in `producers`, this one too.'
+          : 'Leave it to one of them. What others should know is an event: let the handler publish it.',
+    },
+  ];
 };
 
 /** The owner's word is for one digest. Giving up the flag counts as a change under it. */

@@ -13,6 +13,23 @@ interface FactRule {
 
 const rules: readonly FactRule[] = [
   {
+    rule: 'kind-changed',
+    of: ({ kind }) => kind,
+    breaks: (locked, current) => locked.kind === 'command' || current.kind === 'command',
+    message:
+      'An event is for everybody, a command for its one handler: what is in the log under this type would change its meaning.',
+    remedy: 'Declare the other one under a type of its own.',
+  },
+  {
+    rule: 'reply-added',
+    of: ({ replies }) => replies.join(', '),
+    breaks: (locked, current) => current.replies.some((type) => !locked.replies.includes(type)),
+    message:
+      'Senders that run the present contract do not know this reply: they would wait for one of the others until their time is up.',
+    remedy:
+      'Publish a new version of the command (…v2) with this reply beside this one, or bring the contract to all its senders before the handler publishes it.',
+  },
+  {
     rule: 'key-changed',
     of: ({ key }) => key.join(', '),
     message:
@@ -92,6 +109,7 @@ const describedParts: readonly (readonly [string, (contract: LockedContract) => 
   ['sensitivity', ({ sensitivity }) => [...sensitivity]],
   ['producers', ({ producers }) => producers],
   ['deprecation', ({ deprecated }) => deprecated],
+  ['replies', ({ replies }) => replies],
   ['consumers', ({ consumers }) => [...consumers]],
 ];
 

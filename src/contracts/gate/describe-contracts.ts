@@ -1,5 +1,5 @@
 import { FactlineError } from '../../foundation/index.ts';
-import type { EventContract } from '../contract.ts';
+import { type EventContract, isCommandContract } from '../contract.ts';
 import { contractSchemas } from '../formats/contract-schemas.ts';
 import { contractDigest, lockSchema } from './digest.ts';
 import type { ContractFacts, LockedConsumer, LockedContract } from './lock.ts';
@@ -49,6 +49,9 @@ const describeContract = (contract: EventContract, subject: GateSubject): Locked
       deprecated === undefined
         ? null
         : { since: deprecated.since, until: deprecated.until, replacement: deprecated.replacement ?? null },
+    replies: isCommandContract(contract)
+      ? contract.replies.map(({ type }): string => type).toSorted(compareText)
+      : [],
     schemas: contractSchemas(contract).encodings.map(({ format, output, input }) =>
       lockSchema(format, output, input),
     ),

@@ -14,6 +14,7 @@ const facts: ContractFacts = {
   sensitivity: new Map(),
   producers: [],
   deprecated: null,
+  replies: [],
   schemas: [lockSchema('json-schema', { type: 'object' }, { type: 'object' })],
 };
 
@@ -29,6 +30,7 @@ const others: { readonly [Fact in keyof ContractFacts]: ContractFacts[Fact] } = 
   sensitivity: new Map([['email', 'personal']]),
   producers: ['shop'],
   deprecated: { since: '2026-01-01', until: '2026-12-31', replacement: null },
+  replies: ['a.b.done.v1'],
   schemas: [lockSchema('json-schema', { type: 'object' }, {})],
 };
 

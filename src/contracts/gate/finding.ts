@@ -47,6 +47,7 @@ export interface Finding {
 
 export interface AffectedConsumer {
   readonly name: string;
+  /** Of a consumer; or 'sender' and 'requester' for apps that send a command, or wait for what answers it. */
   readonly class: string;
   readonly owner: string;
   /** The fields of the event that it reads; null: not declared, so it may read any. */

@@ -1,5 +1,5 @@
 import { canonicalJson, FactlineError, type Json } from '../../foundation/index.ts';
-import { compatibilityModes } from '../check-declaration.ts';
+import { compatibilityModes, contractKinds } from '../check-declaration.ts';
 import { contractDigest, digestOf } from './digest.ts';
 import {
   type Approval,
@@ -92,6 +92,7 @@ const readContract = (reader: Reader, value: unknown, path: string): LockedContr
     'sensitivity?',
     'producers?',
     'deprecated?',
+    'replies?',
     'approval?',
     'consumers',
     'schemas',
@@ -102,7 +103,7 @@ const readContract = (reader: Reader, value: unknown, path: string): LockedContr
     optional(members[name], (list) => reader.list(list, at(name), reader.text), []);
   return {
     digest: reader.text(members['digest'], at('digest')),
-    kind: reader.choice(members['kind'], ['domain', 'integration', 'system', 'notification'], at('kind')),
+    kind: reader.choice(members['kind'], contractKinds, at('kind')),
     key: texts('key'),
     owner: reader.text(members['owner'], at('owner')),
     ordering: reader.choice(members['ordering'], ['key', 'global', 'none'], at('ordering')),
@@ -121,6 +122,7 @@ const readContract = (reader: Reader, value: unknown, path: string): LockedContr
       (each) => readDeprecation(reader, each, at('deprecated')),
       null,
     ),
+    replies: texts('replies'),
     approval: optional(members['approval'], (each) => readApproval(reader, each, at('approval')), null),
     consumers: reader.members(members['consumers'], at('consumers'), (each, where) =>
       readConsumer(reader, each, where),
@@ -273,6 +275,7 @@ const contractValue = (contract: LockedContract): Readonly<Record<string, unknow
   ...(contract.sensitivity.size === 0 ? {} : { sensitivity: Object.fromEntries(contract.sensitivity) }),
   ...(contract.producers.length === 0 ? {} : { producers: contract.producers }),
   ...(contract.deprecated === null ? {} : { deprecated: deprecationValue(contract.deprecated) }),
+  ...(contract.replies.length === 0 ? {} : { replies: contract.replies }),
   ...(contract.approval === null ? {} : { approval: contract.approval }),
   consumers: Object.fromEntries(
     [...contract.consumers]

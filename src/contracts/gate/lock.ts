@@ -1,6 +1,6 @@
 import type { Json } from '../../foundation/index.ts';
 import type { ComparePolicy, SchemaFormat } from '../compare/comparison.ts';
-import type { CompatibilityMode, EventKind, EventOrdering, Retention } from '../contract.ts';
+import type { CompatibilityMode, ContractKind, EventOrdering, Retention } from '../contract.ts';
 
 /** Raised when the meaning of a field changes; a newer one is refused, an older one is read and rewritten by `accept`. */
 export const lockVersion = 1;
@@ -15,7 +15,7 @@ export interface ContractsLock {
 
 /** What the owner declares and everybody else relies on; `digest` covers exactly this. */
 export interface ContractFacts {
-  readonly kind: EventKind;
+  readonly kind: ContractKind;
   readonly key: readonly string[];
   readonly owner: string;
   readonly ordering: EventOrdering;
@@ -28,6 +28,8 @@ export interface ContractFacts {
   /** The sources that may publish it; empty: any. */
   readonly producers: readonly string[];
   readonly deprecated: LockedDeprecation | null;
+  /** Of a command: the types that answer it. */
+  readonly replies: readonly string[];
   readonly schemas: readonly LockedSchema[];
 }
 

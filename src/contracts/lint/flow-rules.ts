@@ -31,6 +31,7 @@ export const flowRules: readonly LintRule[] = [
     severity: 'warning',
     why: 'A question and its answer as two events couple both sides as a call would, without its timeout and its error.',
     find: perContract((contract, { contracts }: LintContext) => {
+      if (contract.contract.kind === 'command') return [];
       const asks = words(contract.action).at(-1) === 'requested';
       const reply = asks ? contracts.find((other) => isReplyTo(contract, other)) : undefined;
       const address = contract.fields.find((field) => returnAddress.test(field.words.join(' ')));
@@ -40,7 +41,8 @@ export const flowRules: readonly LintRule[] = [
           ...(address === undefined ? {} : { path: address.path }),
           message:
             reply === undefined ? `${address?.path} says where to answer.` : `${reply.type} answers it.`,
-          remedy: 'Call the other service, or publish the fact from which the other side can act by itself.',
+          remedy:
+            'Publish the fact from which the other side can act by itself; or, where one owner has to answer, declare a command with its replies (docs/commands.md).',
         },
       ];
     }),

@@ -12,6 +12,8 @@ export interface LintContext {
   readonly consumers: readonly GateConsumer[];
   /** Types that are read as a later version. */
   readonly upcast: ReadonlySet<string>;
+  /** Types that answer a command. */
+  readonly replies: ReadonlySet<string>;
 }
 
 export interface LintedContract {

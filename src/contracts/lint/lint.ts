@@ -108,6 +108,7 @@ const contextOf = (subject: GateSubject, bytesP95: ReadonlyMap<string, number>):
     contracts: linted.sort((a, b) => compareText(a.event, b.event) || a.version - b.version),
     consumers: subject.consumers,
     upcast: new Set(subject.upcasters.map(({ from }) => from.type)),
+    replies: new Set(linted.flatMap(({ described }) => described.replies)),
   };
 };
 

@@ -1,5 +1,5 @@
 import { type LintRule, perContract } from './lint-rule.ts';
-import { isPastTense } from './past-tense.ts';
+import { isOnlyPastTense, isPastTense } from './past-tense.ts';
 import { wordsOf } from './payload-fields.ts';
 
 const crudWords: ReadonlySet<string> = new Set(
@@ -32,8 +32,8 @@ export const namingRules: readonly LintRule[] = [
     name: 'past-tense',
     severity: 'error',
     why: 'An event is a fact. A name in another form is a wish or a command, and sooner or later somebody refuses it.',
-    find: perContract(({ action }) =>
-      isPastTense(action)
+    find: perContract(({ action, contract }) =>
+      isPastTense(action) || contract.kind === 'command'
         ? []
         : [
             {
@@ -41,6 +41,22 @@ export const namingRules: readonly LintRule[] = [
               remedy: 'End the action with a verb in the past tense: placed, paid, payment-failed.',
             },
           ],
+    ),
+  },
+  {
+    name: 'imperative',
+    severity: 'error',
+    why: 'A command asks for something that may be refused. Named like a fact it is taken for one, and somebody relies on it.',
+    find: perContract(({ action, contract }) =>
+      contract.kind === 'command' && isOnlyPastTense(action)
+        ? [
+            {
+              message: `"${action}" says that something has happened, and it is a command.`,
+              remedy:
+                'Name what is asked for: charge, reserve-stock, send-invoice; the reply says what came of it.',
+            },
+          ]
+        : [],
     ),
   },
   {

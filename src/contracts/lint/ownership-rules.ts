@@ -58,11 +58,12 @@ export const ownershipRules: readonly LintRule[] = [
     name: 'orphan-event',
     severity: 'warning',
     why: 'What nobody consumes nobody tests; it is kept compatible for no one, and is wrong when it is first needed.',
-    find: perContract(({ contract, consumers, version, event }, { contracts, upcast }) => {
-      // An older version has a rule of its own; integration events are for others.
+    find: perContract(({ contract, consumers, version, event }, { contracts, upcast, replies }) => {
+      const { type, kind } = contract;
+      // An older version has a rule of its own; integration events are for others, replies for who asked; commands are the gate's.
       const older = contracts.some((each) => each.event === event && each.version > version);
-      if (consumers.length > 0 || older || upcast.has(contract.type) || contract.kind === 'integration')
-        return [];
+      const elsewhere = kind === 'integration' || kind === 'command' || replies.has(type);
+      if (consumers.length > 0 || older || upcast.has(type) || elsewhere) return [];
       return [
         {
           message: 'No consumer of this app handles it.',

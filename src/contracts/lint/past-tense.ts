@@ -24,16 +24,27 @@ const particles: ReadonlySet<string> = new Set(
   'away back down forward in off on out over through together up'.split(' '),
 );
 
+/** Also an order: `put`, `set`, `reset-password` ask for something as well. */
+const sameInBoth: ReadonlySet<string> = new Set(
+  `become bet bid broadcast burst cast come cost cut forecast hit hurt input let offset overcome overrun put quit read rebid
+   rerun reset run set shed shut split spread upset`.split(/\s+/),
+);
+
 const isPastVerb = (word: string): boolean => {
   if (irregular.has(word)) return true;
   if (word.endsWith('eed')) return inEed.has(word);
   return word.length > 3 && word.endsWith('ed') && !falseFriends.has(word);
 };
 
-/** Whether an action says that something happened: its last word, or the one before a particle, is a verb in the past tense. */
-export const isPastTense = (action: string): boolean => {
+const verbOf = (action: string): string => {
   const words = action.split(/[-_]/).filter((word) => word !== '');
   const last = words.at(-1) ?? '';
-  const verb = particles.has(last) && words.length > 1 ? (words.at(-2) ?? '') : last;
-  return isPastVerb(verb);
+  return particles.has(last) && words.length > 1 ? (words.at(-2) ?? '') : last;
 };
+
+/** Whether an action says that something happened: its last word, or the one before a particle, is a verb in the past tense. */
+export const isPastTense = (action: string): boolean => isPastVerb(verbOf(action));
+
+/** Whether it can be nothing else: `charged`, where `put` may be either. */
+export const isOnlyPastTense = (action: string): boolean =>
+  isPastTense(action) && !sameInBoth.has(verbOf(action));

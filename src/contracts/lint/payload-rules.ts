@@ -132,7 +132,8 @@ export const payloadRules: readonly LintRule[] = [
       const told = contracts.some(
         (each) => each.described.key.join() === contract.described.key.join() && carriesMore(each),
       );
-      if (told) return [];
+      // To ask for something its id is enough.
+      if (told || contract.contract.kind === 'command') return [];
       return [
         {
           message: `It carries nothing but ids, and no other event with the key ${contract.described.key.join(', ')} does.`,
