@@ -3,17 +3,13 @@ import { perform } from '../replay/index.ts';
 import { actorOf, personOf } from './actor.ts';
 import type { CommandContext } from './command.ts';
 import type { Connected } from './connection.ts';
+import { withoutHidden, withoutSubject } from './event-masking.ts';
 import { contractTerms, maskedChanges, maskedKey } from './quarantine-contracts.ts';
 
 /** A parked event with its edits. */
 export interface ShownDetail extends ParkedDetail {
   readonly edits: readonly StoredEdit[];
 }
-
-const withoutSubject = (meta: unknown): unknown => {
-  const { subject: _hidden, ...shown } = (meta ?? {}) as { readonly subject?: unknown };
-  return shown;
-};
 
 /**
  * What may be shown of a parked event; with --reveal everything, on record, to those who may.
@@ -38,9 +34,12 @@ export const shownDetail = async (
   const terms = await contractTerms(on, app, detail);
   return {
     ...maskedKey(detail),
-    // The CloudEvents subject is made of the key.
     meta: detail.keyLevel === null ? detail.meta : withoutSubject(detail.meta),
     data: masked(detail.data, terms),
+    effects: detail.effects.map((effect) => ({
+      ...effect,
+      result: withoutHidden(effect.result, terms, detail.data),
+    })),
     edits: detail.edits.map((edit) => ({ ...edit, changes: maskedChanges(edit.changes, terms) })),
   };
 };

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProject, type Project, type Ran, runWords } from '../../test/command-line.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts';
+import { internals } from '../app/index.ts';
 
 /* docs/quarantine.md is walked through: each class of incident is brought about, and the commands of its runbook are run. */
 
@@ -32,7 +33,12 @@ const payment = defineHandler({
 })
 export { OrderPlaced }
 const Subscribed = defineEvent({ type: 'shop.letter.subscribed.v1', key: 'email', schema: z.object({ email: z.string() }), sensitivity: { email: 'personal' } })
-const letters = defineHandler({ name: 'letters', on: [Subscribed], startAt: 'beginning', handle: async () => { throw new PermanentError('no letters') } })
+const letters = defineHandler({
+  name: 'letters', on: [Subscribed], startAt: 'beginning', onReplay: 'skip',
+  handle: async ({ data }) => {
+    throw new PermanentError('no letters to ' + data.email, { cause: new Error('550 <' + data.email.toUpperCase() + '> is unknown') })
+  },
+})
 export { Subscribed }
 const roles = { ada: ['operator', 'steward', 'auditor'], vic: ['viewer'] }
 export const app = createFactline({ name: 'shop', database: process.env.TRIAGE_TEST_URL, consumers: [payment, letters], handleSignals: false, roles })
@@ -49,7 +55,11 @@ const lenient = shop
   );
 
 interface Shop {
-  readonly app: { publish(drafts: unknown): Promise<unknown>; start(): Promise<void>; stop(): Promise<void> };
+  readonly app: {
+    publish(drafts: unknown): Promise<unknown>;
+    start(): Promise<void>;
+    stop(): Promise<void>;
+  };
   readonly OrderPlaced: (data: object) => unknown;
   readonly Legacy: (data: object) => unknown;
   readonly Subscribed: (data: object) => unknown;
@@ -255,25 +265,61 @@ describe('what may be shown and done', () => {
     );
   }, 60_000);
 
-  it('hides a key that is made of a sensitive field', async () => {
+  it('hides a key that is made of a sensitive field, and its value in whatever errors say, everywhere', async () => {
+    const told: unknown[] = [];
+    const forget = internals(running.app).telemetry.listen((event) => void told.push(event.fields));
     await running.app.publish(running.Subscribed({ email: 'grace@x.org' }));
     await expect
       .poll(async () => (await cli('quarantine list --consumer letters')).out, { timeout: 20_000 })
       .toContain('(personal)');
-    const { events } = (await json('quarantine list --consumer letters')) as { events?: { id: number }[] };
+    const { events } = (await json('quarantine list --consumer letters')) as {
+      events?: { id: number; position: number }[];
+    };
     const id = events?.[0]?.id;
     const looks = [
       'quarantine list --consumer letters',
       'quarantine list --consumer letters --json',
       `quarantine show ${id}`,
       `quarantine show ${id} --json`,
+      `quarantine show ${id} --stack`,
+      'quarantine groups',
       'quarantine groups --json',
+      'events tail',
+      'events tail --json',
+      `events show ${events?.[0]?.position}`,
+      `events show ${events?.[0]?.position} --json`,
+      `quarantine retry ${id}`,
+      `quarantine retry ${id} --json`,
+      'status --json',
     ];
-    for (const words of looks) expect((await cli(words)).out, words).not.toContain('grace');
+    const shown = async (words: string): Promise<string> => {
+      const { out, err } = await cli(words);
+      return (out + err).toLowerCase();
+    };
+    for (const words of looks) expect(await shown(words), words).not.toContain('grace');
+    expect(await shown(`quarantine show ${id}`)).toContain('no letters to (personal)');
+    expect(JSON.stringify(told).toLowerCase()).not.toContain('grace');
+    forget();
+    expect(await shown(`events show ${events?.[0]?.position} --reveal`)).toContain('grace@x.org');
+    expect((await cli(`events show ${events?.[0]?.position} --reveal`, 'vic')).err).toContain('steward');
     expect((await cli(`quarantine show ${id} --reveal`)).out).toContain('email=grace@x.org');
     await cli(`quarantine discard ${id} --reason "no longer sent" --by ada`);
     for (const words of ['quarantine list --discarded', 'quarantine list --discarded --json'])
       expect((await cli(words)).out, words).not.toContain('grace');
+    // It counts as dealt with now, so it can be replayed: plan, estimate with its sample, and report hide it as well.
+    const planned = await shown(
+      'replay plan letters --key email=grace@x.org --to head --reason "letters were lost on Monday" --json',
+    );
+    const replay = (JSON.parse(planned) as { id: number }).id;
+    for (const words of [
+      `estimate ${replay}`,
+      `show ${replay}`,
+      `show ${replay} --json`,
+      `report ${replay} --json`,
+    ])
+      expect(await shown(`replay ${words}`), words).not.toContain('grace');
+    expect(planned).not.toContain('grace');
+    expect(await shown('audit list --json')).not.toContain('grace');
   }, 60_000);
 
   it('steers no terminal with what errors say', async () => {

@@ -2,6 +2,7 @@ import { FactlineError } from '../foundation/index.ts';
 import { type EventContract, type EventOf, isEventContract } from './contract.ts';
 import { type FactEvent, openEnvelope, type StoredRow } from './envelope.ts';
 import { validatePayload } from './payload-check.ts';
+import { hidesSomething, keyLevelOf, type Redact, redaction, shownKey } from './redaction.ts';
 import type { Upcaster } from './upcasting/define-upcaster.ts';
 import { type UpcastRoutes, upcastEvent, upcastRoutes } from './upcasting/upcasting.ts';
 
@@ -43,6 +44,7 @@ export class ContractSet implements Iterable<EventContract> {
   constructor(contracts: Iterable<EventContract>, upcasters: readonly Upcaster[] = []) {
     for (const contract of contracts) {
       const present = this.#byType.get(contract.type);
+  #hidingKeys: readonly EventContract[] | null = null;
       if (present && present !== contract)
         throw new FactlineError('CONTRACT_DUPLICATE', { type: contract.type });
       this.#byType.set(contract.type, contract);
@@ -65,6 +67,35 @@ export class ContractSet implements Iterable<EventContract> {
   }
 
   /**
+  /** Takes what its contracts call personal or secret out of texts about an event: as it was published, and as it is read. */
+  redactionOf(row: StoredRow): Redact {
+    const contracts = this.#contractsOf(row.type).filter(hidesSomething);
+    if (contracts.length === 0) return (text) => text;
+    const payloads = [() => openEnvelope(row).data, () => this.open(row).data].flatMap((read) => {
+      try {
+        return [read()];
+      } catch {
+        return [];
+      }
+    });
+    const redactions = contracts.map((contract) => redaction(contract, payloads));
+    return (text) => redactions.reduce((shown, redact) => redact(shown), text);
+  }
+
+  /** A key as it may be shown: one that is made of a hidden field gives way to its level. */
+  shownKey(key: string): string {
+    this.#hidingKeys ??= [...this.#byType.values(), ...this.upcasters.map(({ from }) => from)].filter(
+      (contract) => keyLevelOf(contract) !== undefined,
+    );
+    return this.#hidingKeys.reduce((shown, contract) => shownKey(contract, shown), key);
+  }
+
+  /** Of this type, and on its way to one that this code reads. */
+  #contractsOf(type: string): readonly EventContract[] {
+    const route = this.#routes.get(type) ?? [];
+    return [this.#byType.get(type) ?? [], route.flatMap(({ from, to }) => [from, to])].flat();
+  }
+
    * The event of a stored row as this code's contracts have it, which may be older or newer than its writer: the payload is
    * checked, members that this code does not know are dropped where its schema drops them, defaults are filled in.
    * @throws FactlineError EVENT_UNKNOWN_TYPE; PAYLOAD_INVALID, SCHEMA_ASYNC, SCHEMA_THREW, UPCAST_FAILED: a retry cannot help
@@ -74,7 +105,7 @@ export class ContractSet implements Iterable<EventContract> {
     if (contract !== undefined) {
       const event = openEnvelope(row) as { data: unknown } & FactEvent;
       // The envelope was made for us alone just now, so the checked payload may take the place of the parsed one.
-      event.data = validatePayload(row.type, contract.schema, event.data);
+      event.data = validatePayload(contract, contract.schema, event.data);
       return event;
     }
     const route = this.#routes.get(row.type);

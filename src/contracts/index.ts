@@ -87,5 +87,6 @@ export { type LintFinding, type LintOptions, lint, lintRules } from './lint/lint
 export type { LintRule, LintSeverity } from './lint/lint-rule.ts';
 export { describeValue, payloadBytesMax, payloadText } from './payload-check.ts';
 export type { JsonOnly, KeyField, PayloadSchema, TypeName } from './payload-types.ts';
+export { keyLevelOf, levelOf, maskedValue, maskOf, type Redact, redaction, shownKey } from './redaction.ts';
 export { defineUpcaster, isUpcaster, type Upcaster } from './upcasting/define-upcaster.ts';
 export { type UpcastRoutes, upcastRoutes } from './upcasting/upcasting.ts';

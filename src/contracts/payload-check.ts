@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { FactlineError, type Issue } from '../foundation/index.ts';
 import type { PayloadSchema } from './payload-types.ts';
+import { maskedValue } from './redaction.ts';
 
 /** Deeper payloads (and circular ones) are refused: PostgreSQL's parser has a stack limit of its own. */
 const depthMax = 100;
@@ -31,23 +32,35 @@ const memberPath = (path: string, member: PropertyKey): string => {
 
 type SchemaIssue = StandardSchemaV1.Issue & { readonly expected?: unknown };
 
-const schemaIssue = (issue: SchemaIssue, payload: unknown): Issue => {
+const schemaIssue = (
+  issue: SchemaIssue,
+  payload: unknown,
+  sensitivity: Readonly<Record<string, string>>,
+): Issue => {
   let path = '';
+  /** As contracts name it: without the places in lists. */
+  const names: string[] = [];
   let value: unknown = payload;
   for (const segment of issue.path ?? []) {
     const member = typeof segment === 'object' ? segment.key : segment;
+    if (!Array.isArray(value)) names.push(String(member));
     path = memberPath(path, Array.isArray(value) && /^\d+$/.test(String(member)) ? Number(member) : member);
     value = (value as Record<PropertyKey, unknown> | null | undefined)?.[member];
   }
   const expected = typeof issue.expected === 'string' ? issue.expected : issue.message;
-  return { path, expected, actual: describeValue(value), message: issue.message };
+  const shown = maskedValue(value, sensitivity, names.join('.'));
+  return { path, expected, actual: describeValue(shown), message: issue.message };
 };
+
+/** The type, or the contract: then errors show no value that it calls personal or secret. */
+type Checked = string | { readonly type: string; readonly sensitivity: Readonly<Record<string, string>> };
 
 /**
  * Runs the schema and returns what it answers.
  * @throws FactlineError PAYLOAD_INVALID with all issues, SCHEMA_ASYNC, SCHEMA_THREW
  */
-export const validatePayload = (type: string, schema: PayloadSchema, payload: unknown): unknown => {
+export const validatePayload = (of: Checked, schema: PayloadSchema, payload: unknown): unknown => {
+  const { type, sensitivity } = typeof of === 'string' ? { type: of, sensitivity: {} } : of;
   let result: ReturnType<PayloadSchema['~standard']['validate']>;
   try {
     result = schema['~standard'].validate(payload);
@@ -65,7 +78,7 @@ export const validatePayload = (type: string, schema: PayloadSchema, payload: un
   }
   const settled = result as StandardSchemaV1.Result<unknown>;
   if (!settled.issues) return settled.value;
-  const issues = settled.issues.slice(0, issuesMax).map((issue) => schemaIssue(issue, payload));
+  const issues = settled.issues.slice(0, issuesMax).map((issue) => schemaIssue(issue, payload, sensitivity));
   throw new FactlineError('PAYLOAD_INVALID', { type, issues });
 };
 

@@ -57,12 +57,19 @@ export interface SpanRequest<Name extends SpanName> {
   readonly name: Name;
   readonly attributes: SpanAttributes<Name>;
   readonly parent?: Context;
+  /** Takes out of an error's texts what may not leave the process. */
+  readonly redact?: (text: string) => string;
 }
 
 /** Marks a span as failed; end it yourself. */
-export const failSpan = (span: Span, error: unknown): void => {
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof Error) span.recordException(error);
+export const failSpan = (
+  span: Span,
+  error: unknown,
+  redact: (text: string) => string = (text) => text,
+): void => {
+  const message = redact(error instanceof Error ? error.message : String(error));
+  if (error instanceof Error)
+    span.recordException({ name: error.name, message, stack: redact(error.stack ?? '') });
   span.setStatus({ code: SpanStatusCode.ERROR, message });
 };
 
@@ -111,7 +118,7 @@ class InProcessTelemetry implements Telemetry {
     try {
       return await context.with(trace.setSpan(parent, span), () => work(span));
     } catch (error) {
-      failSpan(span, error);
+      failSpan(span, error, request.redact);
       throw error;
     } finally {
       span.end();

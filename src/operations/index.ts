@@ -63,7 +63,14 @@ export {
   sendRequest,
 } from './requesting.ts';
 export { beginEpoch, type NewEpoch, type RestoredState, readRestoredState } from './restoring.ts';
-export { readContractTerms, type StoredTerms, storeContractTerms, termsOf } from './triage/contract-terms.ts';
+export {
+  readContractTerms,
+  readKeyMask,
+  readTermsOfTypes,
+  type StoredTerms,
+  storeContractTerms,
+  termsOf,
+} from './triage/contract-terms.ts';
 export { consumerOfDiscarded, type DiscardedEvent, listDiscarded } from './triage/discards.ts';
 export { driveReleases } from './triage/drive-releases.ts';
 export { type Edit, editParked, listEdits, type StoredEdit } from './triage/edits.ts';

@@ -1,22 +1,56 @@
 import { createTelemetry, FactlineError } from '../../foundation/index.ts';
 import { createTail, type StoredEvent, type Tail } from '../../log/index.ts';
-import { type Delivery, findEvent, type LoggedEvent, lastEvents } from '../../operations/index.ts';
-import type { Database } from '../../postgres/index.ts';
-import type { Command, CommandContext } from '../command.ts';
-import { databaseOptions, withDatabase } from '../connection.ts';
+import { findEvent, type LoggedEvent, lastEvents } from '../../operations/index.ts';
+import { perform } from '../../replay/index.ts';
+import { actorOf, personOf, personOptions } from '../actor.ts';
+import type { Command, CommandContext, CommandOption } from '../command.ts';
+import { type Connected, databaseOptions, withDatabase } from '../connection.ts';
+import { maskedEvents } from '../event-masking.ts';
 import { deliveryLines, eventDetailLines, eventLine } from '../event-view.ts';
 import { wholeNumber } from '../parse.ts';
+
+const hiddenText =
+  'Fields that a contract calls personal or secret are hidden, and the whole payload where no app has declared the contract.';
+
+const revealOptions: readonly CommandOption[] = [
+  { name: 'reveal', help: 'Show what is hidden as well. Needs a role that may, and stays on record.' },
+  ...personOptions,
+];
+
+/**
+ * What makes events fit to be shown; with --reveal nothing is hidden, on record, from those who may.
+ * @throws FactlineError FORBIDDEN
+ */
+const screenFor = async (
+  context: CommandContext,
+  { database, app }: Connected,
+  target: string,
+): Promise<Screen> => {
+  const on = database.operations;
+  if (!context.given.has('reveal')) return (events) => maskedEvents(on, app, events);
+  const { reason } = personOf(context);
+  await perform(
+    on,
+    { actor: await actorOf(context, on), act: 'events.reveal', target, reason },
+    async () => undefined,
+  );
+  return async (events) => events;
+};
+
+type Screen = (events: readonly LoggedEvent[]) => Promise<readonly LoggedEvent[]>;
 
 export const eventsTail: Command = {
   path: ['events', 'tail'],
   summary: 'Show the latest events, and follow the log.',
   description:
-    'Shows the latest events in order. It reads like every consumer: an event is shown only when nothing can appear before it any more, so none is skipped.',
+    'Shows the latest events in order. It reads like every consumer: an event is shown only when nothing can appear before it any more, so none is skipped. ' +
+    hiddenText,
   options: [
     { name: 'follow', short: 'f', help: 'Go on with new events until Ctrl-C.' },
     { name: 'last', short: 'n', value: 'N', help: 'How many to begin with. Default: 20.' },
     { name: 'type', value: 'TYPE', help: 'Only this type; several separated by commas.' },
     { name: 'key', value: 'KEY', help: 'Only this key, as it is shown: orderId=A1.' },
+    ...revealOptions,
     ...databaseOptions,
   ],
   examples: [
@@ -30,16 +64,20 @@ export const eventsTail: Command = {
   json: [
     { name: '(one document per line)', help: 'One event each:' },
     { name: 'position, id, type, source, key', help: 'Position is a safe integer.' },
-    { name: 'data, meta', help: 'The payload; correlation, causation and trace.' },
+    {
+      name: 'data, meta',
+      help: 'The payload, without what is hidden; correlation, causation and trace.',
+    },
     { name: 'time, recordedAt', help: 'When it happened; when it was written. ISO 8601.' },
   ],
-  run: (context) => withDatabase(context, ({ database }) => tailEvents(context, database)),
+  run: (context) => withDatabase(context, (connected) => tailEvents(context, connected)),
 };
 
 const settleMs = 3_000;
 
-const tailEvents = async (context: CommandContext, database: Database): Promise<undefined> => {
+const tailEvents = async (context: CommandContext, connected: Connected): Promise<undefined> => {
   const { given, clock, signal, terminal } = context;
+  const { database } = connected;
   const limit = wholeNumber(given, 'last', { min: 0, max: 10_000, fallback: 20 });
   const types =
     given
@@ -47,12 +85,13 @@ const tailEvents = async (context: CommandContext, database: Database): Promise<
       ?.split(',')
       .map((type) => type.trim()) ?? null;
   const key = given.text('key') ?? null;
+  const screen = await screenFor(context, connected, 'events');
   const tail = createTail({ database, clock, telemetry: createTelemetry() });
   await tail.start();
   try {
     const upTo = await settledNow(context, tail);
     const shown = limit === 0 ? [] : await lastEvents(database.operations, { upTo, types, key, limit });
-    for (const event of shown) show(context, event);
+    for (const event of await screen(shown)) show(context, event);
     if (!given.has('follow')) {
       if (shown.length === 0)
         terminal.err(upTo === 0 ? 'The log is empty.' : 'No event matches among the last 200,000.');
@@ -61,7 +100,8 @@ const tailEvents = async (context: CommandContext, database: Database): Promise<
     const cursor = tail.cursor({ types: types === null ? 'all' : new Set(types), after: upTo });
     while (!signal.aborted) {
       const { events } = await cursor.next({ max: 500, signal });
-      for (const event of events) if (key === null || event.key === key) show(context, parsed(event));
+      const wanted = events.filter((event) => key === null || event.key === key).map(parsed);
+      for (const event of await screen(wanted)) show(context, event);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -107,8 +147,9 @@ const show = ({ terminal, style, json }: CommandContext, event: LoggedEvent): vo
 export const eventsShow: Command = {
   path: ['events', 'show'],
   summary: 'Show one event, and what each consumer has done with it.',
+  description: `Shows the event, and what each consumer has done with it. ${hiddenText}`,
   arguments: [{ name: 'EVENT', help: 'Its position or id.', required: true }],
-  options: databaseOptions,
+  options: [...revealOptions, ...databaseOptions],
   examples: [
     { line: 'factline events show 4711', does: 'by position' },
     {
@@ -125,20 +166,18 @@ export const eventsShow: Command = {
     },
   ],
   run: (context) =>
-    withDatabase(context, async ({ database }) => {
+    withDatabase(context, async (connected) => {
       const { given, terminal, style, json } = context;
-      const found: { event: LoggedEvent; deliveries: readonly Delivery[] } = await findEvent(
-        database.operations,
+      const { event: stored, deliveries } = await findEvent(
+        connected.database.operations,
         given.arguments[0] ?? '',
       );
-      if (json) terminal.out(JSON.stringify(found));
+      const screen = await screenFor(context, connected, `event at position ${stored.position}`);
+      const [event = stored] = await screen([stored]);
+      if (json) terminal.out(JSON.stringify({ event, deliveries }));
       else {
         const view = { width: terminal.width, style };
-        for (const line of [
-          ...eventDetailLines(found.event, view),
-          '',
-          ...deliveryLines(found.deliveries, view),
-        ])
+        for (const line of [...eventDetailLines(event, view), '', ...deliveryLines(deliveries, view)])
           terminal.out(line);
       }
       return undefined;

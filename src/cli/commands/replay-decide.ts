@@ -34,7 +34,7 @@ const deciding = (
       const id = replayNumber(context.given.arguments[0]);
       const { reason } = personOf(context);
       const actor = await actorOf(context, pool);
-      return showReplay(context, await decide(pool, { actor, id, reason }, context));
+      return showReplay(context, pool, await decide(pool, { actor, id, reason }, context));
     }),
 });
 

@@ -107,7 +107,7 @@ const plan = async (context: CommandContext, connected: Connected): Promise<unde
     code,
     ...(revise === undefined ? {} : { revise: replayNumber(revise) }),
   });
-  return showReplay(context, await readReplay(pool, id));
+  return showReplay(context, pool, await readReplay(pool, id));
 };
 
 const readManifest = ({ given, terminal }: CommandContext, file: string): unknown => {

@@ -1,4 +1,6 @@
 import { FactlineError } from '../../foundation/index.ts';
+import { readKeyMask } from '../../operations/index.ts';
+import type { Queryable } from '../../postgres/index.ts';
 import { estimateReplay, listReplays, type Replay, readReplay, reportReplay } from '../../replay/index.ts';
 import { actorOf, personOptions } from '../actor.ts';
 import type { Command, CommandContext, JsonField } from '../command.ts';
@@ -36,7 +38,21 @@ export const replayNumber = (text: string | undefined): number => {
   });
 };
 
-export const showReplay = ({ terminal, style, json }: CommandContext, replay: Replay): undefined => {
+/** Without the keys in its selection that a contract hides. */
+const shownReplay = async (on: Queryable, replay: Replay): Promise<Replay> => {
+  const { manifest } = replay;
+  const { keys } = manifest.selection;
+  if (keys === null) return replay;
+  const selection = { ...manifest.selection, keys: keys.map(await readKeyMask(on)) };
+  return { ...replay, manifest: { ...manifest, selection } };
+};
+
+export const showReplay = async (
+  { terminal, style, json }: CommandContext,
+  on: Queryable,
+  stored: Replay,
+): Promise<undefined> => {
+  const replay = await shownReplay(on, stored);
   if (json) terminal.out(JSON.stringify(replay));
   else for (const line of replayLines(replay, { width: terminal.width, style })) terminal.out(line);
 };
@@ -68,7 +84,7 @@ export const replayEstimate: Command = {
         clock,
         signal,
       });
-      return showReplay(context, replay);
+      return showReplay(context, database.operations, replay);
     }),
 };
 
@@ -81,7 +97,11 @@ export const replayShow: Command = {
   json: replayFields,
   run: (context) =>
     withDatabase(context, async ({ database }) =>
-      showReplay(context, await readReplay(database.operations, replayNumber(context.given.arguments[0]))),
+      showReplay(
+        context,
+        database.operations,
+        await readReplay(database.operations, replayNumber(context.given.arguments[0])),
+      ),
     ),
 };
 
@@ -102,7 +122,9 @@ export const replayReport: Command = {
   run: (context) =>
     withDatabase(context, async ({ database }) => {
       const { given, terminal, style, json } = context;
-      const report = await reportReplay(database.operations, replayNumber(given.arguments[0]));
+      const on = database.operations;
+      const found = await reportReplay(on, replayNumber(given.arguments[0]));
+      const report = { ...found, replay: await shownReplay(on, found.replay) };
       if (json) terminal.out(JSON.stringify(report));
       else for (const line of reportLines(report, { width: terminal.width, style })) terminal.out(line);
       return undefined;

@@ -1,7 +1,7 @@
 import { type Clock, FactlineError, type Issue, systemClock } from '../../foundation/index.ts';
 import type { StoredEvent } from '../../log/index.ts';
 import type { Database, TableChange } from '../../postgres/index.ts';
-import type { ConsumerDefinition } from '../definition.ts';
+import { type ConsumerDefinition, contractSetOf } from '../definition.ts';
 import type { Handler } from '../operational/handler.ts';
 import { describeFailure, type ParkedFailureClass } from '../parked/index.ts';
 import { chainOf, memberOf } from '../parked/reading-errors.ts';
@@ -140,8 +140,10 @@ const errorOf = (
   const error = isBusy(thrown)
     ? new FactlineError('DRY_RUN_BUSY', { consumer: consumer.name, eventId: event.id }, { cause: thrown })
     : thrown;
-  const { code, message, failureClass, fingerprint } = describeFailure(error, known);
-  return { code, message: issuesText(thrown) ?? message, failureClass, fingerprint };
+  const redact = contractSetOf(consumer).redactionOf(event);
+  const { code, message, failureClass, fingerprint } = describeFailure(error, known, redact);
+  const issues = issuesText(thrown);
+  return { code, message: issues === null ? message : redact(issues), failureClass, fingerprint };
 };
 
 /** What a schema said, without the values: outcomes go into build logs. Null: it was no schema. */

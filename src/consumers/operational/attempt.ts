@@ -106,7 +106,7 @@ export class Attempt {
   }
 
   async #handle(event: FactEvent): Promise<Outcome> {
-    const { handler, services } = this.#tools;
+    const { handler, contracts, services } = this.#tools;
     const { traceparent, tracestate } = event;
     const carried = { ...(traceparent ? { traceparent } : {}), ...(tracestate ? { tracestate } : {}) };
     const attributes = {
@@ -115,13 +115,14 @@ export class Attempt {
       'messaging.message.id': event.id,
       'factline.consumer': handler.name,
       'factline.type': event.type,
-      'factline.key': event.key,
+      'factline.key': contracts.shownKey(event.key),
       'factline.position': event.position,
       'factline.attempt': this.#entry.attempts + 1,
     };
+    const redact = (text: string): string => contracts.redactionOf(this.#entry.event)(text);
     try {
       await services.telemetry.withSpan(
-        { name: 'factline.handle', attributes, parent: contextOfTrace(carried) },
+        { name: 'factline.handle', attributes, parent: contextOfTrace(carried), redact },
         async () => {
           const trace = currentTrace(carried);
           const replay = this.#replayMark;

@@ -236,7 +236,9 @@ export class Dispatcher {
 
   async #failed(queue: KeyQueue, entry: Entry, outcome: Extract<Outcome, { kind: 'failed' }>): Promise<void> {
     const { services, tools, parking, redelivery } = this.#options;
-    const description = describeFailure(outcome.error, outcome.failureClass);
+    const { event } = entry;
+    const redact = tools.contracts.redactionOf(event);
+    const description = describeFailure(outcome.error, outcome.failureClass, redact);
     const { failureClass } = description;
     const attempts = entry.attempts + 1;
     services.telemetry.emit('event.attempt-failed', {
@@ -259,7 +261,8 @@ export class Dispatcher {
       verdict === 'retry'
         ? { state: 'retrying' as const, reason: failureClass, delayMs: decision.delayMs }
         : { state: 'quarantined' as const, reason: quarantineReason(failureClass, outcome.error) };
-    const failed = { entry, description, attempts, next };
+    const shownKey = tools.contracts.shownKey(queue.key);
+    const failed = { entry, description, shownKey, attempts, next };
     if (entry.replay !== null) {
       await redelivery.failed(queue, failed);
       return parking.settled(queue);
@@ -320,7 +323,8 @@ export class Dispatcher {
   #report(entry: Entry, lateError: unknown, durationMs: number): void {
     const { telemetry } = this.#options.services;
     const { event, position } = entry;
-    const consumer = this.#options.tools.handler.name;
+    const { handler, contracts } = this.#options.tools;
+    const consumer = handler.name;
     if (entry.replay === null) this.#measure(entry, durationMs);
     telemetry.emit('event.handled', {
       consumer,
@@ -337,7 +341,7 @@ export class Dispatcher {
         consumer,
         eventId: event.id,
         position,
-        error: lateError,
+        error: describeFailure(lateError, undefined, contracts.redactionOf(event)).message,
       });
     }
   }

@@ -10,6 +10,8 @@ export type FailedState =
 export interface Failed {
   readonly entry: Entry;
   readonly description: FailureDescription;
+  /** Of the event; without what its contract hides. */
+  readonly shownKey: string;
   readonly attempts: number;
   readonly next: FailedState;
 }

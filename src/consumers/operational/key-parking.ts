@@ -64,7 +64,7 @@ export class KeyParking {
     queue.move('stored');
     queue.head = { position: entry.position, state: next.state };
     if (next.state === 'retrying') this.#options.onRetry(next.delayMs);
-    else this.#announce(queue, failed, ids.get(entry.position) ?? 0);
+    else this.#announce(failed, ids.get(entry.position) ?? 0);
     await services.testStep?.('operational.parked');
     this.settled(queue);
   }
@@ -317,13 +317,13 @@ export class KeyParking {
     return { lane, key, keyHash, position, ...to };
   }
 
-  #announce(queue: KeyQueue, { entry, description }: Failed, id: number): void {
+  #announce({ entry, description, shownKey }: Failed, id: number): void {
     const { telemetry, consumer } = this.#options.services;
     telemetry.emit('quarantine.added', {
       consumer: consumer.name,
       id,
       eventId: entry.event.id,
-      key: queue.key,
+      key: shownKey,
       position: entry.position,
       error: description.message,
     });

@@ -139,10 +139,11 @@ class OperationalRunner implements ConsumerRunner {
         waiting,
       };
     });
+    const hottest = this.#parts.spilling.hottest();
     return {
       lanes,
       handled: this.#parts.dispatcher.handled,
-      hottestKey: this.#parts.spilling.hottest(),
+      hottestKey: hottest === null ? null : { ...hottest, key: this.#parts.contracts.shownKey(hottest.key) },
       reasons: this.#reasons(),
     };
   }

@@ -1,3 +1,4 @@
+import type { ContractSet } from '../../contracts/index.ts';
 import { FactlineError } from '../../foundation/index.ts';
 import { laneFor } from '../definition.ts';
 import {
@@ -21,6 +22,7 @@ import type { Workload } from './workload.ts';
 
 export interface OwnerRequestsOptions {
   readonly services: RunnerServices;
+  readonly contracts: ContractSet;
   readonly workload: Workload;
   readonly parking: KeyParking;
   readonly effects: EffectLedger;
@@ -156,7 +158,7 @@ export class OwnerRequests {
     };
     for (let look = 0; look < looksMax && !lane.dropped; look += 1) {
       if (await parking.whileResting(queue, restored))
-        return { state: 'done', answer: { id, position: found.position, key: key.key, force } };
+        return { state: 'done', answer: { id, position: found.position, force } };
       await services.clock.sleep(lookEveryMs);
     }
     return { state: 'refused', answer: { id, error: 'events of its key are being handled; try again' } };
@@ -179,12 +181,12 @@ export class OwnerRequests {
   }
 
   async #retry({ record, lane, queue }: Target): Promise<OwnerAnswer> {
-    if (record.state === 'running') return refused(record, 'its handler is running');
+    if (record.state === 'running') return this.#refused(record, 'its handler is running');
     const { lanes, released } = await this.#releaseRows([{ record, lane, queue }]);
     if (!lanes.has(lane.lane)) return this.#undone(record, lane, 'lost');
     if (!released.has(record.position)) return this.#undone(record, lane, 'missing');
     this.#goOn(queue, record);
-    return { state: 'done', answer: { ...factsOf(record), ...(await this.#outcomeOf(record, lane)) } };
+    return { state: 'done', answer: { ...this.#factsOf(record), ...(await this.#outcomeOf(record, lane)) } };
   }
 
   async #discard({ request, record, lane, queue }: Target): Promise<OwnerAnswer> {
@@ -195,8 +197,8 @@ export class OwnerRequests {
     ];
     if (missing.length > 0)
       throw new FactlineError('DISCARD_NEEDS_REASON', { id: record.id, missing: missing.join(' and ') });
-    if (record.state === 'running') return refused(record, 'its handler is running');
-    const answer = { ...factsOf(record), discarded: true, by: request.actor, reason: request.reason };
+    if (record.state === 'running') return this.#refused(record, 'its handler is running');
+    const answer = { ...this.#factsOf(record), discarded: true, by: request.actor, reason: request.reason };
     const outcome = await discardRow(services.database.operations, scopeOf(services), {
       fence: { lane: lane.lane, token: lane.lease.token, position: 0 },
       key: record.key,
@@ -226,10 +228,13 @@ export class OwnerRequests {
     const open = eventId === '' ? [] : await effects.open(eventId);
     const { effect = open.length === 1 ? open[0] : undefined, result } = request.arguments;
     if (typeof effect !== 'string' || !open.includes(effect)) {
-      return refused(record, `say which effect: ${open.length === 0 ? 'none is open' : open.join(', ')}`);
+      return this.#refused(
+        record,
+        `say which effect: ${open.length === 0 ? 'none is open' : open.join(', ')}`,
+      );
     }
     if (!(await effects.settle(eventId, effect, { happened, result })))
-      return refused(record, 'its outcome is known by now');
+      return this.#refused(record, 'its outcome is known by now');
     const answer = await this.#retry(target);
     return { ...answer, answer: { ...answer.answer, effect, happened, by: request.actor } };
   }
@@ -257,9 +262,25 @@ export class OwnerRequests {
     this.#options.parking.settled(queue);
   }
 
+  #refused(record: ParkedRecord, error: string): OwnerAnswer {
+    return { state: 'refused', answer: { ...this.#factsOf(record), error } };
+  }
+
+  #factsOf(record: ParkedRecord): Readonly<Record<string, unknown>> {
+    return {
+      id: record.id,
+      key: this.#options.contracts.shownKey(record.key),
+      position: record.position,
+      eventId: record.eventId,
+      type: record.eventType,
+      attempts: record.attempts,
+      failure: record.failure,
+    };
+  }
+
   #undone(record: ParkedRecord, lane: LaneWork, outcome: RowOutcome): OwnerAnswer {
     if (outcome === 'lost') throw this.#lostLane(lane.lane);
-    return refused(record, 'it is being handled, or was handled meanwhile');
+    return this.#refused(record, 'it is being handled, or was handled meanwhile');
   }
 }
 
@@ -275,18 +296,3 @@ const idsOf = ({ parkedId, arguments: given }: OwnerRequest): readonly number[] 
 };
 
 const isBeingStored = (queue: KeyQueue): boolean => queue.phase === 'parking' || queue.phase === 'loading';
-
-const factsOf = (record: ParkedRecord): Readonly<Record<string, unknown>> => ({
-  id: record.id,
-  key: record.key,
-  position: record.position,
-  eventId: record.eventId,
-  type: record.eventType,
-  attempts: record.attempts,
-  failure: record.failure,
-});
-
-const refused = (record: ParkedRecord, error: string): OwnerAnswer => ({
-  state: 'refused',
-  answer: { ...factsOf(record), error },
-});

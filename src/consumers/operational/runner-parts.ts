@@ -1,3 +1,4 @@
+import type { ContractSet } from '../../contracts/index.ts';
 import { type EventBatch, publishingTransaction } from '../../log/index.ts';
 import { Breaker } from '../breaker/index.ts';
 import { contractSetOf } from '../definition.ts';
@@ -31,6 +32,7 @@ import { Workload } from './workload.ts';
  *   Upkeep: CheckpointWriter, pruning, Breaker          └──► back into the Workload
  */
 export interface RunnerParts {
+  readonly contracts: ContractSet;
   readonly workload: Workload;
   readonly window: Window;
   readonly breaker: Breaker;
@@ -78,6 +80,7 @@ export const assembleParts = (
 ): RunnerParts => {
   const { database, clock, telemetry, tail, consumer } = services;
   const { onChange, onLost, accept } = hooks;
+  const contracts = contractSetOf(handler);
   const workload = new Workload();
   const window = new Window(workload);
   const effects = new EffectLedger({ database, clock, consumer });
@@ -105,7 +108,7 @@ export const assembleParts = (
   const redelivery = redeliveryOf({ handler, services, workload, breaker }, hooks);
   const limit = limitOf({ handler, services, workload, checkpoints }, onChange);
   const dispatcher = dispatcherOf(
-    { handler, services, workload, parking, breaker, effects, limit, redelivery },
+    { handler, contracts, services, workload, parking, breaker, effects, limit, redelivery },
     hooks,
   );
   const room = (): number => window.room;
@@ -122,8 +125,9 @@ export const assembleParts = (
     inFlight: () => dispatcher.inFlight,
     handled: () => dispatcher.handled,
   });
-  const requests = new OwnerRequests({ services, workload, parking, effects });
+  const requests = new OwnerRequests({ services, contracts, workload, parking, effects });
   return {
+    contracts,
     workload,
     window,
     breaker,
@@ -226,6 +230,7 @@ const parkingOf = (
 
 interface DispatcherParts {
   readonly handler: Handler;
+  readonly contracts: ContractSet;
   readonly services: RunnerServices;
   readonly workload: Workload;
   readonly parking: KeyParking;
@@ -236,11 +241,11 @@ interface DispatcherParts {
 }
 
 const dispatcherOf = (parts: DispatcherParts, { onChange, onLost }: RunnerHooks): Dispatcher => {
-  const { handler, services, workload, parking, breaker, effects, limit, redelivery } = parts;
+  const { handler, contracts, services, workload, parking, breaker, effects, limit, redelivery } = parts;
   const { database, clock, telemetry, consumer } = services;
   const { rate } = handler;
   return new Dispatcher({
-    tools: { handler, contracts: contractSetOf(handler), services, effects, transact: publishingTransaction },
+    tools: { handler, contracts, services, effects, transact: publishingTransaction },
     services,
     workload,
     parking,

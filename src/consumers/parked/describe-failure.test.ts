@@ -135,6 +135,20 @@ describe('describing a failure', () => {
 
 const throwAtOneLine = (message: string): Error => new TypeError(message);
 
+describe('what may not be shown', () => {
+  const redact = (text: string): string => text.replaceAll('ada', '(personal)');
+
+  it('is taken out of message, stack and causes, before they are cut', () => {
+    const cause = withCode('no mailbox of ada', '550');
+    const error = new Error(`${'x'.repeat(3_998)}ada`, { cause });
+    const { message, stack, causes } = describeFailure(error, undefined, redact);
+    expect(JSON.stringify({ message, stack, causes })).not.toContain('ada');
+    expect(message).not.toMatch(/a…|ad…/);
+    expect(causes[0]?.message).toBe('no mailbox of (personal)');
+    expect(describeFailure({ name: 'ada' }, undefined, redact).message).toContain('(personal)');
+  });
+});
+
 describe('the fingerprint', () => {
   it('is the same for the same failure of different orders', () => {
     const one = describeFailure(throwAtOneLine('order A1 of customer 17 costs "12.50"'));

@@ -1,3 +1,4 @@
+import type { Redact } from '../../contracts/index.ts';
 import { type Disposition, dispositionOf } from './disposition.ts';
 import { classifyFailure, type ParkedFailureClass } from './failure-class.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -46,12 +47,12 @@ const codeOf = (thrown: unknown): string | null => {
     : null;
 };
 
-const messageOf = (thrown: unknown): string => {
+const messageOf = (thrown: unknown, redact: Redact): string => {
   const message = memberOf(thrown, 'message');
-  if (typeof message === 'string' && message !== '') return storableText(message, messageLengthMax);
+  if (typeof message === 'string' && message !== '') return storableText(redact(message), messageLengthMax);
   if (isThrownObject(thrown) && message === '') return nameOf(thrown);
   const text = typeof thrown === 'object' && thrown !== null ? jsonOf(thrown) : textOf(thrown);
-  return storableText(`threw ${text}`, messageLengthMax);
+  return storableText(`threw ${redact(text)}`, messageLengthMax);
 };
 
 const jsonOf = (thrown: object): string => {
@@ -62,16 +63,16 @@ const jsonOf = (thrown: object): string => {
   }
 };
 
-const stackOf = (thrown: unknown, max: number): string | null => {
+const stackOf = (thrown: unknown, max: number, redact: Redact): string | null => {
   const stack = memberOf(thrown, 'stack');
-  return typeof stack === 'string' && stack !== '' ? storableText(stack, max) : null;
+  return typeof stack === 'string' && stack !== '' ? storableText(redact(stack), max) : null;
 };
 
-const causeOf = (thrown: unknown): FailureCause => ({
+const causeOf = (thrown: unknown, redact: Redact): FailureCause => ({
   name: nameOf(thrown),
   code: codeOf(thrown),
-  message: messageOf(thrown),
-  stack: stackOf(thrown, causeStackLengthMax),
+  message: messageOf(thrown, redact),
+  stack: stackOf(thrown, causeStackLengthMax, redact),
 });
 
 /** Of the stack as it was thrown: what is stored of it may end before the first frame. */
@@ -88,20 +89,27 @@ const placeOf = (frame: Frame | undefined): string | null => {
 
 /**
  * Describes whatever was thrown, also `undefined`, junk, and errors whose getters throw. Never throws itself.
- * `given` overrides the classification where the caller knows better (a payload that broke its schema on reading).
+ * `given` overrides the classification where the caller knows better (a payload that broke its schema on reading); `redact` takes
+ * what may not be shown out of its texts before they are cut to length.
  */
-export const describeFailure = (error: unknown, given?: ParkedFailureClass): FailureDescription => {
+export const describeFailure = (
+  error: unknown,
+  given?: ParkedFailureClass,
+  redact: Redact = (text) => text,
+): FailureDescription => {
   const name = nameOf(error);
-  const message = messageOf(error);
+  const message = messageOf(error, redact);
   const code = codeOf(error) ?? (isThrownObject(error) ? name : 'HANDLER_THREW_NOTHING');
   const frames = framesOfError(error);
-  const causes = chainOf(error).slice(1).map(causeOf);
+  const causes = chainOf(error)
+    .slice(1)
+    .map((cause) => causeOf(cause, redact));
   const failureClass = given ?? classifyFailure(error);
   return {
     failureClass,
     code,
     message,
-    stack: stackOf(error, stackLengthMax) ?? '',
+    stack: stackOf(error, stackLengthMax, redact) ?? '',
     causes,
     fingerprint: fingerprintOf({ name, code, message, frames, causes }),
     place: placeOf(frames[0]),

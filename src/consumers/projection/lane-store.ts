@@ -238,7 +238,7 @@ export class LaneStore {
 
   #tell(events: readonly ParkedEvent[], rows: readonly { id: number; position: number }[]): void {
     const { telemetry, consumer } = this.#services;
-    for (const { stored, keys, state, failure } of events) {
+    for (const { stored, state, failure } of events) {
       if (failure === null) continue;
       telemetry.metrics.count('factline_handle_attempts_total', {
         consumer: consumer.name,
@@ -257,7 +257,7 @@ export class LaneStore {
         consumer: consumer.name,
         id: rows.find((row) => row.position === stored.position)?.id,
         eventId: stored.id,
-        key: keys.join(', '),
+        key: failure.shownKeys,
         position: stored.position,
         error: failure.message,
       });

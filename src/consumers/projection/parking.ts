@@ -8,6 +8,7 @@ import {
   retryDelayMs,
 } from '../../foundation/index.ts';
 import type { StoredEvent } from '../../log/index.ts';
+import { contractSetOf } from '../definition.ts';
 import {
   classifyFailure,
   describeFailure,
@@ -35,7 +36,7 @@ export interface ParkedEvent {
   readonly reason: string;
   readonly delayMs: number | null;
   /** What is known of the failed attempt; null for an event that only waits. */
-  readonly failure: (FailureDescription & { readonly attempts: number }) | null;
+  readonly failure: (FailureDescription & { readonly attempts: number; readonly shownKeys: string }) | null;
 }
 
 export const waitingEvent = (
@@ -82,6 +83,7 @@ export const failedEvent = (
   const { stored, keys, error } = failed;
   if (FactlineError.is(error, 'EVENT_UNKNOWN_TYPE')) return waitingEvent(stored, keys, reasons.noCode);
   const failureClass = failureClassOf(projection, error);
+  const redact = contractSetOf(projection).redactionOf(stored);
   const attempts = failed.attemptsBefore + 1;
   const policy =
     defaultRetryPolicies[
@@ -97,7 +99,11 @@ export const failedEvent = (
     state: again ? 'retrying' : 'quarantined',
     reason: reasons.failed,
     delayMs,
-    failure: { ...describeFailure(error, failureClass), attempts },
+    failure: {
+      ...describeFailure(error, failureClass, redact),
+      attempts,
+      shownKeys: redact(keys.join(', ')),
+    },
   };
 };
 
@@ -124,18 +130,18 @@ export const parkRows = (events: readonly ParkedEvent[], lane: number): ParkRow[
   );
 
 export const parkFailures = (events: readonly ParkedEvent[], codeVersion: string): ParkFailure[] =>
-  events.flatMap(({ stored, failure }) =>
-    failure === null
-      ? []
-      : [
-          {
-            ...failure,
-            position: stored.position,
-            eventId: stored.id,
-            eventType: stored.type,
-            contractVersion: `v${contractVersionOf(stored.type)}`,
-            codeVersion,
-            traceparent: traceparentOf(stored),
-          },
-        ],
-  );
+  events.flatMap(({ stored, failure: failed }) => {
+    if (failed === null) return [];
+    const { shownKeys: _shown, ...failure } = failed;
+    return [
+      {
+        ...failure,
+        position: stored.position,
+        eventId: stored.id,
+        eventType: stored.type,
+        contractVersion: `v${contractVersionOf(stored.type)}`,
+        codeVersion,
+        traceparent: traceparentOf(stored),
+      },
+    ];
+  });

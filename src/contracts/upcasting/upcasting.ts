@@ -84,7 +84,7 @@ const upcastOnce = (upcaster: Upcaster, event: FactEvent, data: unknown): unknow
   }
   const { type, schema, key } = upcaster.to;
   try {
-    const accepted = validatePayload(type, schema, answer);
+    const accepted = validatePayload(upcaster.to, schema, answer);
     const now = keyOf(type, key, accepted).key;
     return now === event.key ? accepted : fail(upcaster, event, { reason: `it changed the key to ${now}` });
   } catch (cause) {
@@ -101,7 +101,7 @@ const upcastOnce = (upcaster: Upcaster, event: FactEvent, data: unknown): unknow
 export const upcastEvent = (event: FactEvent, route: readonly Upcaster[]): FactEvent => {
   const [first] = route;
   if (first === undefined) return event;
-  let data = validatePayload(event.type, first.from.schema, event.data);
+  let data = validatePayload(first.from, first.from.schema, event.data);
   let type: string = event.type;
   for (const upcaster of route) {
     data = upcastOnce(upcaster, event, data);

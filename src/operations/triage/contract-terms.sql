@@ -13,6 +13,15 @@ on conflict (app, type) do update
  where (t.owner, t.key, t.sensitivity, t.editable) is distinct from
        (excluded.owner, excluded.key, excluded.sensitivity, excluded.editable)
 
+-- name: terms_of_types
+-- $1 types. What every app that declares one says of it.
+select app, type, owner, key, sensitivity, editable from factline.contract_terms where type = any ($1::text[])
+
+-- name: hiding_keys
+-- The contracts whose key is made of a field that they hide.
+select distinct t.key, t.sensitivity from factline.contract_terms t
+ where exists (select from unnest(t.key) k, jsonb_object_keys(t.sensitivity) s where s = k or starts_with(k, s || '.'))
+
 -- name: read_terms
 -- $1 app, $2 type.
 select owner, key, sensitivity, editable from factline.contract_terms where app = $1 and type = $2

@@ -36,6 +36,8 @@ export const acts = {
   'projection.rollback': firstAid,
   'projection.retire': operation,
 
+  /** Showing what contracts call personal or secret. */
+  'events.reveal': ['steward', 'admin'],
   'log.restored': ['admin'],
 
   'replay.plan': firstAid,

@@ -1,4 +1,4 @@
-import type { Handler } from '../../consumers/index.ts';
+import { contractSetOf, type Handler } from '../../consumers/index.ts';
 import { type Clock, FactlineError } from '../../foundation/index.ts';
 import { type Database, loadQueries, run } from '../../postgres/index.ts';
 import type { Actor } from '../authority/actor.ts';
@@ -130,6 +130,7 @@ const estimate = async (database: Database, request: EstimateRequest, replay: Re
   const pool = database.operations;
   const consumer = await findReplayed(pool, replay.consumer);
   const definition = definitionOf(code, replay.consumer);
+  const contracts = contractSetOf(definition);
   const types = consumer.types.filter((type) => definition.types.has(type));
   const settled = await settledPosition(database, { clock, signal });
   const end = await readLogEnd(pool);
@@ -147,7 +148,13 @@ const estimate = async (database: Database, request: EstimateRequest, replay: Re
     clock,
     signal,
   });
-  const profile = await profileSelection(pool, { id, freeze, consumer, frozen });
+  const profile = await profileSelection(pool, {
+    id,
+    freeze,
+    consumer,
+    frozen,
+    shownKey: (key) => contracts.shownKey(key),
+  });
   const fanOut = await observeFanOut(pool, {
     id,
     freeze,

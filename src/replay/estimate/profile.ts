@@ -15,6 +15,8 @@ export interface Profiled {
   readonly freeze: number;
   readonly consumer: ReplayedConsumer;
   readonly frozen: FrozenRows;
+  /** A key as it may be shown. */
+  readonly shownKey: (key: string) => string;
 }
 
 /** What the frozen selection holds. Keys of a whole log are counted in its latest part. */
@@ -23,7 +25,7 @@ export const profileSelection = (on: Queryable, profiled: Profiled): Promise<Sel
 
 const ofRows = async (
   on: Queryable,
-  { id, freeze, consumer, frozen }: Profiled,
+  { id, freeze, consumer, frozen, shownKey }: Profiled,
 ): Promise<SelectionProfile> => {
   const types = await run(on, sql.profile_types, [id, freeze, consumer.startPosition]);
   const keys = await run(on, sql.profile_keys, [id, freeze, hottestMax]);
@@ -32,7 +34,7 @@ const ofRows = async (
     events: frozen.selected,
     excludedBecause: frozen.excludedBecause,
     keys: { count: Number(keys[0]?.['keys'] ?? 0), exact: true },
-    hottestKeys: keys.map((row) => ({ key: String(row['key']), events: Number(row['count']) })),
+    hottestKeys: keys.map((row) => ({ key: shownKey(String(row['key'])), events: Number(row['count']) })),
     types: types.map((row) => ({
       type: String(row['type']),
       events: Number(row['count']),
@@ -46,7 +48,7 @@ const ofRows = async (
 
 const ofLog = async (
   on: Queryable,
-  { frozen: { ceiling, selected } }: Profiled,
+  { frozen: { ceiling, selected }, shownKey }: Profiled,
   byType: NonNullable<FrozenRows['byType']>,
 ): Promise<SelectionProfile> => {
   const after = Math.max(0, ceiling - windowPositions);
@@ -56,7 +58,7 @@ const ofLog = async (
     events: selected,
     excludedBecause: {},
     keys: { count: Number(keys[0]?.['keys'] ?? 0), exact: after === 0 },
-    hottestKeys: keys.map((row) => ({ key: String(row['key']), events: Number(row['count']) })),
+    hottestKeys: keys.map((row) => ({ key: shownKey(String(row['key'])), events: Number(row['count']) })),
     types: [...byType].map(([type, { count, bytes }]) => ({ type, events: count, bytes })),
     firstRecordedAt: (times?.['first'] as string | null) ?? null,
     lastRecordedAt: (times?.['last'] as string | null) ?? null,
