@@ -2,7 +2,7 @@ import { canonicalJson, type Json } from '../../foundation/index.ts';
 import type { Change, CompareDirection, ComparePolicy, Comparison } from '../compare/comparison.ts';
 import { accepts } from './accepts.ts';
 import { annotationChanges } from './annotations.ts';
-import { type Judge, judgeOf } from './confirm.ts';
+import { Judge } from './confirm.ts';
 import { type Difference, Differences } from './differences.ts';
 import { draftOf, type JsonSchemaDraft } from './drafts.ts';
 import type { Formula } from './formula.ts';
@@ -32,7 +32,7 @@ export interface JsonSchemaRequest {
 interface Side {
   readonly resources: Resources;
   readonly formula: Formula;
-  readonly judge: Judge;
+  readonly assertFormats: boolean;
 }
 
 /**
@@ -66,13 +66,14 @@ export const compareJsonSchema = (request: JsonSchemaRequest): Comparison => {
       lenient: leniently,
       tightening: to === after,
     }).all();
+  const differences = compare(writer, reader, lenient);
   const words: Wording = {
     backward,
     tightening: backward,
     breaking: true,
-    witnessOf: witnessBetween(writer, reader),
+    witnesses: witnessesOf(differences, writer, reader),
   };
-  const breaking = compare(writer, reader, lenient).map((difference) => changeOf(difference, words));
+  const breaking = differences.map((difference) => changeOf(difference, words));
   const overlooked = lenient ? compare(writer, reader, false) : [];
   const opposite = compare(reader, writer, false);
   return {
@@ -108,46 +109,51 @@ const readSide = (schema: unknown, { name, formulas, assertFormats, draft: wante
   const draft = draftOf(schema, wanted);
   const resources = new Resources(schema, draft, refuse);
   const formula = new SchemaReader({ formulas, resources, refuse, assertFormats, name }).read();
-  return { resources, formula, judge: guardedJudge(resources, judgeOf(schema, draft, assertFormats)) };
+  return { resources, formula, assertFormats };
 };
 
-/** Leaves out schemas that would keep Ajv busy for too long. */
-const guardedJudge = (resources: Resources, judge: Judge): Judge => {
-  let isBearable: boolean | undefined;
-  return (document) => {
-    isBearable ??=
-      resources.count <= limits.compiledSubschemas && unfoldedSize(resources) <= limits.unfoldedSubschemas;
-    return isBearable ? judge(document) : undefined;
-  };
+/** Schemas that would keep Ajv busy for too long have no judge. */
+const judgeOf = ({ resources, assertFormats }: Side, documents: readonly Json[]): Judge | undefined => {
+  const { count, draft, root } = resources;
+  const isBearable =
+    count <= limits.compiledSubschemas && unfoldedSize(resources) <= limits.unfoldedSubschemas;
+  return isBearable ? new Judge({ schema: root.schema, draft, assertFormats }, documents) : undefined;
 };
 
-/** The document of a difference, when both our own judgement and Ajv's say that the writer may write it and the reader refuses it. */
-const witnessBetween =
-  (writer: Side, reader: Side) =>
-  ({ found }: Difference): Json | undefined => {
-    if (found.kind !== 'value') return undefined;
-    const document = found.value;
-    if (accepts(document, writer.formula) !== true || accepts(document, reader.formula) !== false)
-      return undefined;
-    return writer.judge(document) === true && reader.judge(document) === false ? document : undefined;
-  };
+/** The documents of which both our own judgement and Ajv's say that the writer may write them and the reader refuses them. */
+const witnessesOf = (differences: readonly Difference[], writer: Side, reader: Side): ReadonlySet<Json> => {
+  const documents = new Set<Json>();
+  for (const { found } of differences)
+    if (
+      found.kind === 'value' &&
+      accepts(found.value, writer.formula) === true &&
+      accepts(found.value, reader.formula) === false
+    )
+      documents.add(found.value);
+  if (documents.size === 0) return documents;
+  const [written, read] = [judgeOf(writer, [...documents]), judgeOf(reader, [...documents])];
+  for (const document of documents)
+    if (written?.accepts(document) !== true || read?.accepts(document) !== false) documents.delete(document);
+  return documents;
+};
 
 interface Wording {
   readonly backward: boolean;
   /** Whether it is the new schema that refuses. */
   readonly tightening: boolean;
   readonly breaking: boolean;
-  readonly witnessOf: (difference: Difference) => Json | undefined;
+  /** Documents that may be shown. */
+  readonly witnesses: ReadonlySet<Json>;
 }
 
-const changeOf = (difference: Difference, { backward, tightening, breaking, witnessOf }: Wording): Change => {
+const changeOf = (difference: Difference, { backward, tightening, breaking, witnesses }: Wording): Change => {
   const { path, name, written, read, found } = difference;
   const rule = breaking && found.kind === 'unknown' ? 'not-proved' : difference.rule;
   const [before, after] = tightening ? [written, read] : [read, written];
   const reason = found.kind === 'unknown' ? found.reason : undefined;
   const words = { name, old: before, new: after, reason };
   const { message, remedy } = rules[rule] ?? { message: rule, remedy: '' };
-  const witness = breaking ? witnessOf(difference) : undefined;
+  const witness = breaking && found.kind === 'value' && witnesses.has(found.value) ? found.value : undefined;
   return {
     rule,
     path,

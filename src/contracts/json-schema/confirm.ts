@@ -4,18 +4,25 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import ajvDraft04 from 'ajv-draft-04';
 import { fullFormats } from 'ajv-formats/dist/formats.js';
 import type { Json } from '../../foundation/index.ts';
+import { DividedSchema } from './divided-schema.ts';
 import { type JsonSchemaDraft, refHasSiblings } from './drafts.ts';
 import { isObject } from './resources.ts';
 
-/** Says whether a schema accepts a document; undefined when the validator can't work with the schema. */
-export type Judge = (document: Json) => boolean | undefined;
-
 type Validator = InstanceType<typeof Ajv>;
+
+type Validate = (document: Json) => unknown;
 
 /** A validator keeps a little of each schema that it compiled, so it is replaced now and then. */
 const compilationsMax = 100;
 
 const validators = new Map<string, { readonly validator: Validator; compilations: number }>();
+
+/** What is to be compiled, and how. */
+interface Judged {
+  readonly schema: unknown;
+  readonly draft: JsonSchemaDraft;
+  readonly assertFormats: boolean;
+}
 
 const optionsFor = (draft: JsonSchemaDraft, assertFormats: boolean): Options => ({
   strict: false,
@@ -25,6 +32,9 @@ const optionsFor = (draft: JsonSchemaDraft, assertFormats: boolean): Options => 
   messages: false,
   // A schema judges a handful of documents: compiling it is what takes the time.
   code: { optimize: false },
+  // Code that is the same for other names and values is compiled only once by the engine below.
+  loopRequired: 0,
+  loopEnum: 0,
   validateFormats: assertFormats,
   formats: assertFormats ? fullFormats : {},
   ignoreKeywordsWithRef: !refHasSiblings(draft),
@@ -60,27 +70,7 @@ const validatorFor = (draft: JsonSchemaDraft, assertFormats: boolean): Validator
   return kept.validator;
 };
 
-/** Ajv as the judge of a schema, compiled when the first document comes. */
-export const judgeOf = (schema: unknown, draft: JsonSchemaDraft, assertFormats: boolean): Judge => {
-  let validate: ((document: Json) => unknown) | undefined;
-  let isUnusable = false;
-  return (document) => {
-    if (isUnusable) return undefined;
-    try {
-      validate ??= compile(schema, draft, assertFormats);
-      return validate(document) === true;
-    } catch {
-      isUnusable = true;
-      return undefined;
-    }
-  };
-};
-
-const compile = (
-  schema: unknown,
-  draft: JsonSchemaDraft,
-  assertFormats: boolean,
-): ((document: Json) => unknown) => {
+const compile = ({ schema, draft, assertFormats }: Judged): Validate => {
   if (!isObject(schema)) return () => schema === true;
   const validator = validatorFor(draft, assertFormats);
   const { $schema: _, ...own } = schema;
@@ -89,3 +79,59 @@ const compile = (
   validator.removeSchema();
   return validate;
 };
+
+/** Parts by their text, the longest unused first. Events of one house are made of the same few kinds of fields. */
+const compiledParts = new Map<string, Validate>();
+const compiledPartsMax = 1_000;
+const textLengthMax = 4_000;
+
+const compiledPart = (part: Judged): Validate => {
+  const key = `${part.draft} ${part.assertFormats} ${JSON.stringify(part.schema)}`;
+  const validate = compiledParts.get(key) ?? compile(part);
+  compiledParts.delete(key);
+  if (key.length <= textLengthMax) compiledParts.set(key, validate);
+  const [oldest] = compiledParts.size > compiledPartsMax ? compiledParts.keys() : [];
+  if (oldest !== undefined) compiledParts.delete(oldest);
+  return validate;
+};
+
+/**
+ * Ajv's word on whether a schema accepts these documents; undefined when it can't work with the schema. It is asked about the
+ * parts of the schema, and about the whole where the schema can't be divided.
+ */
+export class Judge {
+  readonly #judged: Judged;
+  #divided: DividedSchema | undefined;
+  #whole: Validate | undefined;
+  #isUsable = true;
+
+  constructor(judged: Judged, documents: readonly Json[]) {
+    this.#judged = judged;
+    this.#divided = DividedSchema.of(judged.schema, judged.draft, documents);
+  }
+
+  accepts(document: Json): boolean | undefined {
+    try {
+      if (this.#divided !== undefined) return this.#inParts(this.#divided, document);
+    } catch {
+      this.#divided = undefined;
+    }
+    try {
+      if (this.#isUsable) return this.#asWhole(document);
+    } catch {
+      this.#isUsable = false;
+    }
+    return undefined;
+  }
+
+  #inParts(divided: DividedSchema, document: Json): boolean {
+    for (const { schema, value } of divided.partsFor(document))
+      if (compiledPart({ ...this.#judged, schema })(value) !== true) return false;
+    return true;
+  }
+
+  #asWhole(document: Json): boolean {
+    this.#whole ??= compile(this.#judged);
+    return this.#whole(document) === true;
+  }
+}

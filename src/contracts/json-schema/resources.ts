@@ -28,7 +28,7 @@ function one(keyword: string): readonly [string, 'one'] {
 }
 
 /** Which keywords hold subschemas, and how. */
-const holders: ReadonlyMap<string, 'one' | 'many' | 'one or many' | 'by name'> = new Map([
+export const holders: ReadonlyMap<string, 'one' | 'many' | 'one or many' | 'by name'> = new Map([
   ...[
     'additionalItems',
     'additionalProperties',
@@ -65,7 +65,9 @@ export const below = (pointer: string, ...names: ReadonlyArray<string | number>)
 };
 
 /** The subschemas that stand directly in a schema, each with its place. */
-function* subschemasOf(schema: SchemaObject): Generator<{ schema: unknown; names: Array<string | number> }> {
+export function* subschemasOf(
+  schema: SchemaObject,
+): Generator<{ schema: unknown; names: Array<string | number> }> {
   for (const keyword of Object.keys(schema)) {
     const how = holders.get(keyword);
     if (how === undefined) continue;
