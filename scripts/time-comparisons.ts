@@ -3,11 +3,16 @@ import { compareBatch } from '../src/contracts/index.ts';
 
 /**
  * How long one pair of JSON Schemas takes in `factline contracts compare --batch -`: made-up events of several sizes, no two alike, so that
- * nothing that is kept from one pair helps the next. `node --conditions=factline-source scripts/time-comparisons.ts [--pairs N]`
+ * nothing that is kept from one pair helps the next. `node --conditions=factline-source scripts/time-comparisons.ts [--pairs N] [--sizes 20,40]`
  */
-const { values: options } = parseArgs({ options: { pairs: { type: 'string', default: '150' } } });
+const { values: options } = parseArgs({
+  options: {
+    pairs: { type: 'string', default: '150' },
+    sizes: { type: 'string', default: '10,20,40,60' },
+  },
+});
 const pairs = Number(options.pairs);
-const sizes = [10, 20, 40, 60];
+const sizes = options.sizes.split(',').map(Number);
 
 type Schema = Record<string, unknown>;
 

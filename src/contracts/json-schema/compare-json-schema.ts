@@ -1,4 +1,5 @@
-import { canonicalJson, type Json } from '../../foundation/index.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Json } from '../../foundation/index.ts';
 import type { Change, CompareDirection, ComparePolicy, Comparison } from '../compare/comparison.ts';
 import { accepts } from './accepts.ts';
 import { annotationChanges } from './annotations.ts';
@@ -52,8 +53,7 @@ export const compareJsonSchema = (request: JsonSchemaRequest): Comparison => {
   const read = (schema: unknown, name: string): Side =>
     readSide(schema, { name, formulas, assertFormats, draft: request.draft });
   const old = read(request.old, request.oldSide ?? 'old');
-  const isSame = canonicalJson(request.old) === canonicalJson(request.new);
-  const after = isSame ? old : read(request.new, 'new');
+  const after = isDeepStrictEqual(request.old, request.new) ? old : read(request.new, 'new');
   const backward = direction === 'backward';
   const [writer, reader] = backward ? [old, after] : [after, old];
   const solver = new Solver(formulas);

@@ -83,8 +83,10 @@ export function* subschemasOf(
   }
 }
 
-const resolved = (reference: string, base: string): string | undefined =>
-  URL.canParse(reference, base) ? new URL(reference, base).href : undefined;
+const resolved = (reference: string, base: string): string | undefined => {
+  if (reference.startsWith('#')) return base + reference;
+  return URL.canParse(reference, base) ? new URL(reference, base).href : undefined;
+};
 
 const withoutFragment = (uri: string): string => uri.split('#', 1)[0] ?? uri;
 
