@@ -1,5 +1,5 @@
 /** The package `factline`: everything an app needs. Adapters, contracts tooling and the test kit have subpaths of their own. */
-export { createFactline, type Factline, type FactlineOptions } from './app/index.ts';
+export { type CommandRequest, createFactline, type Factline, type FactlineOptions } from './app/index.ts';
 export {
   defineHandler,
   defineProjection,
@@ -10,8 +10,10 @@ export {
   type WorkflowContext,
 } from './consumers/index.ts';
 export {
+  type CommandContract,
   type DataOf,
   type Draft,
+  defineCommand,
   defineEvent,
   defineUpcaster,
   type EventContract,

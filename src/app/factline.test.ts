@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineHandler, defineProjection } from '../consumers/index.ts';
-import { defineEvent, defineUpcaster } from '../contracts/index.ts';
+import { defineCommand, defineEvent, defineUpcaster } from '../contracts/index.ts';
 import { createFactline, type FactlineOptions, internals } from './index.ts';
 
 const schema = z.object({ orderId: z.string() });
@@ -17,6 +17,14 @@ const mail = defineHandler({ name: 'mail', on: OrderPlaced, handle: async () => 
 
 const OrderPlacedV2 = defineEvent({ type: 'shop.order.placed.v2', key: 'orderId', schema });
 const upcaster = defineUpcaster(OrderPlaced, OrderPlacedV2, (data) => data);
+
+const CancelOrder = defineCommand({
+  type: 'shop.order.cancel.v1',
+  key: 'orderId',
+  schema,
+  replies: [OrderPlaced],
+});
+const cancel = defineHandler({ name: 'cancel', on: CancelOrder, handle: async () => {} });
 
 const refusal = (options: unknown): unknown => {
   try {
@@ -96,6 +104,11 @@ describe('createFactline', () => {
       { code: 'CONSUMER_DUPLICATE' },
     ],
     [
+      'two handlers of one command',
+      { consumers: [cancel, { ...cancel, name: 'cancel-too' }] },
+      { code: 'COMMAND_HANDLED_TWICE', details: { type: CancelOrder.type, handlers: 'cancel, cancel-too' } },
+    ],
+    [
       'a former name that another one has',
       { consumers: [orders, { ...mail, formerly: ['orders'] }] },
       { code: 'CONSUMER_DUPLICATE' },
@@ -126,5 +139,53 @@ describe('createFactline', () => {
     ],
   ])('refuses %s, and names it', (_what, options, error) => {
     expect(refusal(options)).toMatchObject(error);
+  });
+});
+
+describe('commands of an app that was not started', () => {
+  const app = createFactline({ database: 'postgres://nobody@127.0.0.1:1/nowhere', consumers: [cancel] });
+  const command = CancelOrder({ orderId: 'A1' });
+  const event = OrderPlaced({ orderId: 'A1' });
+
+  it('are sent and not published, and events the other way round; nothing is opened to say so', async () => {
+    await expect(app.publish(command)).rejects.toMatchObject({
+      code: 'DRAFT_MISDIRECTED',
+      details: { type: CancelOrder.type, given: 'publish', verb: 'send' },
+    });
+    await expect(app.publish([event, command])).rejects.toMatchObject({ code: 'DRAFT_MISDIRECTED' });
+    // @ts-expect-error an event is not sent
+    await expect(app.send(event)).rejects.toMatchObject({ details: { given: 'send', verb: 'publish' } });
+  });
+
+  it('cannot be requested: the reply is found by the tail', async () => {
+    const request = app.request(CancelOrder, { orderId: 'A1' }, { within: '1s' });
+    await expect(request).rejects.toMatchObject({ code: 'NOT_STARTED' });
+  });
+
+  it('are requested with a time limit, and only where a reply is declared: the compiler says so', () => {
+    const Quick = defineCommand({
+      type: 'shop.order.quit.v1',
+      key: 'orderId',
+      schema,
+      replies: [OrderPlaced],
+      within: '1s',
+    });
+    const Silent = defineCommand({ type: 'shop.order.hide.v1', key: 'orderId', schema });
+    const data = { orderId: 'A1' };
+    const calls = (): unknown[] => [
+      app.request(Quick, data),
+      app.request(Quick, data, { within: '2s', dedupeKey: 'x' }),
+      // @ts-expect-error no time limit
+      app.request(CancelOrder, data),
+      // @ts-expect-error no time limit in the options
+      app.request(CancelOrder, data, { dedupeKey: 'x' }),
+      // @ts-expect-error no replies
+      app.request(Silent, data, { within: '1s' }),
+      // @ts-expect-error an event
+      app.request(OrderPlaced, data, { within: '1s' }),
+      // @ts-expect-error a member that the payload lacks
+      app.request(Quick, {}),
+    ];
+    expect(calls).toBeTypeOf('function');
   });
 });

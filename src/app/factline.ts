@@ -1,7 +1,13 @@
 import { type Projection, type ReadOptions, readProjection, withUpcasters } from '../consumers/index.ts';
-import type { Draft } from '../contracts/index.ts';
 import {
-  type Clock,
+  type CommandContract,
+  type CommandDraft,
+  type DataOf,
+  type Draft,
+  isCommandDraft,
+  type ReplyOf,
+} from '../contracts/index.ts';
+import {
   createTelemetry,
   type Duration,
   FactlineError,
@@ -11,13 +17,22 @@ import {
   uuidv7,
   withDeadline,
 } from '../foundation/index.ts';
-import { encodeToken, publishInForeignTransaction, publishingTransaction, type Tx } from '../log/index.ts';
+import {
+  assertVerb,
+  encodeToken,
+  publishInForeignTransaction,
+  publishingTransaction,
+  type StoringOptions,
+  type Tx,
+  type Verb,
+} from '../log/index.ts';
 import { ObjectiveSampler, type Verdict } from '../operations/index.ts';
 import type { ForeignTransaction } from '../postgres/index.ts';
 import { Maintenance } from './maintenance.ts';
 import { type FactlineOptions, readOptions, type Settings } from './options.ts';
 import { openParts, type Parts, type Seams, systemSeams } from './parts.ts';
 import { Replays } from './replays.ts';
+import { type Answered, type CommandRequest, type RequestArguments, Requests } from './requests/requests.ts';
 import { drainOnSignal } from './signals.ts';
 import { Triage } from './triage.ts';
 
@@ -59,6 +74,24 @@ export interface Factline extends AsyncDisposable {
     drafts: Draft | readonly Draft[],
     options?: { readonly tx?: ForeignTransaction },
   ): Promise<Published>;
+  /** Sends commands, each to its one handler; as `publish`. Nobody waits for a reply. */
+  send(
+    drafts: CommandDraft | readonly CommandDraft[],
+    options?: { readonly tx?: ForeignTransaction },
+  ): Promise<Published>;
+  /**
+   * Sends a command in a transaction of its own and answers, once it is committed, a handle to wait for its reply. The app must be
+   * started; nothing is asked of the database while it waits.
+   * @throws FactlineError REQUEST_INVALID, NOT_STARTED; what calling the command throws
+   * @example
+   * const request = await app.request(ChargeCard, { orderId, pence }, { within: '10s' })
+   * const reply = await request.reply() // REQUEST_TIMEOUT says what became of the command
+   */
+  request<C extends CommandContract>(
+    command: C & Answered<C>,
+    data: DataOf<C>,
+    ...options: RequestArguments<C>
+  ): Promise<CommandRequest<ReplyOf<C>>>;
   /**
    * One row of a projection, or null. With a token it waits (5 s, or `within`) until the projection has seen those events.
    * @throws FactlineError READ_TIMEOUT, READ_PARKED, TOKEN_INVALID, LOG_EPOCH_MISMATCH
@@ -116,6 +149,7 @@ class App extends Lifecycle implements Factline {
   #triage: Triage | undefined;
   #replays: Replays | undefined;
   #objectives: ObjectiveSampler | undefined;
+  #requests: Requests | undefined;
   #forgetSignal: () => void = () => {};
   /** The highest position this process has published or seen settled: where a lost publish is looked for from. */
   #knownPosition = 0;
@@ -138,6 +172,7 @@ class App extends Lifecycle implements Factline {
     await parts.tail.start();
     signal.throwIfAborted();
     await parts.engine.start();
+    this.#requests = this.#requestsOf(parts);
     this.#maintenance = new Maintenance({ parts, settings: this.#settings, clock: this.#seams.clock });
     this.#maintenance.start();
     this.#triage = new Triage({ parts, clock: this.#seams.clock, telemetry: this.#telemetry });
@@ -162,6 +197,7 @@ class App extends Lifecycle implements Factline {
   protected async onStop(): Promise<void> {
     this.#forgetSignal();
     const parts = await this.#parts?.catch(() => undefined);
+    this.#requests?.stop();
     await this.#objectives?.stop();
     await this.#maintenance?.stop();
     await this.#triage?.stop();
@@ -182,32 +218,49 @@ class App extends Lifecycle implements Factline {
     }
   }
 
-  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<Published & { readonly value: T }> {
-    return this.#transact(this.#settings.source, work);
+  async transaction<T>(work: (tx: Tx) => Promise<T>): Promise<Published & { readonly value: T }> {
+    const { value, token } = await this.#transact(this.#storing(this.#settings.source), work);
+    return { value, token };
   }
 
   async #transact<T>(
-    source: string,
+    storing: StoringOptions,
     work: (tx: Tx) => Promise<T>,
-  ): Promise<Published & { readonly value: T }> {
+  ): Promise<Published & { readonly value: T; readonly positions: readonly number[] }> {
     const parts = await this.#open();
     const { value, positions, drafts } = await publishingTransaction(
       {
-        ...this.#storing(source),
+        ...storing,
         database: parts.database,
         knownPosition: this.#known(parts),
       },
       work,
     );
     this.#committed(parts, positions, drafts);
-    return { value, token: encodeToken({ epoch: parts.log.epoch, positions }) };
+    return { value, positions, token: encodeToken({ epoch: parts.log.epoch, positions }) };
   }
 
-  async publish(
+  publish(
     drafts: Draft | readonly Draft[],
     options: { readonly tx?: ForeignTransaction } = {},
   ): Promise<Published> {
+    return this.#write('publish', drafts, options);
+  }
+
+  send(
+    drafts: CommandDraft | readonly CommandDraft[],
+    options: { readonly tx?: ForeignTransaction } = {},
+  ): Promise<Published> {
+    return this.#write('send', drafts, options);
+  }
+
+  async #write(
+    verb: Verb,
+    drafts: Draft | readonly Draft[],
+    options: { readonly tx?: ForeignTransaction },
+  ): Promise<Published> {
     const all = Array.isArray(drafts) ? (drafts as readonly Draft[]) : [drafts as Draft];
+    assertVerb(verb, all);
     const { source } = this.#settings;
     if (options.tx === undefined || all.length === 0) return this.#publishAs(source, all);
     const parts = await this.#open();
@@ -217,10 +270,36 @@ class App extends Lifecycle implements Factline {
   }
 
   async #publishAs(source: string, drafts: readonly Draft[]): Promise<Published> {
-    const [first, ...rest] = drafts;
-    if (first !== undefined) return this.#transact(source, async (tx) => tx.publish(first, ...rest));
     const { log } = await this.#open();
-    return { token: encodeToken({ epoch: log.epoch, positions: [] }) };
+    if (drafts.length === 0) return { token: encodeToken({ epoch: log.epoch, positions: [] }) };
+    const { token } = await this.#transact(this.#storing(source), async (tx) => {
+      for (const draft of drafts) isCommandDraft(draft) ? tx.send(draft) : tx.publish(draft);
+    });
+    return { token };
+  }
+
+  async request<C extends CommandContract>(
+    command: C & Answered<C>,
+    data: DataOf<C>,
+    ...[options]: RequestArguments<C>
+  ): Promise<CommandRequest<ReplyOf<C>>> {
+    if (this.state !== 'running' || this.#requests === undefined)
+      throw new FactlineError('NOT_STARTED', { unit: this.unit, operation: 'request' });
+    return this.#requests.request<C>(command, data, options);
+  }
+
+  #requestsOf({ tail, database }: Parts): Requests {
+    const { source, upcasters } = this.#settings;
+    const { clock } = this.#seams;
+    const { nextId } = this.#storing(source);
+    return new Requests({
+      ...{ tail, database, clock, upcasters, nextId, telemetry: this.#telemetry },
+      write: async (draft, id) => {
+        const storing = { ...this.#storing(source), nextId: () => id };
+        const { positions } = await this.#transact(storing, async (tx) => tx.send(draft));
+        return positions[0] as number;
+      },
+    });
   }
 
   async read<Row, Key>(
@@ -279,7 +358,7 @@ class App extends Lifecycle implements Factline {
     return this.#parts;
   }
 
-  #storing(source: string): { source: string; nextId: () => string; telemetry: Telemetry; clock: Clock } {
+  #storing(source: string): StoringOptions & { readonly nextId: () => string } {
     const { clock, randomness } = this.#seams;
     return {
       source,

@@ -10,4 +10,5 @@ export {
 } from './factline.ts';
 export type { FactlineOptions, Settings } from './options.ts';
 export { type Parts, type Seams, systemSeams } from './parts.ts';
+export type { CommandRequest } from './requests/requests.ts';
 export { resolveServer, type ServerAddress } from './server-address.ts';

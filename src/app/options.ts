@@ -1,4 +1,9 @@
-import { type ConsumerDefinition, isConsumerDefinition, withUpcasters } from '../consumers/index.ts';
+import {
+  type ConsumerDefinition,
+  isConsumerDefinition,
+  refuseTwoHandlers,
+  withUpcasters,
+} from '../consumers/index.ts';
 import {
   ContractSet,
   type EventContract,
@@ -77,7 +82,7 @@ const known = new Set([
   'roles',
 ]);
 
-/** @throws FactlineError OPTION_INVALID, CONSUMER_DUPLICATE, CONTRACT_DUPLICATE, UPCASTER_INVALID */
+/** @throws FactlineError OPTION_INVALID, CONSUMER_DUPLICATE, COMMAND_HANDLED_TWICE, CONTRACT_DUPLICATE, UPCASTER_INVALID */
 export const readOptions = (options: FactlineOptions): Settings => {
   for (const name of Object.keys(options)) {
     if (!known.has(name)) throw invalid(name, `one of ${[...known].join(', ')}`, 'an unknown option');
@@ -85,6 +90,7 @@ export const readOptions = (options: FactlineOptions): Settings => {
   const identity = readAppIdentity();
   const upcasters = collect('upcasters', options.upcasters ?? [], isUpcaster);
   const consumers = readConsumers(options.consumers).map((consumer) => withUpcasters(consumer, upcasters));
+  refuseTwoHandlers(consumers);
   const contracts = new ContractSet(
     [
       ...consumers.flatMap((consumer) => consumer.contracts),

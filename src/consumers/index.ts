@@ -23,6 +23,7 @@ export {
   createConsumerEngine,
   type RunningConsumer,
 } from './engine.ts';
+export { refuseTwoHandlers } from './handlers-of-commands.ts';
 export { sessionLockSpace } from './membership/membership.ts';
 export type { RunningCode, RunningConsumerCode } from './membership/running-code.ts';
 export {

@@ -19,6 +19,11 @@ export type OneOf<O> = O extends EventContract
 /** The union of the events of a `Many`: what a consumer with `on: O` receives. */
 export type On<O> = OneOf<O> extends infer C ? (C extends EventContract ? EventOf<C> : never) : never;
 
+/** `unknown` where no command is among the contracts of a `Many`, else the reason, which the compiler then prints. */
+export type EventsOnly<O> = [Extract<OneOf<O>, { readonly kind: 'command' }>] extends [never]
+  ? unknown
+  : 'a projection reads events and no commands';
+
 /** The contracts of a `Many`; what else a module exports beside contracts is left out. */
 export const manyContracts = (
   many: Many<EventContract> | Readonly<Record<string, unknown>>,

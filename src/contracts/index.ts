@@ -7,6 +7,7 @@ export {
   type CatalogueOptions,
   catalogue,
 } from './catalogue/catalogue.ts';
+export { isWithin } from './check-declaration.ts';
 export { type CompareRequest, compare } from './compare/compare.ts';
 export { compareBatch } from './compare/compare-batch.ts';
 export type {
@@ -39,7 +40,14 @@ export {
   type Retention,
   type Sensitivity,
 } from './contract.ts';
-export { ContractSet, type Many, manyContracts, type On, type OneOf } from './contract-set.ts';
+export {
+  ContractSet,
+  type EventsOnly,
+  type Many,
+  manyContracts,
+  type On,
+  type OneOf,
+} from './contract-set.ts';
 export { type CommandDeclaration, defineCommand } from './define-command.ts';
 export { defineEvent, type EventDeclaration } from './define-event.ts';
 export { type DraftEnvelope, isDraft, payloadDigest, storedDraftText, storedDraftValues } from './draft.ts';

@@ -6,6 +6,7 @@ import { databaseErrors } from './error-catalogue/database-errors.ts';
 import { gateErrors } from './error-catalogue/gate-errors.ts';
 import { logErrors } from './error-catalogue/log-errors.ts';
 import { replayErrors } from './error-catalogue/replay-errors.ts';
+import { requestErrors } from './error-catalogue/request-errors.ts';
 import { triageErrors } from './error-catalogue/triage-errors.ts';
 
 /** One row of the catalogue. Add a code to the table of its subject; a released code is never reused for something else. */
@@ -38,6 +39,7 @@ export const errorCatalogue = {
   ...databaseErrors,
   ...logErrors,
   ...consumerErrors,
+  ...requestErrors,
   ...replayErrors,
   ...triageErrors,
   ...appErrors,

@@ -46,6 +46,9 @@ export const uuidv7 = (wallMs: number, randomness: Randomness): string => {
   return format(bytes);
 };
 
+/** Whether an id was made by `uuidv8`: it then is the same on every attempt. */
+export const isDerivedId = (id: string): boolean => id[14] === '8';
+
 /** Changing this text changes every derived id: a handler retried by a newer release would publish twice. */
 const derivedIdDomain = 'factline.event-id.1';
 

@@ -9,7 +9,7 @@ export {
   PermanentError,
   TransientError,
 } from './errors.ts';
-export { uuidv7, uuidv8 } from './ids.ts';
+export { isDerivedId, uuidv7, uuidv8 } from './ids.ts';
 export { canonicalJson, type Json, toPosition } from './json.ts';
 export { keyHash, laneOf } from './key-hash.ts';
 export { Lifecycle, type Startable } from './lifecycle.ts';

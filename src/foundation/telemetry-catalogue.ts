@@ -64,6 +64,12 @@ export const metrics = {
     labels: ['consumer'],
     help: 'Deliveries that found their event already handled.',
   },
+  factline_requests_total: {
+    type: 'counter',
+    unit: 'count',
+    labels: ['type', 'outcome'],
+    help: 'Requests by outcome: answered, timed out, given up (the app stopped, or the reply could not be read).',
+  },
   factline_effects_total: {
     type: 'counter',
     unit: 'count',

@@ -4,6 +4,7 @@ export { logChannel } from './hint.ts';
 export type { TailBlocked } from './holder-report.ts';
 export { ensurePartitions } from './partitions.ts';
 export {
+  assertVerb,
   type Cause,
   currentCause,
   decodeToken,
@@ -18,6 +19,7 @@ export {
   type StoringOptions,
   type TokenFacts,
   type Tx,
+  type Verb,
 } from './publishing/index.ts';
 export { type LogHead, type Range, readHead, readPositions, readRange } from './reading.ts';
 export type { EventBatch, EventTypes } from './recent-rows.ts';

@@ -22,15 +22,16 @@ select e.position, e.id, e.type, e.source, e.key, e.key_hash, e.data, e.meta, e.
  limit 1
 
 -- name: deliveries
--- $1 position, $2 type. What every consumer of the type has done with the event; served by the primary keys.
-select c.name as consumer, c.class, c.build, c.state, c.ordering, c.start_position,
+-- $1 positions, $2 their types. What every consumer of its type has done with each event; served by the primary keys.
+select w.position, c.name as consumer, c.class, c.build, c.state, c.ordering, c.start_position,
        (select json_agg(k.position order by k.lane) from factline.checkpoints k where k.consumer_id = c.id) as checkpoints,
-       i.handled_at, p.id as parked_id, p.state as parked_state
-  from factline.consumers c
-  left join factline.inbox i on i.consumer_id = c.id and i.replay_id = 0 and i.position = $1
+       i.handled_at, p.id as parked_id, p.state as parked_state, f.error_message as reason
+  from unnest($1::bigint[], $2::text[]) as w (position, type)
+  join factline.consumers c on c.state <> 'retired' and w.type = any (c.types)
+  left join factline.inbox i on i.consumer_id = c.id and i.replay_id = 0 and i.position = w.position
   left join lateral (
     select p.id, p.state from factline.parked p
-     where p.consumer_id = c.id and p.replay_id = 0 and p.position = $1
+     where p.consumer_id = c.id and p.replay_id = 0 and p.position = w.position
      order by p.id limit 1) p on true
- where c.state <> 'retired' and $2 = any (c.types)
- order by c.name, c.build
+  left join factline.parked_events f on f.consumer_id = c.id and f.replay_id = 0 and f.position = w.position
+ order by w.position, c.name, c.build

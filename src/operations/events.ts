@@ -36,6 +36,16 @@ export interface Delivery {
     | 'quarantined';
   /** The number for `quarantine show`; null unless it is parked. */
   readonly parkedId: number | null;
+  /** What the last failed attempt threw; null unless it is parked and has failed. */
+  readonly reason: string | null;
+}
+
+/** What of an event decides who handles it. */
+export interface DeliveredEvent {
+  readonly position: number;
+  readonly id: string;
+  readonly type: string;
+  readonly keyHash: number;
 }
 
 /** A filter that matches seldom must not walk the whole log. */
@@ -84,8 +94,24 @@ export const findEvent = async (
   const row = await findRow(on, which);
   if (row === undefined) throw new FactlineError('EVENT_NOT_FOUND', { event: which });
   const event = logged(row);
-  const rows = await run(on, sql.deliveries, [event.position, event.type]);
-  return { event, deliveries: rows.map((each) => delivery(each, event, Number(row['key_hash']))) };
+  const deliveries = await readDeliveries(on, [{ ...event, keyHash: Number(row['key_hash']) }]);
+  return { event, deliveries: deliveries.get(event.position) ?? [] };
+};
+
+/** By position: what each consumer of its type has done with an event. */
+export const readDeliveries = async (
+  on: Queryable,
+  events: readonly DeliveredEvent[],
+): Promise<ReadonlyMap<number, readonly Delivery[]>> => {
+  const positions = events.map(({ position }) => position);
+  const rows = await run(on, sql.deliveries, [positions, events.map(({ type }) => type)]);
+  const byPosition = Map.groupBy(rows, (row) => Number(row['position']));
+  return new Map(
+    events.map((event) => [
+      event.position,
+      (byPosition.get(event.position) ?? []).map((row) => delivery(row, event)),
+    ]),
+  );
 };
 
 const findRow = async (on: Queryable, which: string): Promise<Row | undefined> => {
@@ -105,21 +131,22 @@ const findRow = async (on: Queryable, which: string): Promise<Row | undefined> =
   return undefined;
 };
 
-const delivery = (row: Row, event: LoggedEvent, hash: number): Delivery => ({
+const delivery = (row: Row, event: DeliveredEvent): Delivery => ({
   consumer: String(row['consumer']),
   class: String(row['class']),
   build: Number(row['build']),
   read: row['state'] === 'live',
-  state: deliveryState(row, event, hash),
+  state: deliveryState(row, event),
   parkedId: row['parked_id'] === null ? null : Number(row['parked_id']),
+  reason: row['parked_id'] === null ? null : (row['reason'] as string | null),
 });
 
-const deliveryState = (row: Row, event: LoggedEvent, hash: number): Delivery['state'] => {
+const deliveryState = (row: Row, event: DeliveredEvent): Delivery['state'] => {
   if (row['parked_state'] !== null) return row['parked_state'] as Delivery['state'];
   if (row['handled_at'] !== null) return 'handled';
   if (event.position <= Number(row['start_position'])) return 'before its start';
   const checkpoints = (row['checkpoints'] as number[] | null) ?? [];
-  const orderingHash = row['ordering'] === 'none' ? keyHash(event.id) : hash;
+  const orderingHash = row['ordering'] === 'none' ? keyHash(event.id) : event.keyHash;
   const lane = checkpoints.length <= 1 ? 0 : laneOf(orderingHash, checkpoints.length);
   return event.position <= (checkpoints[lane] ?? 0) ? 'handled' : 'pending';
 };

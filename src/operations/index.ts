@@ -3,11 +3,13 @@
 export { type DoctorOptions, examine, type Finding } from './doctor.ts';
 export { countText, durationText } from './duration-text.ts';
 export {
+  type DeliveredEvent,
   type Delivery,
   findEvent,
   type LastEvents,
   type LoggedEvent,
   lastEvents,
+  readDeliveries,
 } from './events.ts';
 export {
   type ContractEvidence,

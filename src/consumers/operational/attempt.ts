@@ -1,12 +1,20 @@
 import type { ContractSet, FactEvent } from '../../contracts/index.ts';
 import { contextOfTrace, currentTrace, FactlineError, uuidv8 } from '../../foundation/index.ts';
-import { type Cause, currentCause, type publishingTransaction, type Tail, type Tx } from '../../log/index.ts';
+import {
+  type Cause,
+  currentCause,
+  type PublishingOptions,
+  type publishingTransaction,
+  type Tail,
+  type Tx,
+} from '../../log/index.ts';
 import { loadQueries, type NamedQuery } from '../../postgres/index.ts';
 import type { ParkedFailureClass } from '../parked/index.ts';
 import type { RunnerServices } from '../runner.ts';
 import type { EffectLedger } from './effect-ledger.ts';
 import type { Entry } from './entry.ts';
 import type { EffectCall, EffectOptions, Handler, HandlerContext, JsonResult } from './handler.ts';
+import { oneReply } from './one-reply.ts';
 import { cancellableWork } from './query-cancellation.ts';
 import { finishReplayed } from './redelivery.ts';
 import { suppressing } from './suppressing.ts';
@@ -67,6 +75,8 @@ export class Attempt {
   /** Made when the handler asks for its signal: most never do, and an event target for each event would be felt. */
   #abort: AbortController | null = null;
   #closedBy: FactlineError | null = null;
+  /** Of a command: looks at what is about to be published. */
+  #check: PublishingOptions['check'];
   /** Ends the transaction that is open. */
   #cancel: ((reason: FactlineError) => void) | null = null;
 
@@ -107,6 +117,7 @@ export class Attempt {
 
   async #handle(event: FactEvent): Promise<Outcome> {
     const { handler, contracts, services } = this.#tools;
+    this.#check = oneReply(handler, event);
     const { traceparent, tracestate } = event;
     const carried = { ...(traceparent ? { traceparent } : {}), ...(tracestate ? { tracestate } : {}) };
     const attributes = {
@@ -343,6 +354,7 @@ export class Attempt {
         source: app.source,
         telemetry: services.telemetry,
         cause,
+        check: this.#check,
         nextId: (ordinal) => uuidv8([publisher, this.#entry.event.id, ordinal]),
         last: (events) => {
           this.#assertOpen('COMMIT');

@@ -11,6 +11,9 @@ export const suppressing = (tx: Tx, suppressed: Suppressed): Tx => ({
   publish: (...drafts) => {
     suppressed.count += drafts.length;
   },
+  send: (...drafts) => {
+    suppressed.count += drafts.length;
+  },
   savepoint: async (run) => {
     const kept = suppressed.count;
     try {

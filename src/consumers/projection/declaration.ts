@@ -1,4 +1,10 @@
-import { type EventContract, isEventContract, type Many, manyContracts } from '../../contracts/index.ts';
+import {
+  type EventContract,
+  isCommandContract,
+  isEventContract,
+  type Many,
+  manyContracts,
+} from '../../contracts/index.ts';
 import { type Duration, FactlineError, type Issue, toMilliseconds } from '../../foundation/index.ts';
 import type { ConsumerDefinition } from '../definition.ts';
 import { declaredReads, readsIssues } from '../reads.ts';
@@ -35,9 +41,14 @@ const contractIssues = (on: unknown): Issue[] => {
     return [issue('on', 'a projection needs events', ['one or more contracts made by defineEvent', on])];
   const wrong = Array.isArray(on) ? on.filter((value) => !isEventContract(value)) : [];
   const types = contracts.map((contract) => contract.type);
+  const commands = contracts.filter(isCommandContract);
   const twice = types.find((type, index) => types.indexOf(type) !== index);
   return [
     ...wrong.map((value) => issue('on', 'this is not a contract', ['a contract made by defineEvent', value])),
+    // What was asked for is not what happened: it may have been refused.
+    ...commands.map(({ type }) =>
+      issue('on', 'a command is for its one handler alone', ['events, such as its replies', type]),
+    ),
     ...(twice === undefined ? [] : [issue('on', 'a type is listed twice', ['each contract once', twice])]),
   ];
 };

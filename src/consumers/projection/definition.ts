@@ -1,4 +1,4 @@
-import type { EventContract, Many, On } from '../../contracts/index.ts';
+import type { EventContract, EventsOnly, Many, On } from '../../contracts/index.ts';
 import { type Duration, FactlineError, type Issue } from '../../foundation/index.ts';
 import type { ConsumerDefinition } from '../definition.ts';
 import type { Reads } from '../reads.ts';
@@ -107,7 +107,7 @@ export const defineProjection = <
   const C extends Columns,
   const K extends keyof C & string,
 >(
-  options: ProjectionOptions<O, C, K> & RowsOption<O, KeyOf<C, K>>,
+  options: ProjectionOptions<O, C, K> & RowsOption<O, KeyOf<C, K>> & { readonly on: EventsOnly<O> },
 ): Projection<Flat<RowOf<C>>, Flat<KeyOf<C, K>>> => {
   const shared: SharedDeclaration = options;
   const issues = [

@@ -1,5 +1,5 @@
 import type { QueryResult } from 'pg';
-import type { EventContract, Many, On } from '../../contracts/index.ts';
+import type { EventContract, EventsOnly, Many, On } from '../../contracts/index.ts';
 import { type Duration, FactlineError, type Issue } from '../../foundation/index.ts';
 import type { Reads } from '../reads.ts';
 import { describeValue } from './columns.ts';
@@ -80,7 +80,7 @@ const issuesOf = (options: SqlProjectionOptions<Many<EventContract>>): Issue[] =
  * })
  */
 export const defineSqlProjection = <const O extends Many<EventContract>>(
-  options: SqlProjectionOptions<O>,
+  options: SqlProjectionOptions<O> & { readonly on: EventsOnly<O> },
 ): Projection<Record<string, unknown>, Record<string, unknown>> => {
   const shared: SharedDeclaration = options;
   const issues = [

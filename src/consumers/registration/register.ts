@@ -4,6 +4,7 @@ import { readHead } from '../../log/index.ts';
 import { type Database, engineTransaction, loadQueries, type Queryable, run } from '../../postgres/index.ts';
 import { type ConsumerClasses, classOf } from '../consumer-class.ts';
 import { type ConsumerDefinition, keyVersion } from '../definition.ts';
+import { refuseOtherHandlers } from '../handlers-of-commands.ts';
 import type { AppIdentity, ConsumerState, RegisteredConsumer } from '../runner.ts';
 import {
   coveredGenerations,
@@ -55,13 +56,16 @@ export interface RegistrationRequest extends DeclaredConsumers {
  * Finds or makes what is stored for the definitions. It is idempotent, writes only what is new, and then all in one
  * transaction; several processes may do it at once. `startAt: 'now'` and the barrier of a new generation are the log's
  * end in that transaction, so nothing that is published after it is missed.
- * @throws FactlineError CONSUMER_DUPLICATE, CONSUMER_INVALID, CONSUMER_OF_ANOTHER_APP, LOG_COMPACTED,
+ * @throws FactlineError COMMAND_HANDLED_TWICE, CONSUMER_DUPLICATE, CONSUMER_INVALID, CONSUMER_OF_ANOTHER_APP, LOG_COMPACTED,
  *   PROJECTION_CHANGED_WITHOUT_VERSION.
  */
 export const registerConsumers = async (request: RegistrationRequest): Promise<readonly Registration[]> => {
   refuseDuplicates(request.definitions);
   const found = await findRegistrations(request.database.operations, request);
-  if (found !== null) return found;
+  if (found !== null) {
+    await refuseOtherHandlers(request.database.operations, request.definitions);
+    return found;
+  }
   const { value: announcements } = await engineTransaction(request.database.operations, (client) =>
     writeRegistrations(client, request),
   );
@@ -157,6 +161,8 @@ const writeRegistrations = async (
   request: RegistrationRequest,
 ): Promise<Announcement[]> => {
   await run(client, sql.lock_registration);
+  // Under the lock: of two apps that begin to handle one command at the same time one is refused.
+  await refuseOtherHandlers(client, request.definitions);
   const announcements: Announcement[] = [];
   const stored = await readStored(client, request.definitions);
   for (const definition of request.definitions) {

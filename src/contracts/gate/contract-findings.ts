@@ -4,6 +4,7 @@ import { isOver } from './day.ts';
 import { declaredFindings, differingParts } from './declared-changes.ts';
 import type { Finding, FindingFacts } from './finding.ts';
 import type { LockedContract } from './lock.ts';
+import { compareText } from './lock-text.ts';
 import { readFindings } from './read-findings.ts';
 import { schemaFindings } from './schema-changes.ts';
 import { type GateSubject, handles } from './subject.ts';
@@ -109,7 +110,7 @@ const handlerFindings = (
 ): readonly FindingFacts[] => {
   if (kind !== 'command') return [];
   const running = known.filter((consumer) => handles(consumer, type)).map(({ name }) => name);
-  const handlers = [...new Set([...consumers.keys(), ...running])];
+  const handlers = [...new Set([...consumers.keys(), ...running])].sort(compareText);
   if (handlers.length === 1 || (handlers.length === 0 && producers.includes(app))) return [];
   return [
     {

@@ -1,11 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { EventContract } from '../contract.ts';
+import { defineCommand } from '../define-command.ts';
 import { defineEvent } from '../define-event.ts';
 import { emptyLock, type Waiver } from '../gate/lock.ts';
 import type { GateConsumer, GateSubject } from '../gate/subject.ts';
 import { defineUpcaster } from '../upcasting/define-upcaster.ts';
 import { type LintOptions, lint, lintRules } from './lint.ts';
+
+const command = (type: string, shape: z.ZodRawShape = {}, terms: object = {}): EventContract =>
+  defineCommand({
+    type,
+    key: 'orderId',
+    schema: z.object({ orderId: z.string(), ...shape }),
+    ...terms,
+  } as never) as EventContract;
 
 interface Declared {
   readonly owner?: string;
@@ -357,4 +366,33 @@ test('each rule explains itself', () => {
     expect(name).toMatch(/^[a-z-]+$/);
     expect(why).toMatch(/^[A-Z].*\.$/);
   }
+});
+
+describe('a command', () => {
+  const handled = (type: string) => found(subject([command(type)]));
+
+  test.each(['charge', 'reserve-stock', 'set', 'reset-password', 'check-out', 'feed'])(
+    'may be called %s',
+    (action) => {
+      expect(handled(`shop.order.${action}.v1`)).toEqual([]);
+    },
+  );
+
+  test.each(['charged', 'stock-reserved', 'timed-out', 'payment-requested', 'created'])(
+    'is not called %s, like a fact',
+    (action) => {
+      expect(handled(`shop.order.${action}.v1`)).toContain('imperative');
+    },
+  );
+
+  test('is no orphan without a consumer here: its handler is what `check` looks at', () => {
+    expect(found(subject([command('shop.order.cancel.v1')], []))).toEqual([]);
+  });
+
+  test('makes no orphans of the events that answer it', () => {
+    const done = event('shop.order.cancelled.v1', { reason: z.string() });
+    expect(found(subject([done], []))).toEqual(['orphan-event']);
+    const cancel = command('shop.order.cancel.v1', {}, { replies: [done] });
+    expect(found(subject([cancel, done], []))).toEqual([]);
+  });
 });

@@ -2,8 +2,8 @@
 export const contractErrors = {
   CONTRACT_INVALID: {
     message: 'The contract {type} is not valid: {issues}',
-    cause: 'A field of defineEvent has a value that cannot work.',
-    remedy: 'Correct the fields named above in the call to defineEvent.',
+    cause: 'A field of its declaration has a value that cannot work.',
+    remedy: 'Correct the fields named above in the call to defineEvent or defineCommand.',
     exitCode: 2,
   },
   CONTRACT_DUPLICATE: {

@@ -11,3 +11,4 @@ export {
 export { type RehearsedTransaction, rehearsedTransaction } from './rehearsed-transaction.ts';
 export type { StoringOptions } from './stored-drafts.ts';
 export { decodeToken, encodeToken, type TokenFacts } from './token.ts';
+export { assertVerb, type Verb } from './verbs.ts';

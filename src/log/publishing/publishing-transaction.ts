@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { type Draft, storedDraftValues } from '../../contracts/index.ts';
+import { type CommandDraft, type Draft, storedDraftValues } from '../../contracts/index.ts';
 import { FactlineError } from '../../foundation/index.ts';
 import {
   type Database,
@@ -14,6 +14,7 @@ import { admitDrafts } from './admission.ts';
 import { parsePositions, publishDeduplicated, publishingQueries } from './dedupe.ts';
 import { type PublishSpan, startPublishSpan } from './publish-span.ts';
 import { publishParameter, type StoredDraft, type StoringOptions, storeDrafts } from './stored-drafts.ts';
+import { assertVerb, type Verb } from './verbs.ts';
 
 /** A transaction that publishes. Events are buffered and written as its last statement. */
 export interface Tx {
@@ -24,6 +25,8 @@ export interface Tx {
   savepoint<T>(run: (tx: Tx) => Promise<T>): Promise<T>;
   /** Validated when the contract was called, written at the end of the transaction, after its business rows are locked. */
   publish(...drafts: readonly [Draft, ...Draft[]]): void;
+  /** The same for commands: each goes to its one handler if and only if this transaction commits. */
+  send(...drafts: readonly [CommandDraft, ...CommandDraft[]]): void;
 }
 
 export interface PublishingOptions extends StoringOptions {
@@ -34,6 +37,8 @@ export interface PublishingOptions extends StoringOptions {
   readonly signal?: AbortSignal;
   /** Replaces the publish statement by one that does more (a consumer's fence); `events` is the publish statement's parameter, '[]' when there are none. Its first two columns must be those of `publish`. */
   readonly last?: (events: string) => LastStatement;
+  /** Looks at all that is about to be written and was not undone, before anything is; what it throws rolls back. */
+  readonly check?: ((drafts: readonly Draft[]) => void) | undefined;
   /** The highest position known, to find a lost publish by. */
   readonly knownPosition?: number;
 }
@@ -50,7 +55,7 @@ export interface PublishingResult<T> {
 /**
  * Runs `work` in one transaction; what it publishes becomes visible if and only if the transaction commits (I1). The events'
  * INSERT goes out in one round trip with COMMIT.
- * @throws FactlineError as `transaction` of the room postgres; DEDUPE_KEY_CONFLICT, PRODUCER_NOT_LISTED
+ * @throws FactlineError as `transaction` of the room postgres; DEDUPE_KEY_CONFLICT, PRODUCER_NOT_LISTED, DRAFT_MISDIRECTED
  */
 export const publishingTransaction = async <T>(
   options: PublishingOptions,
@@ -71,6 +76,7 @@ export const publishingTransaction = async <T>(
       } finally {
         scope.close();
       }
+      options.check?.(buffer);
       if (buffer.length === 0) return value;
       span = startPublishSpan(buffer, options);
       if (buffer.some((draft) => draft.dedupeKey !== undefined)) {
@@ -132,17 +138,20 @@ export const openScope = (place: Place, depth = 0): Scope => {
   const assertOpen = (operation: string): void => {
     if (!open) throw new FactlineError('TRANSACTION_CLOSED', { operation });
   };
+  const take = (verb: Verb, drafts: readonly Draft[]): void => {
+    assertOpen(`tx.${verb}`);
+    assertVerb(verb, drafts);
+    admit(drafts);
+    buffer.push(...drafts);
+  };
   const tx: Tx = {
     client,
     query: async (sql, values) => {
       assertOpen('tx.query');
       return client.query(sql, values === undefined ? [] : [...values]);
     },
-    publish: (...drafts) => {
-      assertOpen('tx.publish');
-      admit(drafts);
-      buffer.push(...drafts);
-    },
+    publish: (...drafts) => take('publish', drafts),
+    send: (...drafts) => take('send', drafts),
     savepoint: async (work) => {
       assertOpen('tx.savepoint');
       if (nested)

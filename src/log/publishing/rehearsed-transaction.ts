@@ -28,6 +28,7 @@ export const rehearsedTransaction = async <T>(
     } finally {
       scope.close();
     }
+    options.check?.(drafts);
     await refuseContradictions(drafts, options, async (query, parameter) => run(client, query, [parameter]));
     return value;
   });
