@@ -44,12 +44,12 @@ export const manyContracts = (
 export class ContractSet implements Iterable<EventContract> {
   readonly #byType = new Map<string, EventContract>();
   readonly #routes: UpcastRoutes;
+  #hidingKeys: readonly EventContract[] | null = null;
 
   /** @throws FactlineError CONTRACT_DUPLICATE when two different contracts have one type; UPCASTER_INVALID */
   constructor(contracts: Iterable<EventContract>, upcasters: readonly Upcaster[] = []) {
     for (const contract of contracts) {
       const present = this.#byType.get(contract.type);
-  #hidingKeys: readonly EventContract[] | null = null;
       if (present && present !== contract)
         throw new FactlineError('CONTRACT_DUPLICATE', { type: contract.type });
       this.#byType.set(contract.type, contract);
@@ -67,11 +67,6 @@ export class ContractSet implements Iterable<EventContract> {
     return [...new Set([...this.#routes.values()].flat())];
   }
 
-  has(type: string): boolean {
-    return this.#byType.has(type) || this.#routes.has(type);
-  }
-
-  /**
   /** Takes what its contracts call personal or secret out of texts about an event: as it was published, and as it is read. */
   redactionOf(row: StoredRow): Redact {
     const contracts = this.#contractsOf(row.type).filter(hidesSomething);
@@ -101,6 +96,11 @@ export class ContractSet implements Iterable<EventContract> {
     return [this.#byType.get(type) ?? [], route.flatMap(({ from, to }) => [from, to])].flat();
   }
 
+  has(type: string): boolean {
+    return this.#byType.has(type) || this.#routes.has(type);
+  }
+
+  /**
    * The event of a stored row as this code's contracts have it, which may be older or newer than its writer: the payload is
    * checked, members that this code does not know are dropped where its schema drops them, defaults are filled in.
    * @throws FactlineError EVENT_UNKNOWN_TYPE; PAYLOAD_INVALID, SCHEMA_ASYNC, SCHEMA_THREW, UPCAST_FAILED: a retry cannot help
