@@ -68,6 +68,28 @@ describe('a Protobuf message as the schema of a contract', () => {
     expect(validate(payload).issues).toHaveLength(1);
   });
 
+  test('refuses what lacks a required field, at any depth', () => {
+    const required = protobufSchema(
+      `syntax = "proto2"; message A { required string id = 1; optional B b = 2; repeated B many = 3; map<string, B> by = 4; }
+       message B { required bool is_there = 1; optional A a = 2; }`,
+      'A',
+    );
+    const faults = (payload: unknown) =>
+      ((required['~standard'].validate(payload) as { issues?: { path: unknown[] }[] }).issues ?? []).map(
+        ({ path }) => path.join('.'),
+      );
+    expect(
+      faults({ id: 'a', b: { is_there: false }, many: [{ isThere: true, a: { id: 'b' } }], by: {} }),
+    ).toEqual([]);
+    expect(faults({ id: null, b: {}, many: [{ isThere: true }, { a: {} }], by: { x: {} } })).toEqual([
+      'id',
+      'b.isThere',
+      'many.1.isThere',
+      'many.1.a.id',
+      'by.x.isThere',
+    ]);
+  });
+
   test('is described by its files, and one that names the payload', () => {
     const Placed = defineEvent({ type: 'shop.order.placed.v1', key: 'orderId', schema });
     const [encoding] = contractSchemas(Placed).encodings;

@@ -4,17 +4,20 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import protobuf from 'protobufjs';
 import protojson from 'protobufjs/ext/protojson.js';
 import { readProtobuf } from '../protobuf/read-protobuf.ts';
-import { fileSchema, isPlainObject, type Reading, readSchemaFile, refuseSchema } from './file-schema.ts';
+import {
+  type Fault,
+  fileSchema,
+  isPlainObject,
+  type Reading,
+  readSchemaFile,
+  refuseSchema,
+} from './file-schema.ts';
+import { payloadFile, payloadText } from './protobuf-payload.ts';
 
 export interface ProtobufOptions {
   /** The files that it imports, by the path in the import statement; `google/protobuf/*` is known. */
   readonly imports?: Readonly<Record<string, URL | string>>;
 }
-
-/** A file of ours says which message is the payload, so that another choice is a change that comparing sees. */
-const payloadFile = 'factline-payload.proto';
-const payloadText = (file: string, message: string): string =>
-  `syntax = "proto3"; import "${file}"; message FactlinePayload { .${message} payload = 1; }`;
 
 const textOf = (source: URL | string): string =>
   source instanceof URL ? readSchemaFile('protobuf', source) : source;
@@ -65,14 +68,29 @@ const declaredValue = (field: protobuf.Field, value: unknown): unknown => {
     : declaredMembers(type, value);
 };
 
+/** Required fields that are not there, which the library only sees in the binary encoding. */
+function* missingFields(type: protobuf.Type, value: unknown, path: Fault['path'] = []): Generator<Fault> {
+  if (!isPlainObject(value) || isWellKnown(type)) return;
+  for (const field of type.fieldsArray) {
+    const name = [field.jsonName, field.name].find((each) => Object.hasOwn(value, each)) ?? field.jsonName;
+    const member = Object.hasOwn(value, name) ? (value[name] ?? undefined) : undefined;
+    if (member === undefined && field.required) yield { path: [...path, name], message: 'is required' };
+    if (!(field.resolvedType instanceof protobuf.Type) || typeof member !== 'object') continue;
+    const many = field.repeated || field instanceof protobuf.MapField;
+    for (const [at, item] of many ? Object.entries(member) : [['', member] as const])
+      yield* missingFields(field.resolvedType, item, [...path, name, ...(many ? [at] : [])]);
+  }
+}
+
 const readPayload = (type: protobuf.Type, payload: unknown): Reading => {
   const value = declaredMembers(type, payload);
   try {
     protojson.fromJson(type, value);
-    return { value };
   } catch (error) {
     return { faults: [{ path: [], message: (error as Error).message }] };
   }
+  const faults = [...missingFields(type, value)];
+  return faults.length > 0 ? { faults } : { value };
 };
 
 /**

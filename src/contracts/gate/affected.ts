@@ -100,12 +100,14 @@ const fieldsOf = (pointer: string): readonly string[] =>
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
     .filter((part) => part !== '*' && !/^\d+$/.test(part));
 
+const withoutCase = (name: string): string => name.replaceAll('_', '').toLowerCase();
+
 /** Whoever reads an object reads all its fields, and whoever reads a field is hit by a change of the object around it. */
 const usesPath = (reads: readonly string[] | null, path: string): AffectedConsumer['uses'] => {
   if (reads === null) return 'unknown';
-  // Avro and Protobuf name the record or message that holds a field, not the way to it.
-  const last = path.split('.').at(-1) ?? '';
-  const named = (read: readonly string[]): boolean => read.includes(last);
+  // Avro and Protobuf name the record or message that holds a field, not the way to it; and `order_id` is read as `orderId`.
+  const last = withoutCase(path.split('.').at(-1) ?? '');
+  const named = (read: readonly string[]): boolean => read.some((field) => withoutCase(field) === last);
   const changed = fieldsOf(path);
   const around = (read: readonly string[]): boolean =>
     read.every((field, index) => changed[index] === undefined || changed[index] === field);

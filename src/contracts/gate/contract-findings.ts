@@ -36,7 +36,7 @@ export const contractFindings = async (
     ...approvalFindings(pair.type, locked, current),
     ...deprecationFindings(pair.type, current, { subject, today }),
   );
-  return [...facts.map(make), ...readFindings(pair, make)];
+  return [...facts.map(make), ...(await readFindings(pair, make))];
 };
 
 /** A schema that cannot be compared is one contract's matter: the others are checked all the same. */

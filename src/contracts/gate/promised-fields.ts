@@ -1,5 +1,6 @@
 import type { LockedSchema } from './lock.ts';
 import { isObject } from './lock-shape.ts';
+import { promiseInProtobuf } from './promised-protobuf.ts';
 import { resolveReference } from './resolve-reference.ts';
 
 /** What an output schema says about a field: always there, sometimes, never; 'unknown' where it cannot be told. */
@@ -10,12 +11,12 @@ const depthMax = 64;
 const stepsMax = 10_000;
 
 /** What a producer promises about a dotted path. Lists are looked into: `lines.price` is the price of every line. */
-export const promiseOf = ({ format, output }: LockedSchema, path: string): Promised => {
+export const promiseOf = async ({ format, output }: LockedSchema, path: string): Promise<Promised> => {
   const fields = path.split('.');
   if (format === 'json-schema')
     return inJsonSchema({ root: output, depth: 0, steps: { left: stepsMax } }, output, fields);
   if (format === 'avro') return inAvro({ types: namedTypes(output), depth: 0 }, output, fields);
-  return 'unknown';
+  return promiseInProtobuf(output, fields);
 };
 
 interface Search {

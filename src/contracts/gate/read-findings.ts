@@ -4,31 +4,32 @@ import type { LockedConsumer, LockedContract } from './lock.ts';
 import { type Promised, promiseOf } from './promised-fields.ts';
 
 /** Consumers that read what nobody promises to write, and what has become uncertain for them by this change. */
-export const readFindings = (
+export const readFindings = async (
   { locked, current }: ContractPair,
   make: (facts: FindingFacts) => Finding,
-): readonly Finding[] => {
-  if (current === null) return [];
-  return [...current.consumers].flatMap(([name, consumer]) =>
-    (consumer.reads ?? []).flatMap((path) => {
-      const now = weakest(current, path);
+): Promise<readonly Finding[]> => {
+  const found: Finding[] = [];
+  for (const [name, consumer] of current?.consumers ?? [])
+    for (const path of consumer.reads ?? []) {
+      const now = await promiseBy(current, path);
       // Only news is told: what was accepted as uncertain stays so.
       const accepted = locked?.consumers.get(name)?.reads?.includes(path) ? locked : null;
-      const before = accepted === null ? 'always' : weakest(accepted, path);
+      const before = accepted === null ? 'always' : await promiseBy(accepted, path);
       const told = toldOf({ name, path, now, before });
-      if (told === null) return [];
-      return [{ ...make({ ...told, path: pointerOf(path) }), affected: [affectedBy(name, consumer)] }];
-    }),
-  );
+      if (told === null) continue;
+      found.push({ ...make({ ...told, path: pointerOf(path) }), affected: [affectedBy(name, consumer)] });
+    }
+  return found;
 };
 
-const strength: Readonly<Record<Promised, number>> = { never: 0, sometimes: 1, unknown: 2, always: 3 };
-
-/** Whoever reads an encoding gets what that one promises. */
-const weakest = ({ schemas }: LockedContract, path: string): Promised =>
-  schemas
-    .map((schema) => promiseOf(schema, path))
-    .reduce<Promised>((low, promise) => (strength[promise] < strength[low] ? promise : low), 'always');
+/** Every payload fits all encodings, so one of them is enough to promise it; but who reads an encoding misses what that one lacks. */
+const promiseBy = async (contract: LockedContract | null, path: string): Promise<Promised> => {
+  const promises = await Promise.all((contract?.schemas ?? []).map((schema) => promiseOf(schema, path)));
+  const strongest = (['never', 'always', 'unknown', 'sometimes'] as const).find((each) =>
+    promises.includes(each),
+  );
+  return strongest ?? 'always';
+};
 
 interface Read {
   readonly name: string;

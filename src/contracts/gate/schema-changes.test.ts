@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   base,
   check,
+  consumer,
   lockOf,
   now,
   placed,
@@ -204,5 +205,41 @@ describe('a contract in several encodings', () => {
     const findings = await check(await lockOf(of(avro([]))), of());
     expect(told(findings)).toEqual(['encoding-removed', 'not-accepted']);
     expect(findings[0]).toMatchObject({ format: 'avro', approver: 'orders', affected: [{ name: 'spend' }] });
+  });
+
+  describe('of which one is Protobuf: what a consumer reads', () => {
+    const order = (fields: string) => placed(shape, { schema: proto(fields), encodings: [], key: 'orderId' });
+    const reading = (fields: string, ...reads: string[]): GateSubject =>
+      subject([order(fields)], { consumers: [consumer('payment', { reads: new Map([[type, reads]]) })] });
+
+    test('must be promised, by its name in JSON', async () => {
+      const [before, after] = [reading('int32 pence_sum = 2;', 'penceSum'), reading('', 'penceSum')];
+      expect(told(await check(await lockOf(before), before))).toEqual([]);
+      const findings = await check(await lockOf(before), after);
+      expect(told(findings)).toContain('read-not-promised /penceSum');
+      expect(findings.find(({ rule }) => rule === 'read-not-promised')).toMatchObject({
+        kind: 'break',
+        affected: [{ name: 'payment' }],
+      });
+    });
+
+    test('is hit by a change under its name in the file', async () => {
+      const findings = await check(
+        await lockOf(reading('int32 pence_sum = 2;', 'penceSum')),
+        reading('string pence_sum = 2;', 'penceSum'),
+      );
+      expect(findings.find(({ kind }) => kind === 'break')).toMatchObject({
+        affected: [{ name: 'payment', uses: 'yes' }],
+      });
+    });
+
+    test('is promised when another encoding promises it, which each payload fits', async () => {
+      const both = (fields: string): GateSubject =>
+        subject([placed({ ...shape, pence: z.int() }, { encodings: [proto(fields)] })], {
+          consumers: [consumer('payment', { reads: new Map([[type, ['pence']]]) })],
+        });
+      expect(told(await check(lock, both('int32 pence = 2;')))).not.toContain('read-optional /pence');
+      expect(told(await check(lock, both('')))).toContain('read-not-promised /pence');
+    });
   });
 });
