@@ -101,13 +101,21 @@ export type {
 export { type EngineStep, engineSteps } from './steps.ts';
 export {
   type AnyWorkflow,
+  type CallKind,
+  type Difference as JournalDifference,
   defineWorkflow,
+  type EntryState,
   isWorkflow,
+  type JournalEntry,
+  type JournalVerdict,
+  type RecordedFailure,
   type Step,
   type StepCall,
   type StepOptions,
   type StepRetry,
+  verifyJournal,
   type Workflow,
   type WorkflowContext,
   type WorkflowDeclaration,
+  type WorkflowJournal,
 } from './workflow/index.ts';

@@ -8,6 +8,7 @@ import { logErrors } from './error-catalogue/log-errors.ts';
 import { replayErrors } from './error-catalogue/replay-errors.ts';
 import { requestErrors } from './error-catalogue/request-errors.ts';
 import { triageErrors } from './error-catalogue/triage-errors.ts';
+import { workflowErrors } from './error-catalogue/workflow-errors.ts';
 
 /** One row of the catalogue. Add a code to the table of its subject; a released code is never reused for something else. */
 export interface ErrorEntry {
@@ -42,6 +43,7 @@ export const errorCatalogue = {
   ...requestErrors,
   ...replayErrors,
   ...triageErrors,
+  ...workflowErrors,
   ...appErrors,
   ...commandErrors,
 } as const satisfies Readonly<Record<string, ErrorEntry>>;

@@ -17,3 +17,6 @@ export {
   type Workflow,
   type WorkflowDeclaration,
 } from './definition.ts';
+export type { CallKind, EntryState, JournalEntry, RecordedFailure } from './journal.ts';
+export type { Difference } from './replaying.ts';
+export { type JournalVerdict, verifyJournal, type WorkflowJournal } from './verify.ts';
