@@ -87,7 +87,7 @@ describe('what the documents show', () => {
     await own.drop();
   });
 
-  const pagesWithTests = ['README.md', 'docs/testing.md', 'docs/contracts.md'];
+  const pagesWithTests = ['README.md', 'docs/testing.md', 'docs/contracts.md', 'docs/commands.md'];
   test.each(pagesWithTests)('the tests in %s pass', { timeout: 180_000 }, async (page) => {
     writeFileSync(path.join(folder.path, page, 'vitest.config.mjs'), vitestConfiguration);
     const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');

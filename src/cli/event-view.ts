@@ -1,4 +1,4 @@
-import type { Delivery, LoggedEvent } from '../operations/index.ts';
+import type { CausalLinks, Delivery, LoggedEvent } from '../operations/index.ts';
 import { printable, type Style, textWidth, truncate, wrap } from './style.ts';
 import { renderTable } from './table.ts';
 
@@ -50,6 +50,17 @@ export const eventDetailLines = (event: LoggedEvent, { width: available, style }
       .split('\n')
       .map((line) => `  ${line}`),
   ];
+};
+
+/** What an event came from and what came of it; a command's replies are among the latter. */
+export const linkLines = ({ cause, ledTo }: CausalLinks, { style }: View): string[] => {
+  const row = (label: string, { position, type, source }: CausalLinks['ledTo'][number]): string =>
+    `${style.dim(label.padEnd(labelWidth))} #${position} ${style.cyan(type)} ${style.dim(`by ${printable(source)}`)}`;
+  const lines = [
+    ...(cause === null ? [] : [row('caused by', cause)]),
+    ...ledTo.map((event, index) => row(index === 0 ? 'led to' : '', event)),
+  ];
+  return lines.length === 0 ? [] : [...lines, ''];
 };
 
 export const deliveryLines = (deliveries: readonly Delivery[], { width, style }: View): string[] => {

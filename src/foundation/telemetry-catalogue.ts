@@ -64,12 +64,6 @@ export const metrics = {
     labels: ['consumer'],
     help: 'Deliveries that found their event already handled.',
   },
-  factline_requests_total: {
-    type: 'counter',
-    unit: 'count',
-    labels: ['type', 'outcome'],
-    help: 'Requests by outcome: answered, timed out, given up (the app stopped, or the reply could not be read).',
-  },
   factline_effects_total: {
     type: 'counter',
     unit: 'count',
@@ -203,6 +197,12 @@ export const metrics = {
     unit: 'count',
     labels: ['consumer', 'outcome'],
     help: 'Events that a governed replay delivered again, by outcome: handled, retried, failed.',
+  },
+  factline_requests_total: {
+    type: 'counter',
+    unit: 'count',
+    labels: ['type', 'outcome'],
+    help: 'Requests by outcome: answered, timed out, given up (the app stopped, or the reply could not be read).',
   },
   factline_tail_blocked_seconds: {
     type: 'gauge',

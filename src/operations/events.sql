@@ -21,6 +21,14 @@ select e.position, e.id, e.type, e.source, e.key, e.key_hash, e.data, e.meta, e.
   from factline.events e where e.position > $2 and e.position <= $3 and e.id = $1
  limit 1
 
+-- name: find_caused
+-- $1 after, $2 up to, $3 the id of the cause, $4 rows. No index leads by cause: what an event led to lies close behind it.
+select e.position, e.id, e.type, e.source, e.recorded_at
+  from factline.events e
+ where e.position > $1 and e.position <= $2 and e.meta ->> 'causationId' = $3
+ order by e.position
+ limit $4
+
 -- name: deliveries
 -- $1 positions, $2 their types. What every consumer of its type has done with each event; served by the primary keys.
 select w.position, c.name as consumer, c.class, c.build, c.state, c.ordering, c.start_position,

@@ -1,8 +1,9 @@
+import type { EnvelopeMeta } from '../contracts/index.ts';
 import { FactlineError, keyHash, laneOf } from '../foundation/index.ts';
 import { readHead } from '../log/index.ts';
 import { loadQueries, type Queryable, type Row, run } from '../postgres/index.ts';
 
-const sql = loadQueries<'last_events' | 'find_by_position' | 'find_by_id' | 'deliveries'>(
+const sql = loadQueries<'last_events' | 'find_by_position' | 'find_by_id' | 'find_caused' | 'deliveries'>(
   new URL('./events.sql', import.meta.url),
 );
 
@@ -40,6 +41,15 @@ export interface Delivery {
   readonly reason: string | null;
 }
 
+/** An event that another one names; without payload and key, which contracts may hide. */
+export type LinkedEvent = Pick<LoggedEvent, 'position' | 'id' | 'type' | 'source' | 'recordedAt'>;
+
+/** The event (or command) whose handling published an event, and what was published while this one was handled: its replies, too. */
+export interface CausalLinks {
+  readonly cause: LinkedEvent | null;
+  readonly ledTo: readonly LinkedEvent[];
+}
+
 /** What of an event decides who handles it. */
 export interface DeliveredEvent {
   readonly position: number;
@@ -51,6 +61,8 @@ export interface DeliveredEvent {
 /** A filter that matches seldom must not walk the whole log. */
 const rowsLookedAtMax = 200_000;
 const idSpan = 1_000_000;
+const causedSpan = 200_000;
+const causedMax = 50;
 
 export interface LastEvents {
   /** Nothing above it: the settled position. */
@@ -124,12 +136,32 @@ const findRow = async (on: Queryable, which: string): Promise<Row | undefined> =
     });
   }
   const { visible } = await readHead(on);
-  for (let upTo = visible; upTo > 0; upTo -= idSpan) {
-    const [row] = await run(on, sql.find_by_id, [which, Math.max(0, upTo - idSpan), upTo]);
+  return walkBack(on, which, visible);
+};
+
+const walkBack = async (on: Queryable, id: string, from: number): Promise<Row | undefined> => {
+  for (let upTo = from; upTo > 0; upTo -= idSpan) {
+    const [row] = await run(on, sql.find_by_id, [id, Math.max(0, upTo - idSpan), upTo]);
     if (row !== undefined) return row;
   }
   return undefined;
 };
+
+/** What stands before and behind an event in its story; at most fifty events that it led to, within 200,000 positions. */
+export const findLinks = async (on: Queryable, { position, id, meta }: LoggedEvent): Promise<CausalLinks> => {
+  const { causationId } = meta as EnvelopeMeta;
+  const cause = causationId === undefined ? undefined : await walkBack(on, causationId, position - 1);
+  const caused = await run(on, sql.find_caused, [position, position + causedSpan, id, causedMax]);
+  return { cause: cause === undefined ? null : linked(cause), ledTo: caused.map(linked) };
+};
+
+const linked = (row: Row): LinkedEvent => ({
+  position: Number(row['position']),
+  id: String(row['id']),
+  type: String(row['type']),
+  source: String(row['source']),
+  recordedAt: String(row['recorded_at']),
+});
 
 const delivery = (row: Row, event: DeliveredEvent): Delivery => ({
   consumer: String(row['consumer']),

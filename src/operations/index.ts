@@ -3,9 +3,11 @@
 export { type DoctorOptions, examine, type Finding } from './doctor.ts';
 export { countText, durationText } from './duration-text.ts';
 export {
+  type CausalLinks,
   type DeliveredEvent,
   type Delivery,
   findEvent,
+  findLinks,
   type LastEvents,
   type LoggedEvent,
   lastEvents,

@@ -1,12 +1,12 @@
 import { createTelemetry, FactlineError } from '../../foundation/index.ts';
 import { createTail, type StoredEvent, type Tail } from '../../log/index.ts';
-import { findEvent, type LoggedEvent, lastEvents } from '../../operations/index.ts';
+import { findEvent, findLinks, type LoggedEvent, lastEvents } from '../../operations/index.ts';
 import { perform } from '../../replay/index.ts';
 import { actorOf, personOf, personOptions } from '../actor.ts';
 import type { Command, CommandContext, CommandOption } from '../command.ts';
 import { type Connected, databaseOptions, withDatabase } from '../connection.ts';
 import { maskedEvents } from '../event-masking.ts';
-import { deliveryLines, eventDetailLines, eventLine } from '../event-view.ts';
+import { deliveryLines, eventDetailLines, eventLine, linkLines } from '../event-view.ts';
 import { wholeNumber } from '../parse.ts';
 
 const hiddenText =
@@ -146,8 +146,8 @@ const show = ({ terminal, style, json }: CommandContext, event: LoggedEvent): vo
 
 export const eventsShow: Command = {
   path: ['events', 'show'],
-  summary: 'Show one event, and what each consumer has done with it.',
-  description: `Shows the event, and what each consumer has done with it. ${hiddenText}`,
+  summary: 'Show one event, what each consumer has done with it, and what came of it.',
+  description: `Shows the event, what it was caused by and has led to (of a command: its reply), and what each consumer has done with it. ${hiddenText}`,
   arguments: [{ name: 'EVENT', help: 'Its position or id.', required: true }],
   options: [...revealOptions, ...databaseOptions],
   examples: [
@@ -159,7 +159,12 @@ export const eventsShow: Command = {
   ],
   json: [
     { name: 'event', help: 'As in `events tail`.' },
-    { name: 'deliveries[]', help: '{ consumer, class, build, read, state, parkedId }' },
+    {
+      name: 'cause',
+      help: 'What was handled when it was published: { position, id, type, source, recordedAt } or null.',
+    },
+    { name: 'ledTo[]', help: 'What was published while it was handled, a reply among it: as cause.' },
+    { name: 'deliveries[]', help: '{ consumer, class, build, read, state, parkedId, reason }' },
     {
       name: 'deliveries[].state',
       help: 'handled, pending, before its start, running, retrying, waiting or quarantined.',
@@ -174,10 +179,16 @@ export const eventsShow: Command = {
       );
       const screen = await screenFor(context, connected, `event at position ${stored.position}`);
       const [event = stored] = await screen([stored]);
-      if (json) terminal.out(JSON.stringify({ event, deliveries }));
+      const links = await findLinks(connected.database.operations, stored);
+      if (json) terminal.out(JSON.stringify({ event, ...links, deliveries }));
       else {
         const view = { width: terminal.width, style };
-        for (const line of [...eventDetailLines(event, view), '', ...deliveryLines(deliveries, view)])
+        for (const line of [
+          ...eventDetailLines(event, view),
+          '',
+          ...linkLines(links, view),
+          ...deliveryLines(deliveries, view),
+        ])
           terminal.out(line);
       }
       return undefined;
