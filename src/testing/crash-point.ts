@@ -32,6 +32,16 @@ export class CrashPoint {
     timer: (ms, run, options) => systemClock.timer(ms, () => this.#dead || run(), options),
   };
 
+  /** Ends the app here and now, wherever it is. What it returns never ends. */
+  kill(): Promise<void> {
+    this.#dead = true;
+    return neverAgain();
+  }
+
+  get dead(): boolean {
+    return this.#dead;
+  }
+
   disarm(): void {
     this.#armed = null;
   }

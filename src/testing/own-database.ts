@@ -3,65 +3,92 @@ import pg from 'pg';
 import { resolveServer } from '../app/index.ts';
 import { loadQueries, type NamedQuery, type Queryable, run } from '../postgres/index.ts';
 
-const sql = loadQueries<'test_databases' | 'end_backends' | 'create_statement' | 'drop_statement'>(
-  new URL('./testing.sql', import.meta.url),
-);
+const sql = loadQueries<
+  'test_databases' | 'end_backends' | 'create_statement' | 'copy_statement' | 'drop_statement'
+>(new URL('./testing.sql', import.meta.url));
 
 /** A database that belongs to one test and goes away with it. */
 export interface OwnDatabase {
+  readonly name: string;
   readonly url: string;
   /** Ends every connection whose application name begins with this, as the death of its process does. */
   endBackends(applicationName: string): Promise<void>;
   drop(): Promise<void>;
 }
 
+/** A server on which a test makes databases of its own. */
+export interface TestServer {
+  /** An empty one, or a copy of one that nobody is connected to any more. */
+  createDatabase(template?: OwnDatabase): Promise<OwnDatabase>;
+  close(): Promise<void>;
+}
+
 const prefix = 'factline_test_';
 
-/** On the server of `server` or DATABASE_URL, else on the embedded one. */
-export const createOwnDatabase = async (server?: string): Promise<OwnDatabase> => {
+/** The server of `server` or DATABASE_URL, else the embedded one. */
+export const openTestServer = async (server?: string): Promise<TestServer> => {
   const address = await resolveServer(server ?? (process.env['DATABASE_URL'] || undefined));
-  const name = `${prefix}${process.pid}_${randomBytes(5).toString('hex')}`;
-  const administrator = async <T>(work: (client: pg.Client) => Promise<T>): Promise<T> => {
-    const client = new pg.Client({ connectionString: address.url, application_name: 'factline testing' });
-    await client.connect();
-    try {
-      return await work(client);
-    } finally {
-      await client.end();
-    }
-  };
-  await administrator(async (client) => {
-    await dropLeftovers(client);
-    await runBuilt(client, sql.create_statement, name);
+  const administrator = new pg.Pool({
+    connectionString: address.url,
+    application_name: 'factline testing',
+    max: 2,
+    allowExitOnIdle: true,
   });
-  const url = new URL(address.url);
-  url.pathname = `/${name}`;
+  administrator.on('error', () => {});
+  await dropLeftovers(administrator);
+  const createDatabase = async (template?: OwnDatabase): Promise<OwnDatabase> => {
+    const name = `${prefix}${process.pid}_${randomBytes(5).toString('hex')}`;
+    if (template === undefined) await runBuilt(administrator, sql.create_statement, name);
+    else await runBuilt(administrator, sql.copy_statement, name, template.name);
+    const url = new URL(address.url);
+    url.pathname = `/${name}`;
+    return {
+      name,
+      url: url.href,
+      endBackends: async (applicationName) => {
+        await run(administrator, sql.end_backends, [name, applicationName]);
+      },
+      drop: () => runBuilt(administrator, sql.drop_statement, name),
+    };
+  };
   return {
-    url: url.href,
-    endBackends: (applicationName) =>
-      administrator(async (client) => {
-        await run(client, sql.end_backends, [name, applicationName]);
-      }),
-    drop: async () => {
-      await administrator((client) => runBuilt(client, sql.drop_statement, name));
+    createDatabase,
+    close: async () => {
+      await administrator.end();
       await address.embedded?.stop();
     },
   };
 };
 
-/** Runs the statement that a query built with a quoted name. */
-export const runBuilt = async (client: Queryable, query: NamedQuery, value: string): Promise<void> => {
-  const [row] = await run(client, query, [value]);
-  await client.query(String(row?.['statement']));
+/** One database on a server that goes with it. */
+export const createOwnDatabase = async (server?: string): Promise<OwnDatabase> => {
+  const opened = await openTestServer(server);
+  const database = await opened.createDatabase();
+  return {
+    ...database,
+    drop: async () => {
+      await database.drop();
+      await opened.close();
+    },
+  };
+};
+
+/** Runs the statement that a query built with quoted names. */
+export const runBuilt = async (
+  on: Queryable,
+  query: NamedQuery,
+  ...values: readonly string[]
+): Promise<void> => {
+  const [row] = await run(on, query, values);
+  await on.query(String(row?.['statement']));
 };
 
 /** Databases of test runs that were killed: their process is gone. */
-const dropLeftovers = async (client: pg.Client): Promise<void> => {
-  for (const row of await run(client, sql.test_databases)) {
+const dropLeftovers = async (on: Queryable): Promise<void> => {
+  for (const row of await run(on, sql.test_databases)) {
     const name = String(row['name']);
     const pid = Number(name.slice(prefix.length).split('_')[0]);
-    if (pid !== process.pid && !isAlive(pid))
-      await runBuilt(client, sql.drop_statement, name).catch(() => {});
+    if (pid !== process.pid && !isAlive(pid)) await runBuilt(on, sql.drop_statement, name).catch(() => {});
   }
 };
 

@@ -9,13 +9,17 @@ where d.datname like 'factline\_test\_%' and not exists (select from pg_stat_act
 -- Databases are made and dropped outside of a transaction, by name: the statement is built here, the name quoted. $1: name.
 select format('create database %I', $1::text) as statement;
 
+-- name: copy_statement
+-- $1: the new database, $2: the one it becomes a copy of.
+select format('create database %I template %I', $1::text, $2::text) as statement;
+
 -- name: drop_statement
 -- $1: name.
 select format('drop database if exists %I with (force)', $1::text) as statement;
 
 -- name: end_backends
--- $1: database, $2: how the application name begins.
-select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and starts_with(application_name, $2);
+-- Resolves when they are gone. $1: database, $2: how the application name begins.
+select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1 and starts_with(application_name, $2);
 
 -- name: effects
 -- What a handler did to the outside world, oldest first. $1: consumer.

@@ -158,6 +158,12 @@ export const consumerErrors = {
     cause: 'Only events of one key come in a promised order; between keys it is the order of their commits.',
     remedy: 'Compute what does not depend on it, or decide by a value in the events (event.time, a version).',
   },
+  SAGA_BROKEN: {
+    message: 'The saga does not hold after this injection: {injection}\n{broken}',
+    cause:
+      'exploreCrashes let it go wrong at this point, the saga recovered and came to rest, and what is said above does not hold.',
+    remedy: 'See it again, alone, with these options beside the others of the scenario: {reproduction}',
+  },
   PROJECTION_TABLE_MISSING: {
     message: 'The table {table} of the projection {projection} is not there.',
     cause: 'It was dropped by hand, or restored without the schema factline.',

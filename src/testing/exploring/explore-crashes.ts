@@ -1,0 +1,221 @@
+import { FactlineError, systemClock, systemRandomness } from '../../foundation/index.ts';
+import { type OwnDatabase, openTestServer, type TestServer } from '../own-database.ts';
+import { findingsOf, type Observed } from './findings.ts';
+import { type Injection, injectionsOf, type Plan, type Point, planText, readPlan } from './injection.ts';
+import { makeTemplate } from './make-template.ts';
+import { runSaga, type SagaRunResult } from './saga-run.ts';
+import type { Beginning, CrashScenario, Saga } from './scenario.ts';
+
+/** What was tried, and held. */
+export interface CrashReport {
+  readonly seed: number;
+  /** How often the saga was run, undisturbed runs included. */
+  readonly runs: number;
+  /** The injections after which everything held. */
+  readonly covered: readonly string[];
+  /** Injections that their run did not get to, handlers' events that never came, compensations that never ran. */
+  readonly notReached: readonly string[];
+  /** The share that was covered, from 0 to 1. */
+  readonly coverage: number;
+  readonly durationMs: number;
+}
+
+/** Of a run that never came to rest. */
+const nothing: Observed = { calls: [], repeated: [], waiting: [] };
+/** So many are looked for before the exploration ends. */
+const brokenMax = 3;
+const depthMax = 2;
+
+/**
+ * Runs a saga on real PostgreSQL, learns every step, effect, transaction and compensation that it passes, and runs it again with
+ * a crash and with a failure at each of them, each time on a fresh copy of the database. Timers fall due without waiting. After
+ * each recovery it checks the invariant, and by itself: that no effect was done twice (under another idempotency key, or none),
+ * that no event was published twice, that nothing is left in quarantine that does not belong there.
+ * @example
+ * const report = await exploreCrashes((outside) => [chargeCard(provider(outside)), orders], {
+ *   begin: ({ publish }) => publish(OrderPlaced({ orderId: 'A1', pence: 4200 })),
+ *   invariant: async ({ app }) => expect(await app.read(orders, { orderId: 'A1' })).toMatchObject({ status: 'paid' }),
+ * })
+ * expect(report.notReached).toEqual([])
+ * @throws FactlineError SAGA_BROKEN, which names the step, what was injected, what does not hold, and how to see it again
+ */
+export const exploreCrashes = async (saga: Saga, scenario: CrashScenario): Promise<CrashReport> => {
+  const server = await openTestServer(scenario.server);
+  const since = systemClock.monotonic();
+  const exploration = new Exploration(saga, scenario, server);
+  try {
+    const report = await exploration.explore();
+    return { ...report, durationMs: Math.round(systemClock.monotonic() - since) };
+  } finally {
+    await exploration.end();
+    await server.close();
+  }
+};
+
+interface Task {
+  readonly plan: Plan;
+  readonly beginning: { readonly name: string; readonly begin: Beginning };
+  readonly undisturbed: Observed;
+}
+
+class Exploration {
+  readonly #saga: Saga;
+  readonly #scenario: CrashScenario;
+  readonly #server: TestServer;
+  readonly #seed: number;
+  readonly #known = new Set<string>();
+  readonly #covered: string[] = [];
+  readonly #missed: string[] = [];
+  readonly #passed = new Set<string>();
+  readonly #declared = new Set<string>();
+  readonly #broken: FactlineError[] = [];
+  readonly #several: boolean;
+  #template: OwnDatabase | undefined;
+  #next: Promise<OwnDatabase> | undefined;
+  #runs = 0;
+
+  constructor(saga: Saga, scenario: CrashScenario, server: TestServer) {
+    this.#saga = saga;
+    this.#scenario = scenario;
+    this.#server = server;
+    this.#seed = scenario.seed ?? Math.floor(systemRandomness.float() * 1e9);
+    this.#several = typeof scenario.begin !== 'function';
+  }
+
+  async explore(): Promise<Omit<CrashReport, 'durationMs'>> {
+    const { template, declared } = await makeTemplate(this.#saga, this.#scenario, this.#server);
+    this.#template = template;
+    const { begin } = this.#scenario;
+    const beginnings = typeof begin === 'function' ? { begin } : begin;
+    for (const [name, each] of Object.entries(beginnings))
+      await this.#exploreBeginning({ name, begin: each });
+    if (this.#broken.length > 0) throw this.#verdict();
+    for (const point of this.#declared) if (!this.#passed.has(point)) this.#missed.push(point);
+    if (this.#scenario.only === undefined)
+      for (const site of declared)
+        if (!this.#sitePassed(site)) this.#missed.push(`${site} · never delivered`);
+    const all = this.#covered.length + this.#missed.length;
+    return {
+      seed: this.#seed,
+      runs: this.#runs,
+      covered: this.#covered,
+      notReached: this.#missed,
+      coverage: all === 0 ? 1 : this.#covered.length / all,
+    };
+  }
+
+  async end(): Promise<void> {
+    const next = await this.#next?.catch(() => undefined);
+    await next?.drop();
+    await this.#template?.drop();
+  }
+
+  async #exploreBeginning(beginning: Task['beginning']): Promise<void> {
+    const { only } = this.#scenario;
+    const prefix = this.#prefix(beginning.name);
+    if (only !== undefined && !only.startsWith(prefix)) return;
+    const first = await this.#run(beginning, []);
+    const undisturbed = first.observed;
+    const broken = this.#brokenBy({ plan: [], beginning, undisturbed: undisturbed ?? nothing }, first);
+    if (broken !== null || undisturbed === null) throw broken;
+    const plans: readonly Plan[] =
+      only === undefined
+        ? this.#plansFor([], first.passed, beginning.name)
+        : [readPlan(only.slice(prefix.length))];
+    const tasks: Task[] = plans.map((plan) => ({ plan, beginning, undisturbed }));
+    for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) {
+      const passed = await this.#try(task);
+      if (this.#broken.length >= brokenMax) throw this.#verdict();
+      if (only !== undefined) continue;
+      const further = this.#plansFor(task.plan, passed, beginning.name);
+      tasks.push(...further.map((plan) => ({ plan, beginning, undisturbed })));
+    }
+  }
+
+  /** What else can go wrong now that these points are known, after what went wrong before. */
+  #plansFor(before: Plan, passed: readonly Point[], beginning: string): readonly Plan[] {
+    for (const { name } of passed) this.#passed.add(name);
+    if (before.length >= depthMax) return [];
+    const scope = this.#scenario.everywhere ? beginning : '';
+    return injectionsOf(passed).flatMap((injection: Injection) => {
+      const text = `${scope} ${planText([injection])}`;
+      if (this.#known.has(text)) return [];
+      this.#known.add(text);
+      return [[...before, injection]];
+    });
+  }
+
+  /** The points that the run passed. */
+  async #try({ plan, beginning, undisturbed }: Task): Promise<readonly Point[]> {
+    const result = await this.#run(beginning, plan);
+    const text = `${this.#prefix(beginning.name)}${planText(plan)}`;
+    const broken = this.#brokenBy({ plan, beginning, undisturbed }, result);
+    if (broken !== null) this.#broken.push(broken);
+    else if (result.complete) this.#covered.push(text);
+    else this.#missed.push(text);
+    return result.passed;
+  }
+
+  async #run(beginning: Task['beginning'], plan: Plan): Promise<SagaRunResult> {
+    const database = await this.#takeDatabase();
+    this.#runs += 1;
+    const { declared, ...result } = await runSaga({
+      saga: this.#saga,
+      scenario: this.#scenario,
+      beginning,
+      plan,
+      seed: this.#seed,
+      database,
+    });
+    for (const point of declared) this.#declared.add(point);
+    return { ...result, declared };
+  }
+
+  /** The next copy is made while this one is used. */
+  async #takeDatabase(): Promise<OwnDatabase> {
+    const copy = (): Promise<OwnDatabase> => this.#server.createDatabase(this.#template);
+    const database = await (this.#next ?? copy());
+    this.#next = copy();
+    this.#next.catch(() => {});
+    return database;
+  }
+
+  #sitePassed(site: string): boolean {
+    for (const point of this.#passed) if (point.startsWith(site)) return true;
+    return false;
+  }
+
+  #prefix(beginning: string): string {
+    return this.#several ? `[${beginning}] ` : '';
+  }
+
+  #brokenBy(
+    { plan, beginning, undisturbed }: Task,
+    { observed, error }: SagaRunResult,
+  ): FactlineError | null {
+    const findings = observed === null ? [] : [...findingsOf(undisturbed, observed)];
+    if (error !== undefined) findings.push(error instanceof Error ? error.message : String(error));
+    if (findings.length === 0) return null;
+    const prefix = this.#prefix(beginning.name);
+    const only = plan.length === 0 ? '' : `${prefix}${planText(plan)}`;
+    const injection = plan.length === 0 ? `${prefix}nothing, the undisturbed run` : only;
+    const reproduction = `{ ${only === '' ? '' : `only: ${JSON.stringify(only)}, `}seed: ${this.#seed} }`;
+    const details = { injection, broken: findings.join('\n'), seed: this.#seed, reproduction };
+    return new FactlineError('SAGA_BROKEN', details, { cause: error });
+  }
+
+  /** The first one, and what else was found. */
+  #verdict(): FactlineError {
+    const [first, ...others] = this.#broken as [FactlineError, ...FactlineError[]];
+    if (others.length === 0) return first;
+    const also = others.map(
+      ({ details }) => `${String(details['injection'])}: ${String(details['broken']).split('\n')[0]}`,
+    );
+    const broken = `${String(first.details['broken'])}\nAlso:\n${also.map((line) => `  - ${line}`).join('\n')}`;
+    return new FactlineError(
+      'SAGA_BROKEN',
+      { ...first.details, broken, others: also },
+      { cause: first.cause },
+    );
+  }
+}

@@ -1,0 +1,103 @@
+import {
+  createFactlineWith,
+  type Factline,
+  type FactlineOptions,
+  internals,
+  systemSeams,
+} from '../../app/index.ts';
+import type { TestStep } from '../../consumers/index.ts';
+import { withDeadline } from '../../foundation/index.ts';
+import { CrashPoint } from '../crash-point.ts';
+import type { OwnDatabase } from '../own-database.ts';
+
+export interface LifeOptions {
+  readonly database: OwnDatabase;
+  /** Told apart in pg_stat_activity, so that only the dead one's sessions are cut. */
+  readonly number: number;
+  readonly app: Omit<FactlineOptions, 'database' | 'handleSignals'>;
+  readonly onStep: TestStep;
+}
+
+/** The app of a saga from its start to its death. There is no other end: it is dropped as by kill -9. */
+export class Life {
+  readonly #options: LifeOptions;
+  readonly #point = new CrashPoint();
+  readonly #died: PromiseWithResolvers<'died'> = Promise.withResolvers<'died'>();
+  readonly #app: Factline;
+
+  constructor(options: LifeOptions) {
+    this.#options = options;
+    const { database, app, onStep } = options;
+    const testStep: TestStep = (step) => this.#point.onStep(step) ?? onStep(step);
+    this.#app = createFactlineWith(
+      { ...app, database: `${database.url}?application_name=${this.#name}`, handleSignals: false },
+      { ...systemSeams, clock: this.#point.clock, testStep },
+    );
+  }
+
+  get #name(): string {
+    return `life-${this.#options.number}-`;
+  }
+
+  get dead(): boolean {
+    return this.#point.dead;
+  }
+
+  start(): Promise<'ready' | 'died'> {
+    return this.unlessDead(async () => {
+      await this.#app.start();
+      return 'ready' as const;
+    });
+  }
+
+  /** Resolves when all that is in the log is handled or parked, what it causes included, and nothing is at work. */
+  settle(withinMs: number): Promise<'settled' | 'died'> {
+    return this.unlessDead(async () => {
+      const { engine, tail } = await internals(this.#app).open();
+      const settling = async (): Promise<'settled'> => {
+        tail.wake();
+        for (;;) {
+          const barrier = await tail.barrier();
+          await tail.whenSettled(barrier, { withinMs });
+          await engine.idle();
+          if ((await tail.barrier()) === barrier) return 'settled';
+        }
+      };
+      const stage = 'until the saga comes to rest, it';
+      return withDeadline(settling(), { ms: withinMs, clock: systemSeams.clock, stage });
+    });
+  }
+
+  /** After the database's clock was moved. */
+  async lookForDueWork(): Promise<void> {
+    await this.unlessDead(async () => {
+      const { engine } = await internals(this.#app).open();
+      await engine.lookForDueWork();
+      return 'looked' as const;
+    });
+  }
+
+  /** Its code goes no further, no timer of it fires. The promise never ends. */
+  die(): Promise<void> {
+    this.#died.resolve('died');
+    return this.#point.kill();
+  }
+
+  /** Cuts its sessions, as the end of its process does. */
+  async bury(): Promise<void> {
+    void internals(this.#app)
+      .open()
+      .then(({ database }) => database.stop())
+      .catch(() => undefined);
+    await this.#options.database.endBackends(this.#name);
+  }
+
+  /** What is waited for ends with the app; what a dead one still throws is nobody's concern. */
+  unlessDead<T>(work: () => Promise<T>): Promise<T | 'died'> {
+    const working = work().catch((error: unknown) => {
+      if (this.dead) return 'died' as const;
+      throw error;
+    });
+    return Promise.race([working, this.#died.promise]);
+  }
+}
