@@ -1,4 +1,4 @@
-import { keyLevelOf, maskOf, redaction } from '../contracts/index.ts';
+import { keyLevelOf, maskOf, type Redact, redaction } from '../contracts/index.ts';
 import { type LoggedEvent, masked, readTermsOfTypes, type StoredTerms } from '../operations/index.ts';
 import type { Queryable } from '../postgres/index.ts';
 import type { LoadedApp } from './configuration.ts';
@@ -11,13 +11,27 @@ export const maskedEvents = async (
   events: readonly LoggedEvent[],
 ): Promise<readonly LoggedEvent[]> => {
   if (events.length === 0) return [];
-  const types = [...new Set(events.map(({ type }) => type))];
-  const stored = await readTermsOfTypes(on, types);
-  const rules = new Map(types.map((type) => [type, strictest(termsFor(app, type, stored.get(type) ?? []))]));
+  const rules = await rulesOfTypes(
+    on,
+    app,
+    events.map(({ type }) => type),
+  );
   return events.map((event) => maskedEvent(event, rules.get(event.type) ?? unknown));
 };
 
-type Rules = Pick<StoredTerms, 'key' | 'sensitivity'>;
+/** What may be shown of events of a type. A null for `sensitivity`: nothing. */
+export type Rules = Pick<StoredTerms, 'key' | 'sensitivity'>;
+
+/** Of each type what any app that declares its contract says. */
+export const rulesOfTypes = async (
+  on: Queryable,
+  app: LoadedApp | null,
+  given: readonly string[],
+): Promise<ReadonlyMap<string, Rules>> => {
+  const types = [...new Set(given)];
+  const stored = await readTermsOfTypes(on, types);
+  return new Map(types.map((type) => [type, strictest(termsFor(app, type, stored.get(type) ?? []))]));
+};
 
 const unknown: Rules = { key: [], sensitivity: null };
 
@@ -54,9 +68,13 @@ export const withoutSubject = (meta: unknown): unknown => {
 };
 
 /** A value beside a payload, such as the result of an effect, without the payload's hidden values. */
-export const withoutHidden = <T>(value: T, { key, sensitivity }: StoredTerms, payload: unknown): T => {
-  if (sensitivity === null) return masked(value, { sensitivity }) as T;
-  const redact = redaction({ key, sensitivity }, [payload]);
+export const withoutHidden = <T>(value: T, { key, sensitivity }: StoredTerms, payload: unknown): T =>
+  sensitivity === null
+    ? (masked(value, { sensitivity }) as T)
+    : redactedValue(value, redaction({ key, sensitivity }, [payload]));
+
+/** Every text and number in a value without what `redact` takes out. */
+export const redactedValue = <T>(value: T, redact: Redact): T => {
   const walk = (part: unknown): unknown => {
     if (typeof part === 'string') return redact(part);
     if (typeof part === 'number') return redact(String(part)) === String(part) ? part : redact(String(part));
