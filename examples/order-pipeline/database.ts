@@ -10,6 +10,7 @@ const TABLES = [
   './boxes/payment/tables.sql',
   './boxes/fulfilment/tables.sql',
   './boxes/shipping/tables.sql',
+  './boxes/carrier/tables.sql',
   './boxes/notification/tables.sql',
   './analytics/tables.sql',
   './run/tables.sql',

@@ -1,6 +1,6 @@
 import { createPipeline } from './pipeline.ts';
 
-/** What the contract gate works with: the same composition, of which nothing is started and nowhere is reached. */
+/** What the contract gate works with: both compositions, of which nothing is started and nowhere is reached. */
 export const { app } = createPipeline(
   {
     databaseUrl: 'postgres://nowhere.invalid/none',
@@ -8,6 +8,7 @@ export const { app } = createPipeline(
     smtpUrl: 'smtp://nowhere.invalid:25',
     analyticsDirectory: '',
     workers: 0,
+    orchestrated: { latencyMs: [0, 0], missesPercent: 0 },
   },
-  'parent',
+  'gate',
 );

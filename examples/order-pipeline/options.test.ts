@@ -13,6 +13,8 @@ describe('the command line', () => {
       workers: 0,
       chaos: false,
       keep: false,
+      orchestrated: false,
+      carrierMissesPercent: 0,
       database: null,
     });
   });
@@ -30,6 +32,8 @@ describe('the command line', () => {
       workers: 3,
       chaos: true,
       keep: true,
+      orchestrated: false,
+      carrierMissesPercent: 0,
       database: 'postgres://x/y',
     });
     expect(readOptions(['--rate', 'max'])?.rate).toBe('max');
@@ -43,6 +47,9 @@ describe('the command line', () => {
     ['--port 70000', /--port/],
     ['--workers 9', /--workers: expected a whole number from 1 to 8/],
     ['--chaos', /--workers 2 or more/],
+    ['--carrier-misses 5', /--carrier-misses.*--orchestrated/],
+    ['--orchestrated', /does not run workflows yet/],
+    ['--orchestrated --carrier-misses 101', /--carrier-misses: expected a whole number from 0 to 100/],
     ['--database mysql://x', /--database/],
     ['--speed 3', /--speed/],
     ['extra', /extra/],

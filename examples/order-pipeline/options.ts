@@ -14,9 +14,19 @@ export interface Options {
   readonly workers: number;
   readonly chaos: boolean;
   readonly keep: boolean;
+  /** The orders are fulfilled by one workflow each, instead of by the boxes' choreography. */
+  readonly orchestrated: boolean;
+  /** So many parcels in a hundred the carrier never picks up; only orchestrated, where somebody waits for it. */
+  readonly carrierMissesPercent: number;
   /** A PostgreSQL server to make the pipeline's database in; null: the embedded one. */
   readonly database: string | null;
 }
+
+/** Who knows the way of an order: nobody, each box following the others' events, or one workflow. */
+export type Mode = 'choreographed' | 'orchestrated';
+
+export const modeOf = ({ orchestrated }: Pick<Options, 'orchestrated'>): Mode =>
+  orchestrated ? 'orchestrated' : 'choreographed';
 
 /** Everything that is wrong with the command line, at once. */
 export class UsageError extends Error {
@@ -33,6 +43,8 @@ export const USAGE = `npm start -- [options]
   --port N           port of the API (default: 4000, or the next free one)
   --workers N        run the consumers in N processes of their own (1 to 8)
   --chaos            kill -9 a worker every few seconds (needs --workers 2 or more)
+  --orchestrated     one durable workflow fulfils each order, instead of boxes that follow each other's events
+  --carrier-misses N so many parcels in a hundred the carrier never collects (needs --orchestrated; default: 0)
   --keep             go on with the database of the last run
   --database URL     use this PostgreSQL server (default: an embedded one, in .factline/)
   --help
@@ -40,7 +52,8 @@ export const USAGE = `npm start -- [options]
 Examples
   npm start
   npm start -- --rate max --until-drained --report report.json
-  npm start -- --input orders.csv.gz --workers 3 --chaos --rate max`;
+  npm start -- --input orders.csv.gz --workers 3 --chaos --rate max
+  npm start -- --orchestrated --workers 3 --chaos --carrier-misses 5`;
 
 const WORKERS_MAX = 8;
 const DEFAULT_SECONDS = 120;
@@ -50,7 +63,11 @@ export function readOptions(args: readonly string[]): Options | null {
   const { values } = parse(args);
   if (values.help === true) return null;
   const faults: string[] = [];
-  const number = (name: 'orders' | 'port' | 'workers', min: number, max: number): number | null => {
+  const number = (
+    name: 'orders' | 'port' | 'workers' | 'carrier-misses',
+    min: number,
+    max: number,
+  ): number | null => {
     const text = values[name];
     if (text === undefined) return null;
     const value = Number(text);
@@ -62,7 +79,12 @@ export function readOptions(args: readonly string[]): Options | null {
   const port = number('port', 1, 65_535);
   const workers = number('workers', 1, WORKERS_MAX) ?? 0;
   const rate = readRate(values.rate, faults);
-  const { chaos = false, keep = false, database = null } = values;
+  const misses = number('carrier-misses', 0, 100);
+  const { chaos = false, keep = false, orchestrated = false, database = null } = values;
+  if (orchestrated) faults.push('--orchestrated: Factline does not run workflows yet');
+  if (misses !== null && !orchestrated) {
+    faults.push('--carrier-misses: only the workflow waits for the carrier: add --orchestrated');
+  }
   if (chaos && workers < 2) faults.push('--chaos kills workers: add --workers 2 or more');
   if (database !== null && !/^postgres(ql)?:\/\/./.test(database)) {
     faults.push(`--database: expected postgres://…, got '${database}'`);
@@ -80,6 +102,8 @@ export function readOptions(args: readonly string[]): Options | null {
     workers,
     chaos,
     keep,
+    orchestrated,
+    carrierMissesPercent: misses ?? 0,
     database,
   };
 }
@@ -98,6 +122,8 @@ function parse(args: readonly string[]) {
         workers: { type: 'string' },
         chaos: { type: 'boolean' },
         keep: { type: 'boolean' },
+        orchestrated: { type: 'boolean' },
+        'carrier-misses': { type: 'string' },
         database: { type: 'string' },
         help: { type: 'boolean' },
       },

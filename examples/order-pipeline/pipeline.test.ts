@@ -157,6 +157,7 @@ describe('parity catches', () => {
         ['cancellation-matches-no-order', 5],
         ['negative-quantity', 1],
       ]),
+      mode: 'choreographed',
       quarantinedPayments: 9,
       mails: new Set(mails),
     };

@@ -1,12 +1,15 @@
 import { createFactline, type Factline } from 'factline';
 import { analyticsExport } from './analytics/analytics-export.ts';
 import { SegmentWriter } from './analytics/segment-writer.ts';
+import { type CarrierBehaviour, carrier } from './boxes/carrier/carrier.ts';
 import { fulfilment } from './boxes/fulfilment/fulfilment.ts';
 import { inventory } from './boxes/inventory/inventory.ts';
 import { customerNotification } from './boxes/notification/customer-notification.ts';
 import { payment } from './boxes/payment/payment.ts';
 import { shipping } from './boxes/shipping/shipping.ts';
 import { createMailer } from './mail/mailer.ts';
+import { fulfilOrder } from './orchestration/fulfil-order.ts';
+import { takeBack } from './orchestration/take-back.ts';
 import { customerSpend } from './read-models/customer-spend.ts';
 import { orderSummary } from './read-models/order-summary.ts';
 
@@ -18,10 +21,12 @@ export interface Surroundings {
   readonly analyticsDirectory: string;
   /** Processes that run the consumers; 0: the one that runs the API does. */
   readonly workers: number;
+  /** Null: the boxes follow each other's events. Otherwise a workflow fulfils each order, and this is the carrier it waits for. */
+  readonly orchestrated: CarrierBehaviour | null;
 }
 
-/** What a process is for: it decides how many connections it needs. */
-export type Role = 'parent' | 'worker';
+/** What a process is for: it decides how many connections it needs. The gate, which starts nothing, sees both compositions. */
+export type Role = 'parent' | 'worker' | 'gate';
 
 export interface Pipeline {
   readonly app: Factline;
@@ -38,28 +43,47 @@ type PoolSizes = NonNullable<Parameters<typeof createFactline>[0]['pools']>;
 /** A handler waits for a connection as for anything else: too few, and the consumers with many handlers starve the others. */
 function poolsOf(role: Role, workers: number): PoolSizes {
   if (workers === 0) return { transactions: 20, readers: 4, operations: 6 };
-  if (role === 'parent') return { transactions: 10, readers: 2, operations: 2 };
+  if (role !== 'worker') return { transactions: 10, readers: 2, operations: 2 };
   const share = Math.floor(WORKER_CONNECTIONS / workers) - SESSIONS;
   const operations = Math.max(2, Math.round(share / 4));
   const readers = Math.max(1, Math.round(share / 8));
   return { transactions: Math.max(3, share - operations - readers), readers, operations };
 }
 
+/** How long the carrier has to pick up a parcel. */
+const COLLECTED_WITHIN = '2m';
+
+/** The boxes follow each other's events; nobody knows the whole way of an order. */
+function choreography({ providerUrl }: Surroundings) {
+  return [inventory(), payment({ providerUrl }), fulfilment(), shipping()];
+}
+
+/** One workflow knows the whole way of an order, and asks the same boxes. */
+function orchestration({ providerUrl }: Surroundings, behaviour: CarrierBehaviour, app: () => Factline) {
+  const workflow = fulfilOrder({
+    providerUrl,
+    collectedWithin: COLLECTED_WITHIN,
+    transaction: (work) => app().transaction(work),
+  });
+  const cancelWorkflow = async (orderId: string): Promise<void> => {
+    throw new Error(`the workflow of ${orderId} cannot be cancelled yet`);
+  };
+  return [workflow, takeBack({ providerUrl, cancelWorkflow }), carrier(behaviour)];
+}
+
 /** The same composition in every process: API, worker, command line. */
 export function createPipeline(surroundings: Surroundings, role: Role): Pipeline {
-  const { databaseUrl, providerUrl, smtpUrl, analyticsDirectory, workers } = surroundings;
+  const { databaseUrl, smtpUrl, analyticsDirectory, workers, orchestrated } = surroundings;
   const mailer = createMailer(smtpUrl);
   const writer = new SegmentWriter(analyticsDirectory);
-  const app = createFactline({
+  const app: Factline = createFactline({
     name: 'order-pipeline',
     database: databaseUrl,
     pools: poolsOf(role, workers),
     handleSignals: false,
     consumers: [
-      inventory(),
-      payment({ providerUrl }),
-      fulfilment(),
-      shipping(),
+      ...(orchestrated === null || role === 'gate' ? choreography(surroundings) : []),
+      ...(orchestrated === null ? [] : orchestration(surroundings, orchestrated, () => app)),
       customerNotification({ mailer }),
       analyticsExport({ writer }),
       orderSummary,

@@ -1,7 +1,7 @@
 import { defineEvent } from 'factline';
 import { z } from 'zod';
 
-export const stopReasons = ['cancelled', 'payment declined', 'out of stock'] as const;
+export const stopReasons = ['cancelled', 'payment declined', 'out of stock', 'not collected'] as const;
 export type StopReason = (typeof stopReasons)[number];
 
 export const OrderPacked = defineEvent({

@@ -15,7 +15,6 @@ export interface ActualOrder {
   readonly paidPence: number;
   readonly refundedPence: number;
   readonly providerCharges: number;
-  readonly providerStatus: string | null;
   readonly providerChargedPence: number;
   readonly providerRefundedPence: number;
   readonly summaryStatus: string | null;
@@ -30,8 +29,7 @@ export async function readOrders(pool: Reader): Promise<ActualOrder[]> {
       select order_id, sum(pence) as pence from payment.refunds group by order_id
     ), provider as (
       select order_id,
-        count(*) filter (where kind = 'charge') as charges,
-        max(status) filter (where kind = 'charge') as status,
+        count(*) filter (where kind in ('charge', 'capture')) as charges,
         sum(pence) filter (where status = 'captured') as charged,
         sum(pence) filter (where status = 'refunded') as refunded
       from payment_provider.ledger group by order_id
@@ -47,7 +45,6 @@ export async function readOrders(pool: Reader): Promise<ActualOrder[]> {
       (case when p.status = 'captured' then p.pence else 0 end)::float8 as "paidPence",
       coalesce(b.pence, 0)::float8 as "refundedPence",
       coalesce(v.charges, 0)::int as "providerCharges",
-      v.status as "providerStatus",
       coalesce(v.charged, 0)::float8 as "providerChargedPence",
       coalesce(v.refunded, 0)::float8 as "providerRefundedPence",
       m.status as "summaryStatus",
@@ -145,8 +142,12 @@ export async function readDeeds(pool: Reader): Promise<Map<string, number>> {
     union all select 'payments.payment.captured.v1', count(*)::int from payment.payments where status = 'captured'
     union all select 'payments.payment.declined.v1', count(*)::int from payment.payments where status = 'declined'
     union all select 'payments.payment.refunded.v1', count(*)::int from payment.refunds
-    union all select 'fulfilment.order.packed.v1', count(*)::int from fulfilment.orders where state = 'packed'
+    union all select 'fulfilment.order.packed.v1', count(*)::int from fulfilment.orders where state = 'packed' or unpacked
     union all select 'fulfilment.order.stopped.v1', count(*)::int from fulfilment.orders where state = 'stopped'
-    union all select 'shipping.order.shipped.v1', count(*)::int from shipping.shipments`);
+    union all select 'shipping.order.shipped.v1', count(*)::int from shipping.shipments
+    union all select 'shipping.pickup.requested.v1', count(*)::int from shipping.pickups
+    union all select 'shipping.pickup.withdrawn.v1', count(*)::int from shipping.pickups where withdrawn
+    union all select 'carrier.parcel.collected.v1', count(*)::int
+      from carrier.parcels where state in ('collected', 'brought back')`);
   return new Map(rows.filter(({ count }) => count > 0).map(({ type, count }) => [type, count]));
 }

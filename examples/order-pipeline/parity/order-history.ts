@@ -1,3 +1,4 @@
+import type { Mode } from '../options.ts';
 import type { ExportedEvent } from './exported-events.ts';
 
 /** What has happened to one order so far, as far as it decides what may happen next. */
@@ -30,8 +31,13 @@ const REFUNDED = 'payments.payment.refunded.v1';
 const PACKED = 'fulfilment.order.packed.v1';
 const STOPPED = 'fulfilment.order.stopped.v1';
 const SHIPPED = 'shipping.order.shipped.v1';
+const PICKUP_REQUESTED = 'shipping.pickup.requested.v1';
+const PICKUP_WITHDRAWN = 'shipping.pickup.withdrawn.v1';
+const COLLECTED = 'carrier.parcel.collected.v1';
 
-const RULES: Readonly<Record<string, Rule>> = {
+type Rules = Readonly<Record<string, Rule>>;
+
+const CHOREOGRAPHED: Rules = {
   [PLACED]: {},
   [CANCELLED]: { after: [PLACED], many: true },
   [RESERVED]: { after: [PLACED], never: [REFUSED] },
@@ -46,13 +52,34 @@ const RULES: Readonly<Record<string, Rule>> = {
   [REFUNDED]: { after: [CAPTURED], many: true },
 };
 
+/** The workflow goes one way, one step after the other, and on its way back undoes what it did, the last first. */
+const ORCHESTRATED: Rules = {
+  ...CHOREOGRAPHED,
+  [CAPTURED]: { after: [RESERVED], never: [DECLINED, RELEASED] },
+  [DECLINED]: { after: [RESERVED], never: [CAPTURED, RELEASED] },
+  [PACKED]: { after: [RESERVED, CAPTURED], never: [STOPPED, RELEASED] },
+  [PICKUP_REQUESTED]: { after: [PACKED], never: [STOPPED, RELEASED] },
+  [PICKUP_WITHDRAWN]: { after: [PICKUP_REQUESTED], never: [SHIPPED] },
+  [COLLECTED]: { after: [PICKUP_REQUESTED] },
+  [SHIPPED]: { after: [PACKED, COLLECTED], never: [STOPPED, RELEASED, PICKUP_WITHDRAWN] },
+  [STOPPED]: { after: [PLACED], never: [SHIPPED] },
+  [RELEASED]: { after: [RESERVED], never: [SHIPPED] },
+};
+
+const RULES: Readonly<Record<Mode, Rules>> = { choreographed: CHOREOGRAPHED, orchestrated: ORCHESTRATED };
+
 /** Follows every order through its events and names the transitions that cannot be. */
 export class OrderHistory {
   readonly #stories = new Map<string, Story>();
   readonly impossible: string[] = [];
+  readonly #rules: Rules;
+
+  constructor(mode: Mode) {
+    this.#rules = RULES[mode];
+  }
 
   add({ type, data }: ExportedEvent): void {
-    const rule = RULES[type];
+    const rule = this.#rules[type];
     const orderId = data['orderId'];
     if (rule === undefined || typeof orderId !== 'string') return;
     const story = this.#stories.get(orderId) ?? newStory();
@@ -107,7 +134,8 @@ function bookkeepingFault(story: Story, type: string, data: ExportedEvent['data'
       const known =
         (reason === 'cancelled' && story.whole) ||
         (reason === 'payment declined' && story.seen.has(DECLINED)) ||
-        (reason === 'out of stock' && story.seen.has(REFUSED));
+        (reason === 'out of stock' && story.seen.has(REFUSED)) ||
+        (reason === 'not collected' && story.seen.has(PICKUP_WITHDRAWN));
       return known ? null : `because ${String(reason)}, which it was not`;
     }
     case CAPTURED:

@@ -1,3 +1,4 @@
+import type { Mode } from '../options.ts';
 import {
   type ActualOrder,
   type NotificationRow,
@@ -17,6 +18,7 @@ import { type Expectation, expectationOf } from './expectation.ts';
 import { readExportedEvents } from './exported-events.ts';
 import { OrderHistory } from './order-history.ts';
 import type { Reader } from './reader.ts';
+import { workflowChecks } from './workflows.ts';
 
 export interface ParityOptions {
   readonly pool: Reader;
@@ -25,7 +27,8 @@ export interface ParityOptions {
   readonly analyticsDirectory: string;
   /** Refusals that the API counted, by reason. */
   readonly refused: ReadonlyMap<string, number>;
-  /** How many of the payment's keys stand in quarantine. */
+  readonly mode: Mode;
+  /** How many of the payment's keys stand in quarantine; nothing of the kind where workflows fulfil the orders. */
   readonly quarantinedPayments: number;
   /** Distinct Message-IDs that the mail server received. */
   readonly mails: ReadonlySet<string>;
@@ -55,8 +58,14 @@ export async function checkParity(options: ParityOptions): Promise<Parity> {
         expectation.rejectedCancellations,
         await readRejectedCancellations(pool),
       ),
-      ...fateChecks(expectation, orders, options.quarantinedPayments),
-      ...providerChecks(expectation, orders, await readStrayBookings(pool)),
+      ...fateChecks(expectation, orders, options.mode),
+      ...(options.mode === 'orchestrated'
+        ? await workflowChecks(pool, orders)
+        : [equal('keys in quarantine: payment', unpaidOf(orders).length, options.quarantinedPayments)]),
+      ...providerChecks(expectation, orders, {
+        mode: options.mode,
+        strayBookings: await readStrayBookings(pool),
+      }),
       ...stockChecks(expectation, orders, await readStock(pool)),
       ...mailChecks(expectation, orders, {
         notifications: await readNotifications(pool),
@@ -102,13 +111,7 @@ function moneyChecks(
   ];
 }
 
-function fateChecks(
-  expectation: Expectation,
-  orders: readonly ActualOrder[],
-  quarantinedPayments: number,
-): ParityCheck[] {
-  const unpaid = orders.filter(({ payment }) => payment === null);
-  const worthless = [...expectation.orders.values()].filter(({ pence }) => pence === 0);
+function fateChecks(expectation: Expectation, orders: readonly ActualOrder[], mode: Mode): ParityCheck[] {
   const decided = orders.filter(({ shipped, stopped, payment }) => {
     const fates = (shipped ? 1 : 0) + (stopped === null ? 0 : 1);
     return fates === 1 || (fates === 0 && payment === null);
@@ -116,10 +119,27 @@ function fateChecks(
   const told = orders.filter((order) => order.summaryStatus === fateOf(order, expectation));
   return [
     equal('orders in one final state, or in quarantine', expectation.orders.size, decided.length),
-    equal('orders in quarantine: amount is zero', worthless.length, unpaid.length),
-    equal('keys in quarantine: payment', unpaid.length, quarantinedPayments),
+    mode === 'orchestrated' ? undecidedCheck(expectation, orders) : quarantineCheck(expectation, orders),
     equal('order-summary tells the final state', expectation.orders.size, told.length),
   ];
+}
+
+/** The payment is asked for whatever becomes of the order, so every total of zero ends there. */
+function quarantineCheck({ orders: expected }: Expectation, orders: readonly ActualOrder[]): ParityCheck {
+  const worthless = [...expected.values()].filter(({ pence }) => pence === 0);
+  return equal('orders in quarantine: amount is zero', worthless.length, unpaidOf(orders).length);
+}
+
+/** A workflow that is cancelled in time asks for no payment: only what was not stopped is left for a person. */
+function undecidedCheck({ orders: expected }: Expectation, orders: readonly ActualOrder[]): ParityCheck {
+  const left = orders.filter(({ shipped, stopped }) => !shipped && stopped === null);
+  const stopped = new Set(orders.filter((order) => order.stopped !== null).map(({ orderId }) => orderId));
+  const worthless = [...expected].filter(([orderId, { pence }]) => pence === 0 && !stopped.has(orderId));
+  return equal('orders left to a person: amount is zero', worthless.length, left.length);
+}
+
+function unpaidOf(orders: readonly ActualOrder[]): readonly ActualOrder[] {
+  return orders.filter(({ payment }) => payment === null);
 }
 
 /** The status that the boxes' tables amount to. */
@@ -132,13 +152,15 @@ function fateOf({ orderId, shipped, stopped }: ActualOrder, { orders }: Expectat
 function providerChecks(
   expectation: Expectation,
   orders: readonly ActualOrder[],
-  strayBookings: number,
+  { mode, strayBookings }: { mode: Mode; strayBookings: number },
 ): ParityCheck[] {
   const paid = orders.filter(({ payment }) => payment === 'captured');
   const due = new Map(paid.map((order) => [order.orderId, penceOf(expectation, order)]));
   const refunds = new Map(paid.map((order) => [order.orderId, refundOf(expectation, order)]));
+  // A charge that is declined is one all the same; what a workflow has declined is its authorisation.
+  const charged = mode === 'orchestrated' ? ['captured'] : ['captured', 'declined'];
   const twice = orders.filter(
-    ({ providerCharges, payment }) => providerCharges !== (payment === null ? 0 : 1),
+    ({ providerCharges, payment }) => providerCharges !== (charged.includes(payment ?? '') ? 1 : 0),
   );
   const net = new Map(orders.map((order) => [order.orderId, order.paidPence - order.refundedPence]));
   const ledger = orders.map(({ orderId, providerChargedPence, providerRefundedPence }) => {
@@ -165,7 +187,8 @@ function penceOf({ orders }: Expectation, { orderId }: ActualOrder): number {
 function refundOf({ orders }: Expectation, { orderId, stopped }: ActualOrder): number {
   const order = orders.get(orderId);
   if (order === undefined) return 0;
-  return stopped === 'out of stock' ? order.pence : order.cancelledPence;
+  const undelivered = stopped !== null && stopped !== 'cancelled';
+  return undelivered ? order.pence : order.cancelledPence;
 }
 
 function stockChecks(
@@ -208,7 +231,7 @@ function mailChecks(
   ];
 }
 
-async function readExport({ pool, analyticsDirectory }: ParityOptions): Promise<{
+async function readExport({ pool, analyticsDirectory, mode }: ParityOptions): Promise<{
   lines: number;
   ids: Set<string>;
   types: Map<string, number>;
@@ -216,7 +239,7 @@ async function readExport({ pool, analyticsDirectory }: ParityOptions): Promise<
 }> {
   const ids = new Set<string>();
   const types = new Map<string, number>();
-  const history = new OrderHistory();
+  const history = new OrderHistory(mode);
   let lines = 0;
   for await (const event of readExportedEvents(pool, analyticsDirectory)) {
     lines += 1;

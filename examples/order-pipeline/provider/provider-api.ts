@@ -10,19 +10,30 @@ import {
   declines,
   latencyOf,
 } from './behaviour.ts';
-import type { Booking, Ledger } from './ledger.ts';
+import type { Booking, Ledger, Refusal } from './ledger.ts';
 
-const charge = z.strictObject({ orderId: z.string().min(1).max(200), pence: z.int() });
-const refund = charge.extend({ chargeId: z.string().min(1).max(200) });
+const id = z.string().min(1).max(200);
+const charge = z.strictObject({ orderId: id, pence: z.int() });
+const refund = charge.extend({ chargeId: id });
+const end = z.strictObject({ orderId: id, authorisationId: id });
 
 const BODY_BYTES_MAX = 16 * 1024;
 const KEY_LENGTH_MAX = 500;
 
+const STATUS_OF: Readonly<Record<Refusal, ProblemStatus>> = {
+  'idempotency key reused': 422,
+  'unknown charge': 404,
+  'unknown authorisation': 404,
+  'already captured': 409,
+  'already voided': 409,
+  'more than was charged': 422,
+};
+
 type ProblemStatus = 400 | 404 | 409 | 413 | 422 | 500 | 503;
 
 /**
- * The provider's HTTP interface: `POST /charges`, `POST /refunds` (both need an `Idempotency-Key`), and
- * `GET|PUT /admin/behaviour` to make it slow, choosy or unavailable.
+ * The provider's HTTP interface: `POST /charges`, or `/authorisations` and then `/captures` or `/voids`; `POST /refunds`
+ * (each needs an `Idempotency-Key`). And `GET|PUT /admin/behaviour` to make it slow, choosy or unavailable.
  */
 export function providerApi(ledger: Ledger, initial: Behaviour = DEFAULT_BEHAVIOUR): Hono {
   let behaviour = initial;
@@ -51,25 +62,37 @@ export function providerApi(ledger: Ledger, initial: Behaviour = DEFAULT_BEHAVIO
     context.header('Retry-After', '1');
     return problem(context, 503, 'outage', 'the provider is not available');
   });
-  api.post('/charges', async (context) => {
-    const key = idempotencyKey(context);
-    if (key === null) return problem(context, 400, 'no idempotency key', 'send an Idempotency-Key header');
-    const body = charge.safeParse(await context.req.json().catch(() => null));
-    if (!body.success) return problem(context, 400, 'bad request', z.prettifyError(body.error));
-    const refusal = refuseAmount(body.data.pence);
-    if (refusal !== null) return problem(context, 422, refusal, `cannot charge ${body.data.pence} pence`);
-    return answer(context, await ledger.charge(key, body.data, declines(behaviour, key)));
+  const declined = (key: string): boolean => declines(behaviour, key);
+  book(api, '/charges', {
+    schema: charge,
+    work: (key, request) => ledger.charge(key, request, declined(key)),
   });
-  api.post('/refunds', async (context) => {
-    const key = idempotencyKey(context);
-    if (key === null) return problem(context, 400, 'no idempotency key', 'send an Idempotency-Key header');
-    const body = refund.safeParse(await context.req.json().catch(() => null));
-    if (!body.success) return problem(context, 400, 'bad request', z.prettifyError(body.error));
-    const refusal = refuseAmount(body.data.pence);
-    if (refusal !== null) return problem(context, 422, refusal, `cannot refund ${body.data.pence} pence`);
-    return answer(context, await ledger.refund(key, body.data));
+  book(api, '/authorisations', {
+    schema: charge,
+    work: (key, request) => ledger.authorise(key, request, declined(key)),
   });
+  book(api, '/captures', { schema: end, work: (key, request) => ledger.capture(key, request) });
+  book(api, '/voids', { schema: end, work: (key, request) => ledger.void(key, request) });
+  book(api, '/refunds', { schema: refund, work: (key, request) => ledger.refund(key, request) });
   return api;
+}
+
+/** What every booking asks for: an idempotency key, a body that fits, and an amount that can be booked. */
+function book<Request extends { readonly orderId: string; readonly pence?: number }>(
+  api: Hono,
+  path: string,
+  { schema, work }: { schema: z.ZodType<Request>; work: (key: string, request: Request) => Promise<Booking> },
+): void {
+  api.post(path, async (context) => {
+    const key = idempotencyKey(context);
+    if (key === null) return problem(context, 400, 'no idempotency key', 'send an Idempotency-Key header');
+    const body = schema.safeParse(await context.req.json().catch(() => null));
+    if (!body.success) return problem(context, 400, 'bad request', z.prettifyError(body.error));
+    const { pence } = body.data;
+    const refusal = pence === undefined ? null : refuseAmount(pence);
+    if (refusal !== null) return problem(context, 422, refusal, `cannot book ${pence} pence`);
+    return answer(context, await work(key, body.data));
+  });
 }
 
 function refuseAmount(pence: number): string | null {
@@ -83,13 +106,10 @@ function idempotencyKey(context: Context): string | null {
 }
 
 function answer(context: Context, booking: Booking): Response {
-  if ('refused' in booking)
-    return problem(
-      context,
-      booking.refused === 'unknown charge' ? 404 : 422,
-      booking.refused,
-      booking.refused,
-    );
+  if ('refused' in booking) {
+    const { refused } = booking;
+    return problem(context, STATUS_OF[refused], refused, refused);
+  }
   const { reference, status, pence, repeated } = booking;
   if (repeated) context.header('Idempotent-Replayed', 'true');
   return context.json({ id: reference, status, pence }, 201);

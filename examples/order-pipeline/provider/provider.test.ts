@@ -101,6 +101,51 @@ describe('a refund', () => {
   });
 });
 
+describe('an authorisation', () => {
+  const authorise = async (key = 'a'): Promise<Answer> =>
+    post('/authorisations', { orderId: '1', pence: 100 }, key);
+  const end = (answer: Answer): object => ({ orderId: '1', authorisationId: answer.body['id'] });
+
+  it('is captured once under its key, and what was captured can be refunded', async () => {
+    const authorised = await authorise();
+    expect(authorised).toMatchObject({ status: 201, body: { status: 'authorised', pence: 100 } });
+    expect(await authorise()).toEqual(authorised);
+    const captured = await post('/captures', end(authorised), 'c');
+    expect(captured).toMatchObject({ status: 201, body: { status: 'captured', pence: 100 } });
+    expect(await post('/captures', end(authorised), 'c')).toEqual(captured);
+    const refund = { orderId: '1', chargeId: captured.body['id'], pence: 100 };
+    expect((await post('/refunds', refund, 'r')).body['status']).toBe('refunded');
+    expect((await post('/refunds', { ...refund, pence: 1 }, 'r2')).status).toBe(422);
+    expect(await bookings()).toBe(3);
+  });
+
+  it('is voided or captured, whichever comes first, and never both', async () => {
+    const authorised = await authorise();
+    const ends = [post('/captures', end(authorised), 'c'), post('/voids', end(authorised), 'v')];
+    const [captured, voided] = await Promise.all(ends);
+    expect([captured?.status, voided?.status].sort()).toEqual([201, 409]);
+    const loser = captured?.status === 409 ? captured : voided;
+    expect(loser?.body['title']).toBe(loser === captured ? 'already voided' : 'already captured');
+    expect(await bookings()).toBe(2);
+  });
+
+  it('that was declined can be neither captured nor voided', async () => {
+    await behave({ declinePercent: 100 });
+    const declined = await authorise();
+    expect(declined.body['status']).toBe('declined');
+    expect(await post('/captures', end(declined), 'c')).toMatchObject({
+      status: 404,
+      body: { title: 'unknown authorisation' },
+    });
+    expect((await post('/voids', end(declined), 'v')).status).toBe(404);
+  });
+
+  it('of nothing is refused, as a charge is', async () => {
+    const answer = await post('/authorisations', { orderId: '1', pence: 0 }, 'a');
+    expect(answer).toMatchObject({ status: 422, body: { title: 'amount is zero' } });
+  });
+});
+
 describe('on request', () => {
   it('the provider has an outage, books nothing meanwhile, and comes back', async () => {
     await behave({ outage: true });

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { Verdict } from 'factline';
 import type { FeedProgress } from '../feeder/feed.ts';
+import type { Mode } from '../options.ts';
 import type { Parity, ParityCheck } from '../parity/index.ts';
 import { type ConsumerMetrics, quantileMs } from './metrics.ts';
 
@@ -8,6 +9,7 @@ import { type ConsumerMetrics, quantileMs } from './metrics.ts';
 export interface Report {
   /** Everything drained, and every parity check holds. */
   readonly ok: boolean;
+  readonly mode: Mode;
   readonly input: {
     readonly rows: number;
     readonly invoices: number;
@@ -26,6 +28,8 @@ export interface Report {
   }>;
   /** Over the time from the first order to the last event handled. */
   readonly throughput: { readonly ordersPerSecond: number; readonly eventsPerSecond: number };
+  /** How many workflows are in each state; empty where none fulfils the orders. */
+  readonly workflows: ReadonlyArray<{ readonly state: string; readonly count: number }>;
   readonly kills: number;
   readonly parity: readonly ParityCheck[];
   readonly durationSeconds: number;
@@ -44,6 +48,8 @@ export interface ConsumerReport {
 }
 
 export interface RunFacts {
+  readonly mode: Mode;
+  readonly workflows: ReadonlyMap<string, number>;
   readonly feed: FeedProgress;
   readonly verdicts: readonly Verdict[];
   readonly metrics: ReadonlyMap<string, ConsumerMetrics>;
@@ -60,6 +66,7 @@ export function buildReport(facts: RunFacts): Report {
   const eventCount = events.reduce((sum, { count }) => sum + count, 0);
   return {
     ok: drained && parity.checks.every(({ ok }) => ok),
+    mode: facts.mode,
     input: {
       rows: feed.input.rows,
       invoices: feed.input.invoices,
@@ -77,6 +84,7 @@ export function buildReport(facts: RunFacts): Report {
       ordersPerSecond: perSecond(feed.ordersAccepted, seconds),
       eventsPerSecond: perSecond(eventCount, seconds),
     },
+    workflows: countsOf(facts.workflows).map(([state, count]) => ({ state, count })),
     kills,
     parity: parity.checks,
     durationSeconds: Math.round(seconds * 1000) / 1000,

@@ -1,6 +1,7 @@
 import type { Factline, Verdict } from 'factline';
 import type pg from 'pg';
 import type { FeedProgress } from '../feeder/feed.ts';
+import type { Mode } from '../options.ts';
 import { type ConsumerMetrics, readMetrics } from '../report/metrics.ts';
 import type { Picture } from '../screen/frame.ts';
 import { latestEvents } from '../screen/latest-events.ts';
@@ -11,7 +12,7 @@ import type { WorkerPool } from '../workers/worker-pool.ts';
 export interface Sight {
   readonly picture: Picture;
   readonly metrics: ReadonlyMap<string, ConsumerMetrics>;
-  /** Events that are neither handled nor quarantined; null when a consumer could not be measured. */
+  /** Events that are neither handled nor quarantined, and workflows under way; null when a consumer could not be measured. */
   readonly unhandled: number | null;
   readonly head: number;
   /** When all of this was measured, by `performance.now()`: on a busy machine `status` may show what it saw some seconds ago. */
@@ -25,6 +26,7 @@ export interface MonitorOptions {
   readonly feed: FeedProgress;
   readonly analyticsDirectory: string;
   readonly apiUrl: string;
+  readonly mode: Mode;
 }
 
 const HISTORY_SECONDS = 30;
@@ -53,14 +55,16 @@ export class Monitor {
   }
 
   async look(): Promise<Sight> {
-    const { app, pool, workers, feed, analyticsDirectory, apiUrl } = this.#options;
+    const { app, pool, workers, feed, analyticsDirectory, apiUrl, mode } = this.#options;
     const verdicts = (await app.status()).filter(({ state }) => state === 'live');
     const ages = verdicts.map(({ measuredSecondsAgo }) => measuredSecondsAgo ?? Number.POSITIVE_INFINITY);
     const measuredAt = performance.now() - Math.max(0, ...ages) * 1000;
     const metrics = readMetrics([app.metrics(), ...(workers?.metrics() ?? [])]);
     workers?.observeOwners(ownersOf(verdicts));
     this.#countOrders();
-    const unhandled = sumOrNull(verdicts.map((verdict) => verdict.unhandled));
+    const workflows = mode === 'orchestrated' ? await countWorkflows(pool) : new Map<string, number>();
+    const underWay = UNDER_WAY.map((state) => workflows.get(state) ?? 0);
+    const unhandled = sumOrNull([...verdicts.map((verdict) => verdict.unhandled), ...underWay]);
     this.#inFlight = unhandled ?? this.#inFlight;
     const sentences = (await latestEvents(pool, analyticsDirectory, 3)).map(sentenceOf);
     const picture: Picture = {
@@ -70,6 +74,7 @@ export class Monitor {
       ordersPerSecond: this.#history,
       verdicts,
       handled: new Map([...metrics].map(([consumer, { handled }]) => [consumer, handled])),
+      workflows,
       sentences,
       kills: (workers?.kills ?? []).map(({ worker, movedAfterMs }) => {
         const over = movedAfterMs !== null;
@@ -95,6 +100,16 @@ export class Monitor {
     this.#history.splice(0, excess);
     this.#dropped += excess;
   }
+}
+
+/** A workflow in one of these goes on by itself; one that is stuck waits for a person. */
+const UNDER_WAY = ['queued', 'running', 'waiting', 'compensating'] as const;
+
+async function countWorkflows(pool: pg.Pool): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await pool.query<{ state: string; count: number }>(
+    'select state, count(*)::int as count from factline.workflow_instances group by state',
+  );
+  return new Map(rows.map(({ state, count }) => [state, count]));
 }
 
 function ownersOf(verdicts: readonly Verdict[]): { pids: ReadonlySet<number>; unowned: boolean } {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FeedProgress } from '../feeder/feed.ts';
 import { feed, newProgress } from '../feeder/feed.ts';
-import type { Options } from '../options.ts';
+import { type Mode, modeOf, type Options } from '../options.ts';
 import { checkParity, type Parity } from '../parity/index.ts';
 import { buildReport, type Report, refusalsOf, writeReport } from '../report/report.ts';
 import { drawSummary } from '../screen/summary.ts';
@@ -46,6 +46,7 @@ async function run(running: Running, options: Options, place: RunPlace): Promise
     feed: progress,
     analyticsDirectory: running.directory.analytics,
     apiUrl: api.url,
+    mode: modeOf(options),
   });
   interrupts.signal.addEventListener('abort', () => screen.say(`draining (${monitor.inFlight} in flight)…`));
   const { signal } = interrupts;
@@ -58,10 +59,12 @@ async function run(running: Running, options: Options, place: RunPlace): Promise
   const wasInterrupted = signal.aborted;
   workers?.endChaos();
   await endFeed(running.pool, progress.input.invoices);
-  const parity = await compare(running, { progress, outcome, wasInterrupted });
+  const parity = await compare(running, { progress, outcome, wasInterrupted, mode: modeOf(options) });
   if (workers !== null) await sleep(METRICS_MS);
   const { metrics, picture } = await monitor.look();
   const report = buildReport({
+    mode: modeOf(options),
+    workflows: picture.workflows,
     feed: progress,
     verdicts: picture.verdicts,
     metrics,
@@ -77,12 +80,13 @@ async function run(running: Running, options: Options, place: RunPlace): Promise
 
 function compare(
   { pool, record, input, directory, sink }: Running,
-  at: { progress: FeedProgress; outcome: Outcome; wasInterrupted: boolean },
+  at: { progress: FeedProgress; outcome: Outcome; wasInterrupted: boolean; mode: Mode },
 ): Promise<Parity> {
   const { verdicts } = at.outcome.sight.picture;
   const payment = verdicts.find(({ consumer }) => consumer === 'payment');
   return checkParity({
     pool,
+    mode: at.mode,
     inputPath: input,
     // What was posted is a prefix of the file: after Ctrl-C the rest counts as not there.
     limit: at.wasInterrupted ? Math.max(at.progress.input.invoices, record.posted) : record.invoicesMax,

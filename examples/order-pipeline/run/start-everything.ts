@@ -2,9 +2,10 @@ import { resolve } from 'node:path';
 import pg from 'pg';
 import { orderApi } from '../api/order-api.ts';
 import { type RunningApi, serveApi } from '../api/serve-api.ts';
+import type { CarrierBehaviour } from '../boxes/carrier/carrier.ts';
 import { prepareDatabase } from '../database.ts';
 import { type SmtpSink, startSmtpSink } from '../mail/smtp-sink.ts';
-import type { Options } from '../options.ts';
+import { modeOf, type Options } from '../options.ts';
 import { createPipeline, type Pipeline, type Surroundings } from '../pipeline.ts';
 import { openPostgres } from '../postgres.ts';
 import { startProvider } from '../provider/start-provider.ts';
@@ -38,6 +39,8 @@ export interface Running {
 
 /** What the provider takes for an answer, as long as nobody wants it all at once. */
 const PROVIDER_LATENCY_MS: [number, number] = [5, 25];
+/** What the carrier's van takes, likewise. */
+const CARRIER_LATENCY_MS: [number, number] = [200, 2_000];
 
 /** Starts PostgreSQL, the provider, the mail server, the app, the API and the workers, and adds what stops each. */
 export async function startEverything(options: Options, place: Place, closers: Closers): Promise<Running> {
@@ -63,6 +66,7 @@ export async function startEverything(options: Options, place: Place, closers: C
     smtpUrl: `smtp://127.0.0.1:${sink.port}`,
     analyticsDirectory: directory.analytics,
     workers: options.workers,
+    orchestrated: carrierOf(options),
   };
   await rememberSurroundings(directory, surroundings, { embedded: options.database === null });
   const pipeline = createPipeline(surroundings, 'parent');
@@ -81,6 +85,14 @@ export async function startEverything(options: Options, place: Place, closers: C
   return { directory, pool, sink, pipeline, api, workers, record, input };
 }
 
+function carrierOf({
+  orchestrated,
+  rate,
+  carrierMissesPercent: missesPercent,
+}: Options): CarrierBehaviour | null {
+  return orchestrated ? { latencyMs: rate === 'max' ? [0, 0] : CARRIER_LATENCY_MS, missesPercent } : null;
+}
+
 async function openDatabase(
   serverUrl: string,
   { options, place }: { options: Options; place: Place },
@@ -93,7 +105,13 @@ async function openDatabase(
   pool.on('error', () => {}); // an idle connection broke; the next query opens another one
   const input = options.input === null ? place.sample : resolve(options.input);
   try {
-    return { url, pool, directory, input, record: await beginFeed(pool, input, invoicesMax) };
+    return {
+      url,
+      pool,
+      directory,
+      input,
+      record: await beginFeed(pool, { input, invoicesMax, mode: modeOf(options) }),
+    };
   } catch (error) {
     await pool.end();
     throw error;
@@ -116,7 +134,10 @@ function announce(screen: Screen, options: Options, at: { apiUrl: string; input:
   const where = workers === 0 ? 'in this process' : `in ${workers} processes of their own`;
   const pace = rate === 'max' ? 'as fast as possible' : 'compressed into two minutes';
   screen.say('');
-  screen.say(`Orders → inventory, payment → fulfilment → shipping. The consumers run ${where}.`);
+  const flow = options.orchestrated
+    ? 'One workflow an order: reserve → authorise → capture → pack → ship → collected.'
+    : 'Orders → inventory, payment → fulfilment → shipping.';
+  screen.say(`${flow} The consumers run ${where}.`);
   screen.say(`API ${at.apiUrl}`);
   screen.say(
     [

@@ -11,6 +11,8 @@ export interface Picture {
   readonly ordersPerSecond: readonly number[];
   readonly verdicts: readonly Verdict[];
   readonly handled: ReadonlyMap<string, number>;
+  /** How many workflows are in each state; empty where none fulfils the orders. */
+  readonly workflows: ReadonlyMap<string, number>;
   /** The newest last. */
   readonly sentences: readonly string[];
   /** What chaos did, the newest last. */
@@ -53,6 +55,7 @@ export function drawFrame(picture: Picture): Line[] {
     ...padded(picture.sentences.slice(-3), 3).map((text): Line => [{ text: text === '' ? '' : `  ${text}` }]),
     [],
     ...quarantineLines(picture.verdicts),
+    ...workflowLines(picture.workflows),
     promisesLine(picture.verdicts),
     ...picture.kills.slice(-3).map(({ text }): Line => [{ text, tone: 'yellow' }]),
   ];
@@ -93,6 +96,31 @@ function quarantineLines(verdicts: readonly Verdict[]): [Line, Line] {
     ],
     [{ text: `npx factline quarantine list ${APP_OPTION}`, tone: 'dim' }],
   ];
+}
+
+/** In the order of a workflow's life. */
+const STATES = [
+  'queued',
+  'running',
+  'waiting',
+  'compensating',
+  'stuck',
+  'completed',
+  'failed',
+  'cancelled',
+] as const;
+
+function workflowLines(workflows: ReadonlyMap<string, number>): Line[] {
+  if (workflows.size === 0) return [];
+  return [[{ text: 'WORKFLOWS   ', tone: 'dim' }, { text: workflowText(workflows) }]];
+}
+
+/** `3 running · 41 waiting · 96 completed` */
+export function workflowText(workflows: ReadonlyMap<string, number>): string {
+  return STATES.flatMap((state) => {
+    const count = workflows.get(state) ?? 0;
+    return count === 0 ? [] : [`${count} ${state}`];
+  }).join(' · ');
 }
 
 /** A promise is a consumer's: events handled within the time that it declares. */

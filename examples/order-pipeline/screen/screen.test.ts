@@ -22,6 +22,7 @@ const picture = (change: Partial<Picture> = {}): Picture => ({
   ordersPerSecond: [0, 1, 2],
   verdicts: [verdict('payment', 1), verdict('shipping')],
   handled: new Map([['payment', 12]]),
+  workflows: new Map(),
   sentences: [
     'Order 536365 was shipped as GB-536365 with a very long explanation that no terminal could ever show',
   ],
@@ -83,6 +84,16 @@ describe('the screen', () => {
       .map((piece) => piece.text)
       .join('');
     expect(text).toContain('1 kept, 1 broken');
+  });
+
+  it('says how the workflows stand, where there are any', () => {
+    const workflows = new Map([
+      ['completed', 96],
+      ['waiting', 41],
+    ]);
+    const lines = drawFrame(picture({ workflows })).map((line) => line.map(({ text }) => text).join(''));
+    expect(lines).toContain('WORKFLOWS   41 waiting · 96 completed');
+    expect(drawFrame(picture())).toHaveLength(lines.length - 1);
   });
 
   it('draws a sparkline', () => {

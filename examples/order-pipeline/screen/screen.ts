@@ -1,4 +1,4 @@
-import { drawFrame, type Picture } from './frame.ts';
+import { drawFrame, type Picture, workflowText } from './frame.ts';
 import { colourWanted, type Line, paint } from './style.ts';
 
 /** Where the run tells what it does. */
@@ -61,7 +61,7 @@ function plainScreen(stream: NodeJS.WriteStream): Screen {
   };
 }
 
-function plainLine({ elapsedSeconds, phase, feed, verdicts, sentences }: Picture): string {
+function plainLine({ elapsedSeconds, phase, feed, verdicts, workflows, sentences }: Picture): string {
   const worst = verdicts.find(({ verdict }) => verdict !== 'OK');
   const lag = Math.max(0, ...verdicts.map(({ lagSeconds }) => lagSeconds ?? 0));
   const quarantined = verdicts.reduce((sum, verdict) => sum + (verdict.quarantined?.keys ?? 0), 0);
@@ -73,6 +73,7 @@ function plainLine({ elapsedSeconds, phase, feed, verdicts, sentences }: Picture
     `lag ${lag.toFixed(1)} s`,
     `${quarantined} keys in quarantine`,
     worst === undefined ? 'all OK' : `${worst.consumer} ${worst.verdict}`,
+    ...(workflows.size === 0 ? [] : [`workflows: ${workflowText(workflows)}`]),
     ...(said === undefined ? [] : [said]),
   ].join(' · ');
 }

@@ -33,6 +33,12 @@ export function sentenceOf({ type, data }: ExportedEvent): string {
       return `${order} was stopped: ${text('reason')}`;
     case 'shipping.order.shipped.v1':
       return `${order} was shipped as ${text('trackingNumber')}`;
+    case 'shipping.pickup.requested.v1':
+      return `${order} stands ready for the carrier`;
+    case 'shipping.pickup.withdrawn.v1':
+      return `${order}: the carrier is not to come any more`;
+    case 'carrier.parcel.collected.v1':
+      return `${order}: the carrier has picked up ${text('trackingNumber')}`;
     default:
       return `${type} ${text('orderId')}`;
   }

@@ -1,5 +1,5 @@
 import type { Report } from '../report/report.ts';
-import { APP_OPTION } from './frame.ts';
+import { APP_OPTION, workflowText } from './frame.ts';
 import type { Line } from './style.ts';
 
 export interface SummaryFacts {
@@ -28,6 +28,7 @@ export function drawSummary(facts: SummaryFacts): Line[] {
     ],
     ...report.input.refused.map(({ reason, count }): Line => [{ text: `  ${count} refused: ${reason}` }]),
     [{ text: `  ${quarantined} keys in quarantine; every other order ended in one final state` }],
+    ...workflowLines(report),
     [
       { text: report.ok ? `${parity} to the penny` : parity, tone: report.ok ? 'green' : 'red' },
       { text: report.kills > 0 ? ` · ${report.kills} kills · ${facts.mailRepeats} mails arrived again` : '' },
@@ -45,6 +46,12 @@ export function drawSummary(facts: SummaryFacts): Line[] {
     ],
     ...suggestions(facts),
   ];
+}
+
+function workflowLines({ workflows }: Report): Line[] {
+  if (workflows.length === 0) return [];
+  const text = workflowText(new Map(workflows.map(({ state, count }) => [state, count])));
+  return [[{ text: `  workflows: ${text}` }]];
 }
 
 function latencyLines({ latency }: Report): Line[] {

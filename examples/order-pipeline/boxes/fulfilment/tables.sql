@@ -6,6 +6,8 @@ create table if not exists fulfilment.orders (
   paid boolean not null default false,
   state text not null default 'waiting',
   reason text,                      -- why it was stopped
+  cancelled boolean not null default false, -- whole, while its workflow ran
+  unpacked boolean not null default false,  -- it had been packed, and was taken apart again
   constraint orders_pkey primary key (order_id),
   constraint orders_state check (state in ('waiting', 'packed', 'stopped')),
   constraint orders_packed_is_paid_and_reserved check (state <> 'packed' or (reserved and paid)),

@@ -1,25 +1,37 @@
 import { PermanentError, TransientError } from 'factline';
 import { z } from 'zod';
 
-/** What the box needs from a call of the effect: a stable key, and when to give up. */
-interface ProviderCall {
+/** What a call of the provider needs, of an effect or of a step: a stable key, and when to give up. */
+export interface ProviderCall {
   readonly idempotencyKey: string;
   readonly signal: AbortSignal;
 }
 
+interface Amount {
+  readonly orderId: string;
+  readonly pence: number;
+}
+
+interface AuthorisationEnd {
+  readonly orderId: string;
+  readonly authorisationId: string;
+}
+
 export interface ProviderClient {
-  charge(request: { orderId: string; pence: number }, call: ProviderCall): Promise<ProviderAnswer>;
-  refund(
-    request: { orderId: string; chargeId: string; pence: number },
-    call: ProviderCall,
-  ): Promise<ProviderAnswer>;
+  /** Takes the money at once. */
+  charge(request: Amount, call: ProviderCall): Promise<ProviderAnswer>;
+  /** Sets the money aside, to be captured or voided. */
+  authorise(request: Amount, call: ProviderCall): Promise<ProviderAnswer>;
+  capture(request: AuthorisationEnd, call: ProviderCall): Promise<ProviderAnswer>;
+  void(request: AuthorisationEnd, call: ProviderCall): Promise<ProviderAnswer>;
+  refund(request: Amount & { chargeId: string }, call: ProviderCall): Promise<ProviderAnswer>;
 }
 
 export type ProviderAnswer = z.infer<typeof answerSchema>;
 
 const answerSchema = z.object({
   id: z.string(),
-  status: z.enum(['captured', 'declined', 'refunded']),
+  status: z.enum(['captured', 'declined', 'refunded', 'authorised', 'voided']),
   pence: z.int(),
 });
 
@@ -28,6 +40,9 @@ const problemSchema = z.object({ title: z.string() });
 export function createProviderClient(url: string): ProviderClient {
   return {
     charge: (request, call) => post(`${url}/charges`, request, call),
+    authorise: (request, call) => post(`${url}/authorisations`, request, call),
+    capture: (request, call) => post(`${url}/captures`, request, call),
+    void: (request, call) => post(`${url}/voids`, request, call),
     refund: (request, call) => post(`${url}/refunds`, request, call),
   };
 }

@@ -21,3 +21,12 @@ create table if not exists payment.refunds (
   constraint refunds_payment foreign key (order_id) references payment.payments,
   constraint refunds_pence_positive check (pence > 0)
 );
+
+-- What is to be given back as soon as the order has been shipped; an order that is stopped gets everything back.
+create table if not exists payment.refunds_due (
+  order_id text not null,
+  cause text not null,
+  pence bigint not null,
+  constraint refunds_due_pkey primary key (order_id, cause),
+  constraint refunds_due_pence_positive check (pence > 0)
+);

@@ -1,7 +1,8 @@
 import { defineHandler } from 'factline';
-import { OrderPacked, OrderShipped } from '../../contracts/index.ts';
+import { OrderPacked } from '../../contracts/index.ts';
+import { shipOrder } from './parcels.ts';
 
-/** Ships what was packed. */
+/** The choreography's shipping: ships what was packed. */
 export function shipping() {
   return defineHandler({
     name: 'shipping',
@@ -11,15 +12,6 @@ export function shipping() {
     startAt: 'beginning',
     onReplay: 'skip',
     concurrency: 2,
-    handle: async ({ data: { orderId } }, { transaction }) => {
-      const trackingNumber = `GB-${orderId}`;
-      await transaction(async (tx) => {
-        await tx.query('insert into shipping.shipments (order_id, tracking_number) values ($1, $2)', [
-          orderId,
-          trackingNumber,
-        ]);
-        tx.publish(OrderShipped({ orderId, trackingNumber }));
-      });
-    },
+    handle: async ({ data: { orderId } }, { transaction }) => transaction((tx) => shipOrder(tx, orderId)),
   });
 }
