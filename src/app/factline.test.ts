@@ -142,6 +142,11 @@ describe('createFactline', () => {
   });
 });
 
+it('an app with a command has the contracts of its replies, as its handler and as its sender', () => {
+  for (const options of [{ consumers: [cancel] }, { consumers: [], contracts: [CancelOrder] }])
+    expect(internals(createFactline(options)).settings.contracts).toEqual([CancelOrder, OrderPlaced]);
+});
+
 describe('commands of an app that was not started', () => {
   const app = createFactline({ database: 'postgres://nobody@127.0.0.1:1/nowhere', consumers: [cancel] });
   const command = CancelOrder({ orderId: 'A1' });

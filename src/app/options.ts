@@ -7,6 +7,7 @@ import {
 import {
   ContractSet,
   type EventContract,
+  isCommandContract,
   isEventContract,
   isUpcaster,
   type Upcaster,
@@ -91,14 +92,14 @@ export const readOptions = (options: FactlineOptions): Settings => {
   const upcasters = collect('upcasters', options.upcasters ?? [], isUpcaster);
   const consumers = readConsumers(options.consumers).map((consumer) => withUpcasters(consumer, upcasters));
   refuseTwoHandlers(consumers);
-  const contracts = new ContractSet(
-    [
-      ...consumers.flatMap((consumer) => consumer.contracts),
-      ...upcasters.flatMap(({ from, to }) => [from, to]),
-      ...collect('contracts', options.contracts ?? [], isEventContract),
-    ],
-    upcasters,
-  );
+  const named = [
+    ...consumers.flatMap((consumer) => consumer.contracts),
+    ...upcasters.flatMap(({ from, to }) => [from, to]),
+    ...collect('contracts', options.contracts ?? [], isEventContract),
+  ];
+  // Who handles a command publishes its replies, and who sends it reads them.
+  const replies = named.filter(isCommandContract).flatMap((command) => command.replies);
+  const contracts = new ContractSet([...named, ...replies], upcasters);
   const name = text('name', options.name, identity.name);
   return {
     name,

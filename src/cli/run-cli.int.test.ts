@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -271,10 +272,33 @@ describe('looking at the database without a running app', () => {
     const { out } = await run('events show 2 --json');
     const { event, deliveries } = JSON.parse(out);
     expect(deliveries).toEqual([
-      { consumer: 'payment', class: 'operational', build: 1, read: true, state: 'quarantined', parkedId: 1 },
+      {
+        ...{ consumer: 'payment', class: 'operational', build: 1, read: true },
+        ...{ state: 'quarantined', parkedId: 1, reason: 'the amount is zero' },
+      },
     ]);
     expect((await run(`events show ${event.id}`)).out).toContain('quarantine show 1');
     expect(JSON.parse((await run('events show 1 --json')).out).deliveries[0].state).toBe('handled');
+  });
+
+  it('events show, of a command what answers it, and of the reply the command', async () => {
+    const [command, reply] = [randomUUID(), randomUUID()];
+    for (const [id, type, meta] of [
+      [command, 'payments.card.charge.v1', { correlationId: command }],
+      [reply, 'payments.card.charged.v1', { correlationId: command, causationId: command }],
+    ])
+      await sql(
+        `insert into factline.events (id, type, source, key, key_hash, data, meta, time)
+         values ($1, $2, 'shop', 'orderId=A1', 7, '{}', $3, now())`,
+        [id, type, meta],
+      );
+    const asked = JSON.parse((await run(`events show ${command} --json`)).out);
+    expect(asked).toMatchObject({ cause: null, ledTo: [{ id: reply, type: 'payments.card.charged.v1' }] });
+    const answered = await run(`events show ${asked.ledTo[0].position}`);
+    expect(answered.out).toMatch(
+      new RegExp(`caused by +#${asked.event.position} payments.card.charge.v1 by shop`),
+    );
+    expect((await run(`events show ${command}`)).out).toMatch(/led to +#\d+ payments\.card\.charged\.v1/);
   });
 
   it('a request that nobody answers ends with 6, stays open, and says so', async () => {

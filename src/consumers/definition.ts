@@ -22,8 +22,11 @@ export interface ConsumerDefinition {
   readonly ordering: Ordering;
   /** 1 for a projection and for `ordering: 'global'`; otherwise 16 unless declared. */
   readonly lanes: number;
-  /** Where a consumer that was never registered begins; a number is a position, whose event is not handled. */
-  readonly startAt: 'beginning' | 'now' | number;
+  /**
+   * Where a consumer that was never registered begins; a number is a position, whose event is not handled. unclaimed: with the
+   * oldest event, unless one of its types was read by any consumer before, which may have handled what is there; else now.
+   */
+  readonly startAt: 'beginning' | 'now' | 'unclaimed' | number;
   /** Earlier names of this consumer; what is stored under them becomes its own. */
   readonly formerly: readonly string[];
   readonly slo?: { readonly handledWithin: Duration; readonly errorBudget?: number };

@@ -5,8 +5,6 @@ import {
   type DataOf,
   type DraftOptions,
   type FactEvent,
-  isCommandContract,
-  isWithin,
   type ReplyOf,
   type Upcaster,
 } from '../../contracts/index.ts';
@@ -20,6 +18,7 @@ import {
 import { readPositions, type Tail } from '../../log/index.ts';
 import type { DeliveredEvent } from '../../operations/index.ts';
 import type { Database } from '../../postgres/index.ts';
+import { limitOf } from './limit.ts';
 import { Outcomes } from './outcomes.ts';
 import { ReplyReader } from './reply-reader.ts';
 
@@ -188,25 +187,3 @@ export class Requests {
     );
   }
 }
-
-/** @throws FactlineError REQUEST_INVALID */
-const limitOf = (command: CommandContract, within: Duration | undefined): Duration => {
-  const refuse = (reason: string, cure: string): never => {
-    throw new FactlineError('REQUEST_INVALID', { type: String(command?.type), reason, cure });
-  };
-  if (!isCommandContract(command)) return refuse('it is no command', 'Declare it with defineCommand.');
-  if (command.replies.length === 0)
-    refuse('it declares no replies', 'Add `replies` to its declaration, or send it and wait for nothing.');
-  const limit = within ?? command.within;
-  if (limit === undefined)
-    return refuse(
-      'it has no time limit',
-      "Say how long to wait: app.request(command, data, { within: '10s' }), or `within` in its declaration.",
-    );
-  if (!isWithin(limit))
-    refuse(
-      `${JSON.stringify(limit)} is no time limit`,
-      "Give a duration from '1ms' to '1h'; a longer wait is a workflow's.",
-    );
-  return limit;
-};

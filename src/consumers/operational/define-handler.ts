@@ -2,6 +2,7 @@ import {
   ContractSet,
   describeValue,
   type EventContract,
+  isCommandContract,
   type Many,
   manyContracts,
   type On,
@@ -51,7 +52,10 @@ export interface HandlerDeclaration<O extends Many<EventContract>> {
   readonly retry?: { readonly transient?: RetryDeclaration; readonly unclassified?: RetryDeclaration };
   /** key: events of one key in order. global: all events, one at a time. none: no order. Default key. */
   readonly ordering?: Ordering;
-  /** Where it begins when it is registered for the first time. Default now. */
+  /**
+   * Where it begins when it is registered for the first time. Default now; a handler of nothing but commands begins with the
+   * oldest one when no consumer has ever had them.
+   */
   readonly startAt?: 'beginning' | 'now' | number;
   readonly formerly?: readonly string[];
   /** handledWithin: the promise that `status` judges by. errorBudget: the share of events that may miss it. */
@@ -276,7 +280,8 @@ export const defineHandler = <const O extends Many<EventContract>>(
     reads: declaredReads(declaration.reads, types),
     ordering,
     lanes: alone ? 1 : (declaration.lanes ?? lanesDefault),
-    startAt: declaration.startAt ?? 'now',
+    // A command that nobody has had waits for its first handler, whichever of the two is deployed first.
+    startAt: declaration.startAt ?? (contracts.every(isCommandContract) ? 'unclaimed' : 'now'),
     formerly: Object.freeze([...(declaration.formerly ?? [])]),
     ...(owner === undefined ? {} : { owner }),
     ...(slo === undefined ? {} : { slo: Object.freeze({ ...slo }) }),

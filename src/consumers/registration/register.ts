@@ -21,6 +21,7 @@ const sql = loadQueries<
   | 'find_consumers'
   | 'lock_registration'
   | 'lock_compaction'
+  | 'earlier_consumers'
   | 'insert_consumer'
   | 'update_declaration'
   | 'lock_lanes'
@@ -277,10 +278,8 @@ export const insertConsumer = async (
   made: NewConsumer,
 ): Promise<RegisteredConsumer> => {
   const { definition, lanes = definition.lanes } = made;
-  await refuseCompacted(client, definition);
+  const start = await startAfter(client, definition);
   const { handledWithinMs, errorBudget } = storedObjective(definition);
-  const start =
-    definition.startAt === 'beginning' ? 0 : definition.startAt === 'now' ? null : definition.startAt;
   const [row] = await run(client, sql.insert_consumer, [
     made.app.name,
     definition.class,
@@ -315,12 +314,22 @@ export const insertConsumer = async (
   return consumer;
 };
 
-const refuseCompacted = async (client: pg.PoolClient, definition: ConsumerDefinition): Promise<void> => {
+/** The position behind which a new consumer begins; null: the log's end. @throws FactlineError LOG_COMPACTED */
+const startAfter = async (
+  client: pg.PoolClient,
+  { name, startAt, types }: ConsumerDefinition,
+): Promise<number | null> => {
   const [row] = await run(client, sql.lock_compaction);
   const compactedBelow = row?.['compacted_below'] as number;
-  const after = definition.startAt === 'beginning' ? 0 : definition.startAt;
-  if (after === 'now' || after + 1 >= compactedBelow) return;
-  throw new FactlineError('LOG_COMPACTED', { consumer: definition.name, after, compactedBelow });
+  if (startAt === 'now') return null;
+  if (startAt === 'unclaimed') {
+    const earlier = await run(client, sql.earlier_consumers, [[...types]]);
+    return earlier.length === 0 ? Math.max(0, compactedBelow - 1) : null;
+  }
+  const after = startAt === 'beginning' ? 0 : startAt;
+  if (after + 1 < compactedBelow)
+    throw new FactlineError('LOG_COMPACTED', { consumer: name, after, compactedBelow });
+  return after;
 };
 
 export interface UnknownConsumer {

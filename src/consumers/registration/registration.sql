@@ -20,6 +20,10 @@ select pg_advisory_xact_lock(hashtext('factline.register_consumers'))
 -- Whoever registers below the head takes this row first, so that no compaction runs past it meanwhile.
 select compacted_below from factline.log_meta for share
 
+-- name: earlier_consumers
+-- Whether one of these types was ever read by any consumer, retired ones included.
+select 1 from factline.consumer_generations where types && $1::text[] limit 1
+
 -- name: insert_consumer
 -- A null start is 'now'. Lanes and checkpoints are there from the first moment: status can name lanes without an owner.
 with made as (
