@@ -29,6 +29,8 @@ const config: ViteUserConfig = {
         extends: true,
         test: {
           name: 'unit',
+          // Pure functions: the files share their modules, which halves the time.
+          isolate: false,
           include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: ['**/*.int.test.ts', 'test/structure.test.ts', 'test/structure/**', '**/node_modules/**'],
         },
