@@ -28,6 +28,7 @@ import {
 } from '../log/index.ts';
 import { ObjectiveSampler, type Verdict } from '../operations/index.ts';
 import type { ForeignTransaction } from '../postgres/index.ts';
+import { Alerting } from './alerting.ts';
 import { Maintenance } from './maintenance.ts';
 import { type FactlineOptions, readOptions, type Settings } from './options.ts';
 import { openParts, type Parts, type Seams, systemSeams } from './parts.ts';
@@ -147,6 +148,7 @@ class App extends Lifecycle implements Factline {
   #parts: Promise<Parts> | undefined;
   #maintenance: Maintenance | undefined;
   #triage: Triage | undefined;
+  #alerting: Alerting | undefined;
   #replays: Replays | undefined;
   #objectives: ObjectiveSampler | undefined;
   #requests: Requests | undefined;
@@ -177,6 +179,14 @@ class App extends Lifecycle implements Factline {
     this.#maintenance.start();
     this.#triage = new Triage({ parts, clock: this.#seams.clock, telemetry: this.#telemetry });
     this.#triage.start();
+    this.#alerting = new Alerting({
+      parts,
+      app: this.#settings.name,
+      receivers: this.#settings.alertReceivers,
+      clock: this.#seams.clock,
+      telemetry: this.#telemetry,
+    });
+    this.#alerting.start();
     this.#replays = new Replays({
       parts,
       settings: this.#settings,
@@ -189,6 +199,7 @@ class App extends Lifecycle implements Factline {
       database: parts.database,
       clock: this.#seams.clock,
       app: this.#settings.name,
+      telemetry: this.#telemetry,
     });
     await this.#objectives.start();
     if (this.#settings.handleSignals) this.#forgetSignal = drainOnSignal(() => this.stop());
@@ -201,6 +212,7 @@ class App extends Lifecycle implements Factline {
     await this.#objectives?.stop();
     await this.#maintenance?.stop();
     await this.#triage?.stop();
+    await this.#alerting?.stop();
     await this.#replays?.stop();
     await parts?.engine.stop();
     await parts?.tail.stop();

@@ -13,6 +13,7 @@ import {
   type Upcaster,
 } from '../contracts/index.ts';
 import { type Duration, FactlineError, toMilliseconds } from '../foundation/index.ts';
+import { type AlertOptions, type CheckedReceiver, checkAlerts } from '../operations/index.ts';
 import type { PoolSizes } from '../postgres/index.ts';
 import { checkRoles, type DeclaredRoles } from '../replay/index.ts';
 import { readAppIdentity } from './app-identity.ts';
@@ -47,6 +48,8 @@ export interface FactlineOptions {
    * `migrate` or `start`, for all commands on this database; without it everybody who reaches the database may do everything.
    */
   readonly roles?: DeclaredRoles;
+  /** Who is told when a promise is at risk: webhooks, Slack, mail. Without it alerts are still evaluated: `factline alerts list`. */
+  readonly alerts?: AlertOptions;
 }
 
 /** The options with every default filled in and checked. */
@@ -65,6 +68,7 @@ export interface Settings {
   readonly dedupeWindowDays: number;
   readonly handleSignals: boolean;
   readonly roles: DeclaredRoles | undefined;
+  readonly alertReceivers: readonly CheckedReceiver[];
 }
 
 const known = new Set([
@@ -81,6 +85,7 @@ const known = new Set([
   'dedupeWindow',
   'handleSignals',
   'roles',
+  'alerts',
 ]);
 
 /** @throws FactlineError OPTION_INVALID, CONSUMER_DUPLICATE, COMMAND_HANDLED_TWICE, CONTRACT_DUPLICATE, UPCASTER_INVALID */
@@ -120,6 +125,7 @@ export const readOptions = (options: FactlineOptions): Settings => {
     dedupeWindowDays: Math.ceil(toMilliseconds(options.dedupeWindow ?? '30d', 'dedupeWindow') / 86_400_000),
     handleSignals: options.handleSignals ?? true,
     roles: options.roles === undefined ? undefined : checkRoles(options.roles),
+    alertReceivers: options.alerts === undefined ? [] : checkAlerts(options.alerts),
   };
 };
 

@@ -14,6 +14,7 @@ const fine: Verdict = {
   handledWithinSeconds: 60,
   errorBudget: 0.01,
   budget: null,
+  burn: null,
   timeToDrainSeconds: 0,
   timeToBreachSeconds: null,
   unhandled: 0,
@@ -23,11 +24,13 @@ const fine: Verdict = {
   quarantined: { keys: 0, events: 0, waiting: 0, oldestSeconds: null },
   handled: null,
   hottestKey: null,
+  workflow: null,
   lanes: { total: 1, owned: 1, unowned: [] },
   owners: [],
   checkpoint: 10,
   head: 10,
   breaker: null,
+  paused: null,
   version: 1,
   build: 1,
   state: 'live',
@@ -59,9 +62,9 @@ const stalled: Verdict = {
 describe('status', () => {
   it('shows a row per consumer and the reasons below', () => {
     expect(statusLines([fine, stalled], { width: 120, style })).toEqual([
-      'CONSUMER  CLASS        VERDICT          LAG  UNHANDLED  QUARANTINE  DRAINS IN  LANES',
-      'orders    projection   OK                 0          0           0          0    1/1',
-      'payment   operational  STALLED  ≤ 2 min 5 s    ≥ 2,000    1 key +2          –  15/16',
+      'CONSUMER  CLASS        VERDICT          LAG  UNHANDLED  QUARANTINE  DRAINS IN  BREACH IN  LANES',
+      'orders    projection   OK                 0          0           0          0          –    1/1',
+      'payment   operational  STALLED  ≤ 2 min 5 s    ≥ 2,000    1 key +2          –          –  15/16',
       '',
       'payment  nothing was handled in lane 3 for 2 min, and the event at position 7 waits',
       '         1 key in quarantine, 2 events waiting behind',
@@ -79,7 +82,7 @@ describe('status', () => {
       lanes: { total: 0, owned: 0, unowned: [] },
     };
     expect(statusLines([unknown], { width: 120, style })[1]).toMatch(
-      /UNKNOWN {2,}– {2,}– {2,}– {2,}– {2,}–$/,
+      /UNKNOWN {2,}– {2,}– {2,}– {2,}– {2,}– {2,}–$/,
     );
   });
 

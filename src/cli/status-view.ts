@@ -19,13 +19,24 @@ const lagText = ({ lagSeconds, lagExact }: Verdict): string => {
   return `${lagExact ? '' : '≤ '}${lagSeconds === 0 ? '0' : durationText(lagSeconds * 1_000)}`;
 };
 
+const timeText = (seconds: number | null): string => {
+  if (seconds === null) return unknown;
+  return seconds === 0 ? '0' : durationText(seconds * 1_000);
+};
+
 const unhandledText = ({ unhandled, unhandledExact }: Verdict): string =>
   unhandled === null ? unknown : `${unhandledExact ? '' : '≥ '}${unhandled.toLocaleString('en-US')}`;
 
-const quarantineText = ({ quarantined }: Verdict): string => {
+const stuckCount = ({ workflow }: Verdict): number => workflow?.instances.stuck ?? 0;
+
+const quarantineText = (verdict: Verdict): string => {
+  const { quarantined } = verdict;
   if (quarantined === null) return unknown;
-  if (quarantined.events === 0) return '0';
-  return `${countText(quarantined.keys, 'key')}${quarantined.waiting === 0 ? '' : ` +${quarantined.waiting}`}`;
+  const stuck = stuckCount(verdict);
+  const stuckText = stuck === 0 ? '' : `${stuck.toLocaleString('en-US')} stuck`;
+  if (quarantined.events === 0) return stuckText === '' ? '0' : stuckText;
+  const keys = `${countText(quarantined.keys, 'key')}${quarantined.waiting === 0 ? '' : ` +${quarantined.waiting}`}`;
+  return stuckText === '' ? keys : `${keys}, ${stuckText}`;
 };
 
 const nameText = ({ consumer, state, build }: Verdict): string =>
@@ -42,16 +53,18 @@ const columns: readonly Column<Verdict>[] = [
     dropOrder: 1,
     value: quarantineText,
     align: 'right',
-    paint: (row, style) => ((row.quarantined?.events ?? 0) > 0 ? style.yellow : (text) => text),
+    paint: (row, style) =>
+      (row.quarantined?.events ?? 0) + stuckCount(row) > 0 ? style.yellow : (text) => text,
   },
   {
     title: 'DRAINS IN',
-    value: ({ timeToDrainSeconds }) =>
-      timeToDrainSeconds === null
-        ? unknown
-        : timeToDrainSeconds === 0
-          ? '0'
-          : durationText(timeToDrainSeconds * 1_000),
+    value: ({ timeToDrainSeconds }) => timeText(timeToDrainSeconds),
+    align: 'right',
+    dropOrder: 4,
+  },
+  {
+    title: 'BREACH IN',
+    value: ({ timeToBreachSeconds }) => timeText(timeToBreachSeconds),
     align: 'right',
     dropOrder: 4,
   },
@@ -102,6 +115,8 @@ export const summaryLine = (verdicts: readonly Verdict[], style: Style): string 
     .map((name) => verdictPaint(name, style)(`${count(name)} ${name}`));
   const parked = verdicts.reduce((sum, { quarantined }) => sum + (quarantined?.keys ?? 0), 0);
   if (parked > 0) parts.push(style.yellow(`${countText(parked, 'key')} in quarantine`));
+  const stuck = verdicts.reduce((sum, verdict) => sum + stuckCount(verdict), 0);
+  if (stuck > 0) parts.push(style.yellow(`${countText(stuck, 'workflow')} stuck`));
   const kept = count('OK');
   return [`${kept} of ${countText(verdicts.length, 'promise')} kept`, ...parts].join(' · ');
 };

@@ -16,13 +16,15 @@ const engineVerbs: Readonly<
 > = {
   pause: async (database, unit, request) => {
     const reason = request.reason ?? 'paused by a person';
-    await run(database.operations, sql.pause_consumer, [
+    const { forMs } = request.arguments;
+    const [paused] = await run(database.operations, sql.pause_consumer, [
       unit.registration.consumer.id,
       reason,
       request.actor,
+      typeof forMs === 'number' && forMs > 0 ? forMs : null,
     ]);
     unit.pause({ reason, by: request.actor });
-    return { state: 'done', answer: { paused: true } };
+    return { state: 'done', answer: { paused: true, until: paused?.['paused_until'] ?? null } };
   },
   resume: async (database, unit, request) => {
     await run(database.operations, sql.resume_consumer, [request.consumerId]);

@@ -1,3 +1,4 @@
+export { type AmbientUse, type AmbientWatch, watchAmbientUse } from './ambient-use.ts';
 export { Background } from './background.ts';
 export { type Clock, systemClock, type Timer } from './clock.ts';
 export { withDeadline } from './deadline.ts';
@@ -9,6 +10,8 @@ export {
   PermanentError,
   TransientError,
 } from './errors.ts';
+export { nextTurn } from './event-loop.ts';
+export { type HttpAnswer, type HttpPost, httpPost } from './http-post.ts';
 export { isDerivedId, uuidv7, uuidv8 } from './ids.ts';
 export { canonicalJson, type Json, toPosition } from './json.ts';
 export { keyHash, laneOf } from './key-hash.ts';
@@ -34,4 +37,4 @@ export {
   type Telemetry,
   type TelemetryEvent,
 } from './telemetry.ts';
-export { contextOfTrace, currentTrace, isTracing } from './trace-context.ts';
+export { contextOfTrace, currentTrace, isTracing, linksToTrace } from './trace-context.ts';

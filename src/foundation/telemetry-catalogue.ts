@@ -34,6 +34,12 @@ const latencyBuckets = [
 ] as const;
 
 export const metrics = {
+  factline_alert_deliveries_total: {
+    type: 'counter',
+    unit: 'count',
+    labels: ['receiver', 'outcome'],
+    help: 'Messages about alerts by receiver and outcome: delivered, failed (and tried again later).',
+  },
   factline_breaker_open: {
     type: 'gauge',
     unit: 'boolean',
@@ -204,6 +210,18 @@ export const metrics = {
     labels: ['type', 'outcome'],
     help: 'Requests by outcome: answered, timed out, given up (the app stopped, or the reply could not be read).',
   },
+  factline_slo_events_total: {
+    type: 'counter',
+    unit: 'events',
+    labels: ['consumer'],
+    help: 'Events that this process sampled for the promise of the consumer; of several processes one counts each. Sum over them.',
+  },
+  factline_slo_failed_total: {
+    type: 'counter',
+    unit: 'events',
+    labels: ['consumer'],
+    help: 'Of factline_slo_events_total: late or quarantined.',
+  },
   factline_tail_blocked_seconds: {
     type: 'gauge',
     unit: 'seconds',
@@ -228,11 +246,41 @@ export const metrics = {
     labels: [],
     help: 'The position below which nothing can become visible any more.',
   },
+  factline_time_to_breach_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: ['consumer'],
+    help: 'Until the lag exceeds the promise at the present rate, 0 when it does; absent when it is not growing or not known.',
+  },
   factline_time_to_drain_seconds: {
     type: 'gauge',
     unit: 'seconds',
     labels: ['consumer'],
     help: 'Until the backlog is worked off at the present rate; absent when it is not shrinking or not known.',
+  },
+  factline_workflow_due: {
+    type: 'gauge',
+    unit: 'count',
+    labels: ['consumer'],
+    help: 'Instances of the workflow that should be going on and that no process works at.',
+  },
+  factline_workflow_due_oldest_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: ['consumer'],
+    help: 'How long the oldest of these has been due; absent when there is none.',
+  },
+  factline_workflow_instances: {
+    type: 'gauge',
+    unit: 'count',
+    labels: ['consumer', 'state'],
+    help: 'Instances that have not ended, by state: queued, running, waiting, compensating, stuck. At most 20,000 of a version and state are counted.',
+  },
+  factline_workflow_stuck_oldest_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: ['consumer'],
+    help: 'How long the oldest stuck instance has needed a person; absent when none is stuck.',
   },
 } as const satisfies Readonly<Record<string, MetricEntry>>;
 
@@ -248,8 +296,10 @@ export const spans = {
       'factline.key',
       'factline.position',
       'factline.attempt',
+      'factline.replay.id',
+      'factline.replay.mode',
     ],
-    when: 'One attempt of an operational handler; child of the span that published the event.',
+    when: 'One attempt of an operational handler; child of the span that published the event. Under a replay a trace of its own, with a link to that span.',
   },
   'factline.publish': {
     kind: 'producer',
@@ -259,6 +309,21 @@ export const spans = {
 } as const satisfies Readonly<Record<string, SpanEntry>>;
 
 export const telemetryEvents = {
+  'alert.fired': {
+    level: 'error',
+    fields: ['id', 'key', 'severity', 'summary'],
+    when: 'An alert began to fire.',
+  },
+  'alert.not-delivered': {
+    level: 'warn',
+    fields: ['receiver', 'message', 'attempt', 'reason'],
+    when: 'A receiver did not take a message about alerts; it is tried again.',
+  },
+  'alert.resolved': {
+    level: 'info',
+    fields: ['id', 'key', 'severity', 'summary'],
+    when: 'What an alert was about is over.',
+  },
   'breaker.closed': { level: 'info', fields: ['consumer', 'reason'], when: 'A breaker closed.' },
   'breaker.opened': {
     level: 'warn',

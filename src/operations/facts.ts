@@ -1,3 +1,6 @@
+import type { WindowFacts } from './burn-rate.ts';
+import type { WorkflowFacts } from './workflows/workflow-facts.ts';
+
 /**
  * What is measured of one consumer at one moment: the input of `verdictOf`. Ages are milliseconds at the moment of the
  * measurement, taken by the database's clock, so that no client's clock takes part.
@@ -22,7 +25,12 @@ export interface ConsumerFacts {
   readonly errorBudget: number;
   /** What became of the events of the last thirty days, as far as running processes sampled it. */
   readonly objective: ObjectiveFacts;
-  readonly paused: { readonly reason: string; readonly by: string | null } | null;
+  /** The windows of the burn rates, as far as they were sampled. */
+  readonly windows: readonly WindowFacts[];
+  /** How it stood some minutes ago, sampled by any process; null when nobody did. */
+  readonly earlier: EarlierFacts | null;
+  readonly databaseClock: ClockFacts;
+  readonly paused: PauseFacts | null;
   readonly breaker: BreakerFacts | null;
   readonly lanes: readonly LaneFacts[];
   readonly owners: readonly OwnerFacts[];
@@ -33,6 +41,16 @@ export interface ConsumerFacts {
   readonly unhandled: UnhandledFacts;
   readonly quarantined: QuarantineFacts;
   readonly hottestKey: { readonly key: string; readonly waiting: number } | null;
+  /** The instances of a workflow; null for the other classes. */
+  readonly workflow: WorkflowFacts | null;
+}
+
+export interface PauseFacts {
+  readonly reason: string;
+  readonly by: string | null;
+  readonly forMs: number;
+  /** Until it goes on by itself; null: when a person lets it. */
+  readonly resumesMs: number | null;
 }
 
 export type ConsumerClassName = 'projection' | 'operational' | 'workflow';
@@ -72,12 +90,15 @@ export interface OwnerFacts {
 
 /**
  * Where the oldest unhandled event stands: above the mark ('log'), parked and being tried ('running', 'retrying'), parked
- * behind such a one ('waiting'), or parked because the running code does not know its type ('without code').
+ * behind such a one ('waiting'), or parked because the running code does not know its type ('without code'). An instance of a
+ * workflow that is due, and that nobody works at, counts like an event ('instance').
  */
 export interface OldestUnhandled {
-  readonly where: 'log' | 'running' | 'retrying' | 'waiting' | 'without code';
+  readonly where: 'log' | 'running' | 'retrying' | 'waiting' | 'without code' | 'instance';
+  /** The number of the instance. */
+  readonly instance?: number;
   readonly position: number;
-  /** Since it was recorded in the log. */
+  /** Since it was recorded in the log, or was due. */
   readonly ageMs: number;
   readonly lane: number;
   /** Since anything was handled or tried in its lane; never more than `ageMs`. */
@@ -90,6 +111,32 @@ export interface ObjectiveFacts {
   readonly events: number;
   readonly late: number;
   readonly quarantined: number;
+}
+
+export interface EarlierFacts {
+  readonly agoMs: number;
+  readonly lagMs: number;
+  /** Unhandled events; null when there were too many to count. */
+  readonly unhandled: number | null;
+  /** Positions from the lowest checkpoint to the head. */
+  readonly behind: number;
+}
+
+/** Ages are differences of the database's clock: they are as good as it is. */
+export interface ClockFacts {
+  /** At the measurement, in milliseconds since 1970. */
+  readonly nowMs: number;
+  /** How far the newest event is dated ahead of it; zero or less when all is well. */
+  readonly headAheadMs: number;
+  /** The last time that a process saw it move otherwise than time does. */
+  readonly jump: ClockJump | null;
+}
+
+export interface ClockJump {
+  readonly agoMs: number;
+  readonly byMs: number;
+  /** What was written up to here has a wrong age. */
+  readonly head: number;
 }
 
 export interface UnhandledFacts {

@@ -1,6 +1,18 @@
 /** The room `operations`: lag measured at the source, and the verdicts made of it. Knows no HTTP. */
 
-export { type DoctorOptions, examine, type Finding } from './doctor.ts';
+export { type AlertClass, alertClasses } from './alerts/alert-classes.ts';
+export { deliverAlerts } from './alerts/deliver.ts';
+export { type AlertChange, evaluateAlerts, evaluateEveryMs } from './alerts/evaluate.ts';
+export { type ListedAlert, type ListedReceiver, listAlerts, listReceivers } from './alerts/listing.ts';
+export { type DeclaredPromise, prometheusRules } from './alerts/prometheus-rules.ts';
+export {
+  type AlertOptions,
+  type AlertReceiver,
+  type CheckedReceiver,
+  checkAlerts,
+  type MailTransport,
+} from './alerts/receivers.ts';
+export { type DoctorOptions, examine } from './doctor.ts';
 export { countText, durationText } from './duration-text.ts';
 export {
   type CausalLinks,
@@ -43,9 +55,11 @@ export type {
   Trend,
   VerdictContext,
 } from './facts.ts';
+export type { Finding } from './finding.ts';
 export { type LiveContracts, liveContracts } from './live-contracts.ts';
 export { createMeter, type MeasureOptions, type Meter, type MeterOptions, measure } from './meter.ts';
 export { ObjectiveSampler, type ObjectiveSamplerOptions } from './objective-sampler.ts';
+export { resumeDue } from './pausing.ts';
 export { payloadSizes } from './payload-sizes.ts';
 export {
   type ConsumerRecord,
@@ -83,6 +97,7 @@ export { findGroup, type GroupNote, listGroups, listNotes, type QuarantineGroup 
 export { readPatch } from './triage/json-patch.ts';
 export { masked } from './triage/masking.ts';
 export type { PayloadChange } from './triage/payload-changes.ts';
+export { listRedirects, redirectGroup, redirectParked, type StoredRedirect } from './triage/redirects.ts';
 export {
   beginRelease,
   canaryMax,
@@ -91,6 +106,7 @@ export {
   findRelease,
   listReleases,
   type Release,
+  type ReleaseRequest,
   rateMax,
 } from './triage/releases.ts';
 export { watchQuarantine } from './triage/watch.ts';
@@ -103,3 +119,32 @@ export type {
   VerdictName,
 } from './verdict.ts';
 export { VerdictMetrics } from './verdict-metrics.ts';
+export {
+  countStuck,
+  type DetailLimits,
+  findInstance,
+  findWorkflows,
+  type InstanceDetail,
+  type InstanceFilter,
+  type InstanceState,
+  type InstanceSummary,
+  instanceStates,
+  type LivingState,
+  listInstances,
+  livingStates,
+  type OpenRequest,
+  parseJournal,
+  previewPatch,
+  type ReceivedEvent,
+  type Repair,
+  readJournal,
+  readReceivedEvents,
+  type ShownValue,
+  type StoredDifference,
+  type StoredWorkflow,
+  sampleLiving,
+  showInstance,
+  type TimelineEntry,
+  type VerifiedJournal,
+  verifyAgainst,
+} from './workflows/index.ts';

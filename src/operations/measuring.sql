@@ -2,7 +2,7 @@
 -- with or without running consumers. Every statement is bounded by its limits, whatever the backlog.
 
 -- name: read_consumers
--- $1 the app, or null for all, $2 the space of session locks. One row per consumer that is not retired. An owner lives while its
+-- $1 the app, or null for all, $2 the space of session locks, $3 windows in seconds that are summed up from minutes, $4 from hours. One row per consumer that is not retired. An owner lives while its
 -- session lock is held; where the lock proves nothing (no direct session, server restarted), while its beat is fresh.
 -- A process that only sleeps holds its lock: then nothing moves, which the verdict sees.
 with clock as materialized (
@@ -22,6 +22,7 @@ with clock as materialized (
 select c.id, c.app, c.class, c.name, c.version, c.build, c.state, c.generation, c.types, c.ordering, c.start_position,
        c.handled_within_ms, c.error_budget, c.paused_reason, c.paused_by,
        extract(epoch from clock.now - c.paused_at) * 1000 as paused_ms,
+       extract(epoch from c.paused_until - clock.now) * 1000 as resumes_ms,
        newer.generation as newer_generation, newer.barrier as newer_barrier, coalesce(newer.types, '{}') as newer_types,
        b.kind as breaker_kind, b.reason as breaker_reason, b.fingerprint as breaker_fingerprint,
        b.opened_at as breaker_opened_at, b.actor as breaker_actor,
@@ -29,7 +30,9 @@ select c.id, c.app, c.class, c.name, c.version, c.build, c.state, c.generation, 
        coalesce(owners.list, '[]'::json) as owners,
        (select max(position) from factline.events) as head,
        objective.events as objective_events, objective.late as objective_late, objective.quarantined as objective_quarantined,
-       clock.now as measured_at
+       windows.list as windows, earlier.facts as earlier, jump.facts as jump,
+       extract(epoch from clock.now) * 1000 as clock_ms,
+       extract(epoch from (select recorded_at from factline.events order by position desc limit 1) - clock.now) * 1000 as head_ahead_ms
   from factline.consumers c
  cross join clock
   left join factline.breakers b on b.consumer_id = c.id and b.state = 'open'
@@ -60,6 +63,33 @@ select c.id, c.app, c.class, c.name, c.version, c.build, c.state, c.generation, 
     select sum(o.events)::bigint as events, sum(o.late)::bigint as late, sum(o.quarantined)::bigint as quarantined
       from factline.objective_hours o
      where o.consumer_id = c.id and o.hour > clock.now - interval '30 days') objective on true
+  left join lateral (
+    select json_agg(json_build_object('seconds', w.seconds, 'coveredMs', w.covered, 'events', w.events, 'failed', w.failed)) as list
+      from (
+        -- Of the oldest sample only what lies inside of the window.
+        select s.seconds, sum(least(m.covered_ms, extract(epoch from m.sampled_at - clock.now + make_interval(secs => s.seconds)) * 1000)) as covered,
+               sum(m.events) as events, sum(m.late + m.quarantined) as failed
+          from unnest($3::integer[]) as s (seconds)
+          join factline.objective_minutes m
+            on m.consumer_id = c.id and m.sampled_at > clock.now - make_interval(secs => s.seconds) and m.sampled_at <= clock.now
+         group by s.seconds
+        union all
+        select s.seconds, sum(o.covered_ms), sum(o.events), sum(o.late + o.quarantined)
+          from unnest($4::integer[]) as s (seconds)
+          join factline.objective_hours o
+            on o.consumer_id = c.id and o.hour > clock.now - make_interval(secs => s.seconds) and o.hour <= clock.now
+         group by s.seconds) w) windows on true
+  left join lateral (
+    select json_build_object('agoMs', extract(epoch from clock.now - m.sampled_at) * 1000, 'lagMs', m.lag_ms, 'unhandled', m.unhandled, 'behind', m.behind) as facts
+      from factline.objective_minutes m
+     where m.consumer_id = c.id and m.sampled_at between clock.now - interval '330 seconds' and clock.now - interval '30 seconds'
+     order by m.sampled_at
+     limit 1) earlier on true
+  left join lateral (
+    select json_build_object('byMs', j.by_ms, 'agoMs', extract(epoch from clock.now - j.noticed_at) * 1000, 'head', j.head) as facts
+      from factline.clock_jumps j
+     order by j.id desc
+     limit 1) jump on true
  where c.state <> 'retired' and ($1::text is null or c.app = $1)
    -- A build that is only kept for going back has no code where an older release has stopped: nothing is wrong with that.
    and (owners.list is not null

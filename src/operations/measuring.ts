@@ -1,9 +1,12 @@
 import { sessionLockSpace } from '../consumers/index.ts';
 import { toMilliseconds } from '../foundation/index.ts';
 import { loadQueries, type Queryable, type Row, run } from '../postgres/index.ts';
+import { type WindowFacts, windowsOfHours, windowsOfMinutes } from './burn-rate.ts';
 import type {
   BreakerFacts,
+  ClockJump,
   ConsumerFacts,
+  EarlierFacts,
   LaneFacts,
   NewerGeneration,
   OldestUnhandled,
@@ -14,6 +17,7 @@ import type {
 } from './facts.ts';
 import { stalledAfterMs } from './limits.ts';
 import { type FoundInLog, scanLog } from './scanning.ts';
+import { isExecutor, withWorkflows } from './workflows/index.ts';
 
 const sql = loadQueries<'read_consumers' | 'read_parked' | 'oldest_active' | 'last_handled' | 'log_holder'>(
   new URL('./measuring.sql', import.meta.url),
@@ -26,11 +30,12 @@ const errorBudgetDefault = 0.01;
 /** Parked rows looked at per consumer and measurement: about 20 ms; beyond, the counts are lower bounds. */
 const parkedRowsMax = 20_000;
 
-/** All consumers, or those of one app, that are not retired; by name, then build. At most five statements, each bounded. */
+/** All consumers, or those of one app, that are not retired; by name, then build. At most eight statements, each bounded. */
 export const measureConsumers = async (on: Queryable, app: string | null): Promise<ConsumerFacts[]> => {
-  const rows = await run(on, sql.read_consumers, [app, sessionLockSpace]);
+  const rows = await run(on, sql.read_consumers, [app, sessionLockSpace, windowsOfMinutes, windowsOfHours]);
   if (rows.length === 0) return [];
-  const consumers = rows.map(storedFacts);
+  const stored = rows.map(storedFacts);
+  const consumers = stored.filter((facts) => !isExecutor(facts));
   const ids = consumers.map(({ id }) => id);
   const inLog = await scanLog(on, consumers);
   const parked = new Map(
@@ -45,7 +50,7 @@ export const measureConsumers = async (on: Queryable, app: string | null): Promi
       active: active.find((row) => row['id'] === consumer.id) ?? null,
     }),
   );
-  return withProgress(on, measured);
+  return withWorkflows(on, await withProgress(on, measured), stored.filter(isExecutor));
 };
 
 /** Who holds up the log, as any process can tell; a running tail knows it better. */
@@ -56,7 +61,10 @@ export const readTailIncident = async (on: Queryable): Promise<TailIncident | nu
 };
 
 /** What stands in the tables of consumers and lanes; what is measured in log and parked rows follows. */
-export type StoredFacts = Omit<ConsumerFacts, 'oldest' | 'unhandled' | 'quarantined' | 'hottestKey'>;
+export type StoredFacts = Omit<
+  ConsumerFacts,
+  'oldest' | 'unhandled' | 'quarantined' | 'hottestKey' | 'workflow'
+>;
 
 const storedFacts = (row: Row): StoredFacts => ({
   id: Number(row['id']),
@@ -79,10 +87,22 @@ const storedFacts = (row: Row): StoredFacts => ({
     late: Number(row['objective_late'] ?? 0),
     quarantined: Number(row['objective_quarantined'] ?? 0),
   },
+  windows: (row['windows'] ?? []) as WindowFacts[],
+  earlier: row['earlier'] as EarlierFacts | null,
+  databaseClock: {
+    nowMs: Number(row['clock_ms']),
+    headAheadMs: Number(row['head_ahead_ms'] ?? 0),
+    jump: row['jump'] as ClockJump | null,
+  },
   paused:
     row['paused_reason'] === null
       ? null
-      : { reason: String(row['paused_reason']), by: row['paused_by'] as string | null },
+      : {
+          reason: String(row['paused_reason']),
+          by: row['paused_by'] as string | null,
+          forMs: Number(row['paused_ms'] ?? 0),
+          resumesMs: nullable(row['resumes_ms']),
+        },
   breaker: breaker(row),
   lanes: row['lanes'] as LaneFacts[],
   owners: row['owners'] as OwnerFacts[],
@@ -116,7 +136,7 @@ interface Measured {
   readonly active: Row | null;
 }
 
-type ParkedWhere = Exclude<OldestUnhandled['where'], 'log'>;
+type ParkedWhere = Exclude<OldestUnhandled['where'], 'log' | 'instance'>;
 
 interface ParkedHead {
   readonly position: number;
@@ -154,6 +174,7 @@ const withMeasurement = (consumer: StoredFacts, measured: Measured): ConsumerFac
     unhandled,
     quarantined,
     hottestKey: hottest === null ? null : { key: String(hottest), waiting: count('hottest_waiting') },
+    workflow: null,
   };
 };
 

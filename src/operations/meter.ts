@@ -1,6 +1,14 @@
 import { type Clock, withDeadline } from '../foundation/index.ts';
 import type { Database } from '../postgres/index.ts';
-import type { ConsumerClassName, ConsumerFacts, RunnerFacts, TailIncident, Trend } from './facts.ts';
+import { ClockWatch } from './clock-watch.ts';
+import type {
+  ConsumerClassName,
+  ConsumerFacts,
+  EarlierFacts,
+  RunnerFacts,
+  TailIncident,
+  Trend,
+} from './facts.ts';
 import { lowestCheckpoint, measurementMaxAgeMs } from './limits.ts';
 import { measureConsumers, readTailIncident } from './measuring.ts';
 import type { Verdict } from './verdict.ts';
@@ -64,19 +72,26 @@ export const measure = async (options: MeasureOptions): Promise<readonly Verdict
   const runners = options.runners?.() ?? new Map<number, RunnerFacts>();
   const tail = await incidentOf(options);
   const known = consumers.map((facts) =>
-    verdictOf(facts, { measuredAgoMs: 0, trend: null, tail, runner: runners.get(facts.id) ?? null }),
+    verdictOf(facts, {
+      measuredAgoMs: 0,
+      trend: storedTrend(facts),
+      tail,
+      runner: runners.get(facts.id) ?? null,
+    }),
   );
   return [...known, ...unregistered(options, known)];
 };
 
 class MeasuringMeter implements Meter {
   readonly #options: MeterOptions;
+  readonly #watch: ClockWatch;
   #measurements: Measurement[] = [];
   #running: Promise<void> | undefined;
   #failure: unknown = null;
 
   constructor(options: MeterOptions) {
     this.#options = options;
+    this.#watch = new ClockWatch(options.clock);
   }
 
   get failure(): unknown {
@@ -103,10 +118,10 @@ class MeasuringMeter implements Meter {
     // Taken before the statements: what they see is never older than this.
     const atMs = clock.monotonic();
     try {
-      const measuring = Promise.all([
-        measureConsumers(database.operations, app ?? null),
-        incidentOf(this.#options),
-      ]);
+      const measured = measureConsumers(database.operations, app ?? null).then((consumers) =>
+        this.#watch.examine(database.operations, consumers, atMs),
+      );
+      const measuring = Promise.all([measured, incidentOf(this.#options)]);
       const [consumers, incident] = await withDeadline(measuring, {
         ms: measureTimeoutMs,
         clock,
@@ -142,25 +157,36 @@ class MeasuringMeter implements Meter {
       ({ atMs }) => latest.atMs - atMs >= trendMsMin && latest.atMs - atMs <= trendMsMax,
     );
     const before = earlier?.consumers.find(({ id }) => id === facts.id);
-    if (earlier === undefined || before === undefined) return null;
-    return trendBetween(before, facts, (latest.atMs - earlier.atMs) / 1_000);
+    if (earlier === undefined || before === undefined) return storedTrend(facts);
+    return trendBetween(standingOf(before), standingOf(facts), (latest.atMs - earlier.atMs) / 1_000);
   }
 }
 
 const incidentOf = ({ tail, database }: MeasureOptions): Promise<TailIncident | null> =>
   tail === undefined ? readTailIncident(database.operations) : Promise.resolve(tail.blocked());
 
+type Standing = Omit<EarlierFacts, 'agoMs'>;
+
+const standingOf = (facts: ConsumerFacts): Standing => ({
+  lagMs: facts.oldest?.ageMs ?? 0,
+  unhandled: facts.unhandled.exact ? facts.unhandled.events : null,
+  behind: Math.max(0, facts.head - lowestCheckpoint(facts)),
+});
+
 /** Events where both could be counted, else positions. */
-const trendBetween = (before: ConsumerFacts, after: ConsumerFacts, seconds: number): Trend => {
-  const counted = before.unhandled.exact && after.unhandled.exact;
-  const backlog = (facts: ConsumerFacts): number =>
-    counted ? facts.unhandled.events : Math.max(0, facts.head - lowestCheckpoint(facts));
+const trendBetween = (before: Standing, after: Standing, seconds: number): Trend => {
+  const counted = before.unhandled !== null && after.unhandled !== null;
+  const backlog = ({ unhandled, behind }: Standing): number => (counted ? (unhandled ?? 0) : behind);
   return {
-    lagMsPerSecond: ((after.oldest?.ageMs ?? 0) - (before.oldest?.ageMs ?? 0)) / seconds,
+    lagMsPerSecond: (after.lagMs - before.lagMs) / seconds,
     backlogPerSecond: (backlog(after) - backlog(before)) / seconds,
     backlog: backlog(after),
   };
 };
+
+/** Against what was sampled some minutes ago: known from the first measurement on, also after a restart. */
+const storedTrend = (facts: ConsumerFacts): Trend | null =>
+  facts.earlier === null ? null : trendBetween(facts.earlier, standingOf(facts), facts.earlier.agoMs / 1_000);
 
 /** What is declared but was never measured: unknown, never fine. */
 const unregistered = (
@@ -192,6 +218,7 @@ const unknownVerdict = (
   handledWithinSeconds: 60,
   errorBudget: 0.01,
   budget: null,
+  burn: null,
   timeToDrainSeconds: null,
   timeToBreachSeconds: null,
   unhandled: null,
@@ -201,11 +228,13 @@ const unknownVerdict = (
   quarantined: null,
   handled: null,
   hottestKey: null,
+  workflow: null,
   lanes: { total: 0, owned: 0, unowned: [] },
   owners: [],
   checkpoint: null,
   head: null,
   breaker: null,
+  paused: null,
   version: definition.version ?? 1,
   build: 1,
   state: 'live',

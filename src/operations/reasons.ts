@@ -1,8 +1,10 @@
 import { budgetSpent } from './budget.ts';
+import { burnRates } from './burn-rate.ts';
 import { countText, durationText } from './duration-text.ts';
 import type { ConsumerFacts, VerdictContext } from './facts.ts';
-import { abandonedLanes, measurementMaxAgeMs } from './limits.ts';
+import { abandonedLanes, clockProblem, measurementMaxAgeMs } from './limits.ts';
 import type { Reason, VerdictName } from './verdict.ts';
+import { abandonedReasons, isAbandoned, stuckReasons } from './workflows/standing.ts';
 
 /** A shorter wait for a publishing transaction is every day's business. */
 const tailBlockedMsMin = 1_000;
@@ -14,6 +16,8 @@ const saidAlready =
 
 /** Why the verdict is what it is, and what is worth knowing beside it; in order of weight. */
 export const reasonsOf = (facts: ConsumerFacts, context: VerdictContext, verdict: VerdictName): Reason[] => {
+  if (verdict === 'UNKNOWN' && context.measuredAgoMs <= measurementMaxAgeMs)
+    return [{ code: 'clock-jumped', text: clockProblem(facts) ?? 'no age can be told' }];
   if (verdict === 'UNKNOWN') {
     const text = `the last measurement is ${durationText(context.measuredAgoMs)} old, older than ${durationText(measurementMaxAgeMs)}`;
     return [{ code: 'not-measured', text }];
@@ -21,9 +25,12 @@ export const reasonsOf = (facts: ConsumerFacts, context: VerdictContext, verdict
   return [
     ...pauses(facts),
     ...lanesUnowned(facts),
+    ...abandonedReasons(facts),
     ...lateness(facts, verdict),
     ...incidents(facts, context),
     ...parkedReasons(facts),
+    ...stuckReasons(facts),
+    ...burning(facts),
     ...budget(facts),
     ...transitions(facts),
     ...(context.runner?.reasons ?? [])
@@ -36,7 +43,8 @@ const pauses = ({ paused, breaker }: ConsumerFacts): Reason[] => {
   const reasons: Reason[] = [];
   if (paused !== null) {
     const by = paused.by === null ? '' : ` by ${paused.by}`;
-    reasons.push({ code: 'paused-by-person', text: `paused${by}: ${paused.reason}` });
+    const until = paused.resumesMs === null ? '' : ` (goes on in ${durationText(paused.resumesMs)})`;
+    reasons.push({ code: 'paused-by-person', text: `paused${by}: ${paused.reason}${until}` });
   }
   if (breaker !== null)
     reasons.push({ code: 'breaker-open', text: `the breaker is open: ${breaker.reason}` });
@@ -56,13 +64,21 @@ const lateness = (facts: ConsumerFacts, verdict: VerdictName): Reason[] => {
   const { oldest, handledWithinMs } = facts;
   if (oldest === null) return [];
   const reasons: Reason[] = [];
-  if (verdict === 'STALLED' && abandonedLanes(facts).length === 0) {
-    const text = `nothing was handled in lane ${oldest.lane} for ${durationText(oldest.idleMs)}, and the event at position ${oldest.position} waits`;
-    reasons.push({ code: 'no-progress', text });
+  if (verdict === 'STALLED' && abandonedLanes(facts).length === 0 && !isAbandoned(facts)) {
+    const what = `nothing was handled in lane ${oldest.lane} for ${durationText(oldest.idleMs)}`;
+    const waits =
+      oldest.where === 'instance'
+        ? `instance ${oldest.instance} is due`
+        : `the event at position ${oldest.position} waits`;
+    reasons.push({ code: 'no-progress', text: `${what}, and ${waits}` });
   }
   if (oldest.ageMs > handledWithinMs) {
     const age = `${oldest.exact ? '' : 'at most '}${durationText(oldest.ageMs)}`;
-    const text = `the oldest unhandled event is ${age} old; promised is ${durationText(handledWithinMs)}`;
+    const late =
+      oldest.where === 'instance'
+        ? `instance ${oldest.instance} is due for ${age}`
+        : `the oldest unhandled event is ${age} old`;
+    const text = `${late}; promised is ${durationText(handledWithinMs)}`;
     reasons.push({ code: 'older-than-promised', text });
   }
   if (oldest.where === 'without code') {
@@ -126,6 +142,17 @@ const parkedReasons = ({ unhandled, quarantined }: ConsumerFacts): Reason[] => {
 };
 
 const percent = (share: number): string => `${(share * 100).toPrecision(2).replace(/\.?0+$/, '')} %`;
+
+/** The rule that is most urgent. */
+const burning = ({ windows, errorBudget }: ConsumerFacts): Reason[] => {
+  const [worst] = burnRates(windows, errorBudget).filter(({ state }) => state === 'BURNING');
+  if (worst === undefined) return [];
+  const { long, short } = worst;
+  const windowText = ({ burn, seconds }: typeof long): string =>
+    `${(burn ?? 0).toLocaleString('en-US')} times in ${durationText(seconds * 1_000)}`;
+  const text = `the error budget is spent faster than it lasts: ${windowText(long)}, ${windowText(short)}`;
+  return [{ code: 'burning', text }];
+};
 
 const budget = (facts: ConsumerFacts): Reason[] => {
   const budgeted = budgetSpent(facts);

@@ -1,5 +1,6 @@
 import type { MetricRegistry } from '../foundation/index.ts';
 import type { Verdict, VerdictName } from './verdict.ts';
+import { livingStates } from './workflows/index.ts';
 
 const names: readonly VerdictName[] = ['OK', 'LATE', 'STALLED', 'PAUSED', 'UNKNOWN'];
 type ConsumerGauge = (typeof gauges)[number][0];
@@ -12,8 +13,15 @@ const gauges = [
   ['factline_quarantined', (verdict: Verdict) => verdict.quarantined?.events ?? null],
   ['factline_quarantine_oldest_seconds', (verdict: Verdict) => verdict.quarantined?.oldestSeconds ?? null],
   ['factline_time_to_drain_seconds', (verdict: Verdict) => verdict.timeToDrainSeconds],
+  ['factline_time_to_breach_seconds', (verdict: Verdict) => verdict.timeToBreachSeconds],
   ['factline_error_budget_spent', (verdict: Verdict) => verdict.budget?.spent ?? null],
   ['factline_breaker_open', (verdict: Verdict) => (verdict.breaker === null ? 0 : 1)],
+  ['factline_workflow_due', (verdict: Verdict) => verdict.workflow?.due.instances ?? null],
+  ['factline_workflow_due_oldest_seconds', (verdict: Verdict) => verdict.workflow?.due.oldestSeconds ?? null],
+  [
+    'factline_workflow_stuck_oldest_seconds',
+    (verdict: Verdict) => verdict.workflow?.stuckOldestSeconds ?? null,
+  ],
 ] as const;
 
 /** A projection's build that nobody reads yet has series of its own. */
@@ -56,6 +64,11 @@ export class VerdictMetrics {
       if (count === null) this.#metrics.forget('factline_parked', { consumer, state });
       else this.#metrics.set('factline_parked', { consumer, state }, count);
     }
+    for (const state of livingStates) {
+      const count = verdict.workflow?.instances[state];
+      if (count === undefined) this.#metrics.forget('factline_workflow_instances', { consumer, state });
+      else this.#metrics.set('factline_workflow_instances', { consumer, state }, count);
+    }
   }
 
   #set(name: ConsumerGauge, consumer: string, value: number | null): void {
@@ -68,5 +81,7 @@ export class VerdictMetrics {
     for (const verdict of names) this.#metrics.forget('factline_consumer_verdict', { consumer, verdict });
     for (const state of ['retrying', 'waiting', 'quarantined'])
       this.#metrics.forget('factline_parked', { consumer, state });
+    for (const state of livingStates)
+      this.#metrics.forget('factline_workflow_instances', { consumer, state });
   }
 }

@@ -21,6 +21,9 @@ const quiet: ConsumerFacts = {
   handledWithinMs: 60_000,
   errorBudget: 0.01,
   objective: { events: 0, late: 0, quarantined: 0 },
+  windows: [],
+  earlier: null,
+  databaseClock: { nowMs: 0, headAheadMs: -1_000, jump: null },
   paused: null,
   breaker: null,
   lanes: [lane],
@@ -30,6 +33,7 @@ const quiet: ConsumerFacts = {
   unhandled: { events: 0, exact: true, retrying: 0, waiting: 0, withoutCode: 0, nextRetryMs: null },
   quarantined: { keys: 0, events: 0, waiting: 0, oldestMs: null, exact: true },
   hottestKey: null,
+  workflow: null,
 };
 const now: VerdictContext = { measuredAgoMs: 0, trend: null, tail: null, runner: null };
 const waiting = (oldest: Partial<OldestUnhandled>): ConsumerFacts => ({
@@ -103,10 +107,15 @@ describe('the verdict', () => {
   it('is PAUSED by a person or a breaker, and names them', () => {
     const paused = {
       ...waiting({ ageMs: 600_000, idleMs: 600_000 }),
-      paused: { reason: 'stocktaking', by: 'Ada' },
+      paused: { reason: 'stocktaking', by: 'Ada', forMs: 60_000, resumesMs: null },
     };
     expect(verdictOf(paused, now)).toMatchObject({ verdict: 'PAUSED', lagSeconds: 600 });
     expect(verdictOf(paused, now).reasons[0]?.text).toBe('paused by Ada: stocktaking');
+    const timed = { ...paused, paused: { ...paused.paused, resumesMs: 90_000 } };
+    expect(verdictOf(timed, now)).toMatchObject({
+      paused: { by: 'Ada', forSeconds: 60, resumesInSeconds: 90 },
+      reasons: [{ text: 'paused by Ada: stocktaking (goes on in 1 min 30 s)' }, {}],
+    });
     const breaker = {
       kind: 'transient',
       reason: 'the provider is down',
@@ -126,6 +135,65 @@ describe('the verdict', () => {
       quarantined: null,
     });
     expect(unknown.reasons.map(({ code }) => code)).toEqual(['not-measured']);
+  });
+
+  it("is UNKNOWN for a minute after the database's clock jumped, with nothing waiting and with something, never OK", () => {
+    const jumped = (byMs: number, agoMs: number): ConsumerFacts['databaseClock'] => ({
+      ...quiet.databaseClock,
+      jump: { agoMs, byMs, head: 90 },
+    });
+    for (const byMs of [3_600_000, -3_600_000]) {
+      for (const facts of [quiet, waiting({ ageMs: 100 })]) {
+        const verdict = verdictOf({ ...facts, databaseClock: jumped(byMs, 59_000) }, now);
+        expect(verdict).toMatchObject({ verdict: 'UNKNOWN', lagSeconds: null, burn: null });
+        expect(verdict.reasons).toEqual([
+          {
+            code: 'clock-jumped',
+            text: `the database's clock jumped by 1 h ${byMs < 0 ? 'back' : 'ahead'}`,
+          },
+        ]);
+        expect(verdictOf({ ...facts, databaseClock: jumped(byMs, 60_000) }, now).verdict).toBe('OK');
+      }
+    }
+    expect(verdictOf({ ...quiet, databaseClock: jumped(3_600_000, -5_000) }, now).verdict).toBe('UNKNOWN');
+  });
+
+  it('is UNKNOWN as long as the oldest unhandled event was written before the jump: its age is wrong', () => {
+    const databaseClock = { ...quiet.databaseClock, jump: { agoMs: 600_000, byMs: -3_600_000, head: 91 } };
+    expect(verdictOf({ ...waiting({ position: 91 }), databaseClock }, now).verdict).toBe('UNKNOWN');
+    expect(verdictOf({ ...waiting({ position: 92 }), databaseClock }, now).verdict).toBe('OK');
+  });
+
+  it('is UNKNOWN when the newest event is dated later than now: the clock was put back before anybody looked', () => {
+    const ahead = (headAheadMs: number): ConsumerFacts => ({
+      ...quiet,
+      databaseClock: { ...quiet.databaseClock, headAheadMs },
+    });
+    expect(verdictOf(ahead(10_000), now).verdict).toBe('OK');
+    expect(verdictOf(ahead(10_001), now)).toMatchObject({
+      verdict: 'UNKNOWN',
+      reasons: [{ code: 'clock-jumped', text: "the database's clock is 10 s behind the newest event" }],
+    });
+  });
+
+  it('says how fast the error budget is spent, by the most urgent rule that holds', () => {
+    const windows = [300, 1_800, 3_600, 21_600].map((seconds) => ({
+      seconds,
+      coveredMs: seconds * 1_000,
+      events: 1_000,
+      failed: 200,
+    }));
+    const verdict = verdictOf({ ...quiet, windows }, now);
+    expect(verdict.burn?.map(({ state }) => state)).toEqual(['BURNING', 'BURNING', 'UNKNOWN', 'UNKNOWN']);
+    expect(verdict).toMatchObject({
+      verdict: 'OK',
+      reasons: [
+        {
+          code: 'burning',
+          text: 'the error budget is spent faster than it lasts: 20 times in 1 h, 20 times in 5 min',
+        },
+      ],
+    });
   });
 
   it('shows quarantine beside the verdict without changing it', () => {
@@ -219,7 +287,7 @@ const anyFacts = fc
   .record({
     oldest,
     handledWithinMs: fc.integer({ min: 1, max: 1_000_000 }),
-    paused: fc.constantFrom(null, { reason: 'r', by: null }),
+    paused: fc.constantFrom(null, { reason: 'r', by: null, forMs: 1, resumesMs: null }),
     unowned: fc.option(ms, { nil: null }),
     nextRetryMs: fc.option(fc.integer({ min: -1_000_000, max: 1_000_000 }), { nil: null }),
   })

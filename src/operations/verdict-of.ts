@@ -3,21 +3,32 @@
  *
  *   no measurement younger than 15 s ────────────────────────────────▶ UNKNOWN
  *   a person paused it, or its breaker is open ──────────────────────▶ PAUSED
- *   lanes without an owner for longer than a takeover takes ─────────▶ STALLED
+ *   the database's clock jumped: no age can be told ─────────────────▶ UNKNOWN
+ *   lanes without an owner for longer than a takeover takes,
+ *     or a workflow's version with instances and without code ───────▶ STALLED
  *   an unhandled event, and nothing done in its lane (nor due later)
  *     for max(30 s, promise) ────────────────────────────────────────▶ STALLED
  *   the oldest unhandled event is older than the promise ────────────▶ LATE
  *   otherwise ───────────────────────────────────────────────────────▶ OK
  *
  * The first rule that holds decides. Quarantined events take no part: they have an age and a promise of their own and
- * stand beside the verdict.
+ * stand beside the verdict; so do stuck instances of workflows. An instance that is due and that nobody works at counts like an
+ * unhandled event.
  */
 
 import { budgetSpent } from './budget.ts';
+import { burnRates } from './burn-rate.ts';
 import type { ConsumerFacts, OldestUnhandled, Trend, VerdictContext } from './facts.ts';
-import { abandonedLanes, lowestCheckpoint, measurementMaxAgeMs, stalledAfterMs } from './limits.ts';
+import {
+  abandonedLanes,
+  clockProblem,
+  lowestCheckpoint,
+  measurementMaxAgeMs,
+  stalledAfterMs,
+} from './limits.ts';
 import { reasonsOf } from './reasons.ts';
 import type { Verdict, VerdictName } from './verdict.ts';
+import { isAbandoned, standingOfWorkflow } from './workflows/standing.ts';
 
 /** @example verdictOf(facts, { measuredAgoMs: 0, trend: null, tail: null, runner: null }).verdict // 'OK' */
 export const verdictOf = (facts: ConsumerFacts, context: VerdictContext): Verdict => {
@@ -34,6 +45,7 @@ export const verdictOf = (facts: ConsumerFacts, context: VerdictContext): Verdic
     handledWithinSeconds: seconds(facts.handledWithinMs),
     errorBudget: facts.errorBudget,
     budget: known ? budgetSpent(facts) : null,
+    burn: known ? burnRates(facts.windows, facts.errorBudget) : null,
     timeToDrainSeconds: known ? timeToDrain(facts, context.trend) : null,
     timeToBreachSeconds: known ? timeToBreach(facts, context.trend) : null,
     unhandled: known ? unhandled.events : null,
@@ -50,6 +62,7 @@ export const verdictOf = (facts: ConsumerFacts, context: VerdictContext): Verdic
       : null,
     handled: context.runner?.handled ?? null,
     hottestKey: context.runner?.hottestKey ?? facts.hottestKey,
+    workflow: known ? standingOfWorkflow(facts) : null,
     lanes: {
       total: facts.lanes.length,
       owned: facts.lanes.filter(({ owner }) => owner !== null).length,
@@ -62,6 +75,15 @@ export const verdictOf = (facts: ConsumerFacts, context: VerdictContext): Verdic
     checkpoint: lowestCheckpoint(facts),
     head: facts.head,
     breaker: facts.breaker,
+    paused:
+      facts.paused === null
+        ? null
+        : {
+            reason: facts.paused.reason,
+            by: facts.paused.by,
+            forSeconds: seconds(facts.paused.forMs),
+            resumesInSeconds: facts.paused.resumesMs === null ? null : seconds(facts.paused.resumesMs),
+          },
     version: facts.version,
     build: facts.build,
     state: facts.state,
@@ -74,7 +96,8 @@ export const verdictOf = (facts: ConsumerFacts, context: VerdictContext): Verdic
 const decide = (facts: ConsumerFacts, measuredAgoMs: number): VerdictName => {
   if (measuredAgoMs > measurementMaxAgeMs) return 'UNKNOWN';
   if (facts.paused !== null || facts.breaker !== null) return 'PAUSED';
-  if (abandonedLanes(facts).length > 0) return 'STALLED';
+  if (clockProblem(facts) !== null) return 'UNKNOWN';
+  if (abandonedLanes(facts).length > 0 || isAbandoned(facts)) return 'STALLED';
   const { oldest } = facts;
   if (oldest === null) return 'OK';
   if (isStuck(oldest, facts)) return 'STALLED';

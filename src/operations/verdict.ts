@@ -1,9 +1,11 @@
+import type { BurnRate } from './burn-rate.ts';
 import type { ConsumerClassName, OwnerFacts } from './facts.ts';
+import type { WorkflowStanding } from './workflows/standing.ts';
 
 /**
  * OK: the oldest unhandled event is younger than the promise. LATE: older, but the consumer makes progress. STALLED: unhandled
  * events and no progress for max(30 s, the promise), or lanes that nobody owns. PAUSED: by a breaker or a person. UNKNOWN:
- * there is no measurement younger than 15 s.
+ * there is no measurement younger than 15 s, or the database's clock jumped.
  */
 export type VerdictName = 'OK' | 'LATE' | 'STALLED' | 'PAUSED' | 'UNKNOWN';
 
@@ -12,9 +14,12 @@ export type ReasonCode =
   | 'breaker-open'
   | 'budget-spent'
   | 'building'
+  | 'burning'
+  | 'clock-jumped'
   | 'falling-behind'
   | 'generation-handover'
   | 'hot-key'
+  | 'instances-stuck'
   | 'lanes-unowned'
   | 'no-code'
   | 'no-progress'
@@ -43,7 +48,10 @@ export interface Verdict {
   readonly verdict: VerdictName;
   /** In order of weight; the first one explains the verdict when it is not OK. */
   readonly reasons: readonly Reason[];
-  /** Age of the oldest event that is neither handled nor quarantined; 0 when there is none. */
+  /**
+   * Age of the oldest event that is neither handled nor quarantined, or of a workflow since the oldest instance is due that nobody
+   * works at; 0 when there is none.
+   */
   readonly lagSeconds: number | null;
   /** False: the lag is at most this much, because the bounded look at the log did not find the event itself. */
   readonly lagExact: boolean;
@@ -52,6 +60,8 @@ export interface Verdict {
   readonly errorBudget: number;
   /** What the last thirty days did to the budget; null while nothing was sampled. */
   readonly budget: BudgetSpent | null;
+  /** How fast the budget is being spent, by the four two-window rules; null when the verdict is UNKNOWN. */
+  readonly burn: readonly BurnRate[] | null;
   /** Until the backlog is worked off at the present rate; 0 without backlog, null when it is not shrinking or not known. */
   readonly timeToDrainSeconds: number | null;
   /** Until the lag exceeds the promise at the present rate; 0 when it does, null when it is not growing or not known. */
@@ -68,6 +78,8 @@ export interface Verdict {
   /** Events handled by this process since it started; null where the consumer does not run in this process. */
   readonly handled: number | null;
   readonly hottestKey: { readonly key: string; readonly waiting: number } | null;
+  /** The instances of a workflow; null for the other classes, and when nothing is known. */
+  readonly workflow: WorkflowStanding | null;
   readonly lanes: { readonly total: number; readonly owned: number; readonly unowned: readonly number[] };
   readonly owners: readonly (OwnerFacts & { readonly lanes: readonly number[] })[];
   /** The lowest checkpoint of all lanes. */
@@ -75,6 +87,8 @@ export interface Verdict {
   /** The highest position in the log. */
   readonly head: number | null;
   readonly breaker: VerdictBreaker | null;
+  /** By a person. */
+  readonly paused: VerdictPause | null;
   readonly version: number;
   readonly build: number;
   readonly state: 'live' | 'building';
@@ -100,6 +114,14 @@ export interface QuarantineCounts {
   /** Events that wait behind a quarantined one of their key. */
   readonly waiting: number;
   readonly oldestSeconds: number | null;
+}
+
+export interface VerdictPause {
+  readonly reason: string;
+  readonly by: string | null;
+  readonly forSeconds: number;
+  /** Null: until a person lets it go on. */
+  readonly resumesInSeconds: number | null;
 }
 
 export interface VerdictBreaker {

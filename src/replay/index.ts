@@ -15,7 +15,7 @@ export {
   listAudit,
 } from './audit/audit.ts';
 export { type AuditProblem, type AuditVerification, verifyAudit } from './audit/verify.ts';
-export type { Actor } from './authority/actor.ts';
+export { type Actor, engineActor } from './authority/actor.ts';
 export { type ActName, type Role, roles } from './authority/acts.ts';
 export { type Act, perform, permit } from './authority/perform.ts';
 export { actorWithRoles, checkRoles, type DeclaredRoles, storeRoles } from './authority/roles.ts';
@@ -35,6 +35,7 @@ export type { EffectsPolicy, ReplayManifest } from './request/manifest.ts';
 export { type PlanRequest, planReplay, type ReplayCode, readLogEnd } from './request/plan.ts';
 export { parseCondition, predicateText } from './request/predicate.ts';
 export { listReplays, type Replay, type ReplaySummary, readReplay } from './request/replay.ts';
+export { windowText } from './request/window.ts';
 export { type CarryOutOptions, ReplayRun, type ReplayRunStep, replayRunSteps } from './run/carry-out.ts';
 export type { ReplayOutcome } from './run/verify.ts';
 export { beginReplay } from './run-port.ts';

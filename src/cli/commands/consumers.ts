@@ -3,6 +3,7 @@ import { findConsumer } from '../../operations/index.ts';
 import { personOf, personOptions } from '../actor.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { databaseOptions, withDatabase } from '../connection.ts';
+import { duration } from '../parse.ts';
 import { answerFields, carryOut, type RequestVerb, waitOptions } from '../requests.ts';
 
 const name = { name: 'NAME', help: 'The consumer, as `status` shows it.', required: true } as const;
@@ -36,12 +37,26 @@ export const consumersPause: Command = {
   path: ['consumers', 'pause'],
   summary: 'Stop a consumer; its events accumulate and nothing is skipped.',
   arguments: [name],
-  options: [...personOptions, ...waitOptions, ...databaseOptions],
+  options: [
+    {
+      name: 'for',
+      value: 'TIME',
+      help: 'It goes on by itself after this time (30m, 2h), on record. Default: until resumed.',
+    },
+    ...personOptions,
+    ...waitOptions,
+    ...databaseOptions,
+  ],
   examples: [
-    { line: 'factline consumers pause payment --reason "provider maintenance"', does: 'until it is resumed' },
+    { line: 'factline consumers pause payment --reason maintenance', does: 'until it is resumed' },
+    { line: 'factline consumers pause payment --for 30m --reason deploy', does: 'for half an hour' },
   ],
   json: answerFields,
-  run: (context) => ask(context, 'pause'),
+  run: (context) => {
+    const { given } = context;
+    const forMs = given.text('for') === undefined ? null : duration(given, 'for', '1m');
+    return ask(context, 'pause', forMs === null ? {} : { forMs });
+  },
 };
 
 export const consumersResume: Command = {
@@ -54,8 +69,13 @@ export const consumersResume: Command = {
   run: (context) => ask(context, 'resume'),
 };
 
-const ask = (context: CommandContext, verb: RequestVerb): Promise<number> =>
+const ask = (
+  context: CommandContext,
+  verb: RequestVerb,
+  given: Readonly<Record<string, unknown>> = {},
+): Promise<number> =>
   withDatabase(context, async ({ database }) => {
     const consumer = await findConsumer(database.operations, context.given.arguments[0] ?? '');
-    return carryOut(context, database.operations, [{ consumer, verb, ...personOf(context) }]);
+    const request = { consumer, verb, arguments: given, ...personOf(context) };
+    return carryOut(context, database.operations, [request]);
   });

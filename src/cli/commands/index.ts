@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts';
+import { alertsList, alertsRules } from './alerts.ts';
 import { auditList, auditVerify } from './audit.ts';
 import { consumersAccept, consumersPause, consumersResume } from './consumers.ts';
 import { contractsAccept, contractsApprove } from './contracts-accept.ts';
@@ -21,6 +22,7 @@ import {
 import { quarantineDiscard, quarantineList, quarantineRetry, quarantineShow } from './quarantine.ts';
 import { quarantineEdit, quarantineRestore } from './quarantine-edit.ts';
 import { quarantineAssign, quarantineGroups, quarantineNote, quarantineSnooze } from './quarantine-groups.ts';
+import { quarantineRedirect } from './quarantine-redirect.ts';
 import { quarantineRelease, quarantineReleases, quarantineStop } from './quarantine-release.ts';
 import { quarantineResolve } from './quarantine-resolve.ts';
 import { replayEstimate, replayList, replayReport, replayShow } from './replay.ts';
@@ -38,6 +40,15 @@ import { replayWatch } from './replay-watch.ts';
 import { restored } from './restored.ts';
 import { start } from './start.ts';
 import { status } from './status.ts';
+import { workflowList, workflowShow } from './workflow.ts';
+import { workflowCancel, workflowFork, workflowRetry } from './workflow-acts.ts';
+import {
+  workflowCompensateFrom,
+  workflowPatch,
+  workflowRetryStep,
+  workflowSkip,
+} from './workflow-repair.ts';
+import { workflowExport, workflowVerify } from './workflow-verify.ts';
 
 /** In the order that help shows them. */
 export const commands: readonly Command[] = [
@@ -45,6 +56,8 @@ export const commands: readonly Command[] = [
   start,
   migrate,
   status,
+  alertsList,
+  alertsRules,
   quarantineGroups,
   quarantineList,
   quarantineShow,
@@ -53,12 +66,24 @@ export const commands: readonly Command[] = [
   quarantineStop,
   quarantineRetry,
   quarantineEdit,
+  quarantineRedirect,
   quarantineDiscard,
   quarantineRestore,
   quarantineResolve,
   quarantineAssign,
   quarantineNote,
   quarantineSnooze,
+  workflowList,
+  workflowShow,
+  workflowCancel,
+  workflowRetry,
+  workflowRetryStep,
+  workflowSkip,
+  workflowCompensateFrom,
+  workflowPatch,
+  workflowFork,
+  workflowVerify,
+  workflowExport,
   projectionList,
   projectionRebuild,
   projectionCompare,

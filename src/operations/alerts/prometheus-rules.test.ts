@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import { MetricRegistry } from '../../foundation/index.ts';
+import { type MetricEntry, type MetricName, metrics } from '../../foundation/telemetry-catalogue.ts';
+import { burnRules } from '../burn-rate.ts';
+import { prometheusRules } from './prometheus-rules.ts';
+
+const payment = {
+  name: 'payment',
+  owner: 'billing',
+  slo: { handledWithin: '30s', errorBudget: 0.001 },
+} as const;
+const expressions = (text: string): string[] =>
+  [...text.matchAll(/^ {8}expr: (".*")$/gm)].map(([, json = '']) => JSON.parse(json) as string);
+
+describe('the rules for Prometheus', () => {
+  it('depend on the declarations alone, not on their order', () => {
+    const mail = { name: 'mail' } as const;
+    expect(prometheusRules([mail, payment])).toBe(prometheusRules([payment, mail]));
+    expect(prometheusRules([])).not.toContain('burn');
+  });
+
+  it('are those that Factline evaluates itself: each rule with both windows, against the declared budget', () => {
+    const [fast] = expressions(prometheusRules([payment])).filter((each) => each.includes('slo'));
+    const side = (window: string): string =>
+      `sum(increase(factline_slo_failed_total{consumer="payment"}[${window}])) / sum(increase(factline_slo_events_total{consumer="payment"}[${window}])) >= 0.0144`;
+    expect(fast).toBe(`${side('1h')} and ${side('5m')}`);
+    expect(
+      expressions(prometheusRules([payment, { name: 'mail' }])).filter((each) => each.includes('slo')),
+    ).toHaveLength(2 * burnRules.length);
+    expect(
+      expressions(prometheusRules([{ name: 'mail', slo: { handledWithin: '1m', errorBudget: 0 } }])).at(-1),
+    ).toContain('> 0 and');
+  });
+
+  it('name only metrics and labels of the catalogue, and are balanced', () => {
+    for (const expression of expressions(prometheusRules([payment]))) {
+      for (const [name = ''] of expression.matchAll(/factline_\w+/g))
+        expect(Object.keys(metrics)).toContain(name);
+      for (const [, name = '', labels = ''] of expression.matchAll(/(factline_\w+)\{([^}]*)\}/g)) {
+        for (const [, label] of labels.matchAll(/(\w+)=/g))
+          expect(metrics[name as MetricName].labels).toContain(label);
+      }
+      for (const [open, close] of ['()', '{}', '[]'])
+        expect(expression.split(open ?? '').length).toBe(expression.split(close ?? '').length);
+    }
+  });
+
+  it('quote what a name may hold', () => {
+    const [, line = ''] = /expr: (".*failed.*")/.exec(prometheusRules([{ name: 'a"b\\c' }])) ?? [];
+    expect(JSON.parse(line)).toContain('{consumer="a\\"b\\\\c"}');
+  });
+});
+
+/** Every label whose values are not the consumers' names: all that code may give it. */
+const values: Readonly<Record<string, readonly string[]>> = {
+  'factline_consumer_verdict.verdict': ['OK', 'LATE', 'STALLED', 'PAUSED', 'UNKNOWN'],
+  'factline_effects_total.outcome': ['done', 'reused', 'failed', 'unknown'],
+  'factline_handle_attempts_total.outcome': [
+    'handled',
+    'transient',
+    'unclassified',
+    'permanent',
+    'poison',
+    'timeout',
+    'lost',
+  ],
+  'factline_parked.state': ['retrying', 'waiting', 'quarantined'],
+  'factline_replay_events_total.outcome': ['handled', 'retried', 'failed'],
+};
+/** What happens to a consumer that does well. */
+const everyDay = new Set([
+  'OK',
+  'LATE',
+  'STALLED',
+  'PAUSED',
+  'UNKNOWN',
+  'done',
+  'handled',
+  'transient',
+  'retrying',
+  'waiting',
+  'quarantined',
+]);
+
+/** Series of a fleet of fifty consumers: a histogram counts once, its buckets apart. */
+const seriesOf = (kept: (value: string, metric: string) => boolean): { series: number; buckets: number } => {
+  const registry = new MetricRegistry();
+  for (const [name, entry] of Object.entries(metrics) as [MetricName, MetricEntry][]) {
+    if (!entry.labels.includes('consumer')) continue;
+    const [other] = entry.labels.filter((label) => label !== 'consumer');
+    const all = other === undefined ? [''] : (values[`${name}.${other}`] ?? []);
+    for (let index = 0; index < 50; index += 1) {
+      for (const value of all.filter((each) => kept(each, name))) {
+        const labels = { consumer: `consumer-${index}`, ...(other === undefined ? {} : { [other]: value }) };
+        if (entry.type === 'histogram') registry.observe(name as never, labels as never, 0.01);
+        else registry.set(name as never, labels as never, 1);
+      }
+    }
+  }
+  const lines = registry
+    .renderPrometheus()
+    .split('\n')
+    .filter((line) => line.startsWith('factline_'));
+  const buckets = lines.filter((line) => /_(bucket|sum)\{/.test(line));
+  return { series: lines.length - buckets.length, buckets: buckets.length };
+};
+
+describe('the series of a fleet of fifty consumers', () => {
+  it('have only labels whose values are bounded: never an id or a key', () => {
+    const bounded = new Set([
+      'consumer',
+      'type',
+      'receiver',
+      'event',
+      'reason',
+      'pool',
+      'state',
+      'verdict',
+      'outcome',
+    ]);
+    for (const [name, { labels }] of Object.entries(metrics) as [MetricName, MetricEntry][]) {
+      for (const label of labels) {
+        expect(bounded, `${name}{${label}}`).toContain(label);
+        if (labels.includes('consumer') && label !== 'consumer')
+          expect(values, name).toHaveProperty([`${name}.${label}`]);
+      }
+    }
+  });
+
+  it('are at most 2,000 in everyday operation, and little more when everything has happened to every consumer', () => {
+    const calm = seriesOf(
+      (value, metric) => value === '' || (everyDay.has(value) && !metric.includes('replay')),
+    );
+    expect(calm.series).toBeLessThanOrEqual(2_000);
+    expect(seriesOf(() => true).series).toBeLessThanOrEqual(2_200);
+    expect(calm.buckets).toBeLessThanOrEqual(2_500);
+  });
+});
