@@ -12,7 +12,10 @@ import {
   run,
 } from '../postgres/index.ts';
 import { countText, durationText } from './duration-text.ts';
+import { type Finding, fail, ok, skipped, warn } from './finding.ts';
 import { measure } from './meter.ts';
+import { workflowFindings } from './workflows/findings.ts';
+import { isExecutorName } from './workflows/stored-workflows.ts';
 
 const sql = loadQueries<
   | 'server'
@@ -26,15 +29,6 @@ const sql = loadQueries<
   | 'running_processes'
 >(new URL('./doctor.sql', import.meta.url));
 
-/** One thing that was looked at. `fail`: something does not work, or will not. `skipped`: it could not be looked at. */
-export interface Finding {
-  readonly check: string;
-  readonly status: 'ok' | 'warn' | 'fail' | 'skipped';
-  readonly message: string;
-  /** What to do; null where nothing is to be done. */
-  readonly remedy: string | null;
-}
-
 export interface DoctorOptions {
   readonly database: Database;
   readonly clock: Clock;
@@ -47,26 +41,6 @@ export interface DoctorOptions {
 }
 
 type Check = (options: DoctorOptions) => Promise<readonly Finding[]>;
-
-const ok = (check: string, message: string): Finding => ({ check, status: 'ok', message, remedy: null });
-const warn = (check: string, message: string, remedy: string): Finding => ({
-  check,
-  status: 'warn',
-  message,
-  remedy,
-});
-const fail = (check: string, message: string, remedy: string): Finding => ({
-  check,
-  status: 'fail',
-  message,
-  remedy,
-});
-const skipped = (check: string, message: string, remedy: string): Finding => ({
-  check,
-  status: 'skipped',
-  message,
-  remedy,
-});
 
 /** Nothing else can be looked at where one of these fails. */
 const preconditions: readonly (readonly [string, Check])[] = [
@@ -254,10 +228,12 @@ const unknownConsumers: Check = async ({ database, app }) => {
     return [
       skipped('consumers', 'the app is not known', 'Run it where factline.config.ts is, or with --app FILE.'),
     ];
-  const unknown = await findUnknownConsumers(database.operations, {
+  const stored = await findUnknownConsumers(database.operations, {
     definitions: app.consumers,
     app: { name: app.name },
   });
+  // Versions of workflows are looked at by the check `workflows`.
+  const unknown = stored.filter(({ name }) => !isExecutorName(name));
   if (unknown.length === 0)
     return [
       ok(
@@ -291,6 +267,11 @@ const progress: Check = async ({ database, app }) => {
       'Look at the logs of the app. See: npx factline status',
     ),
   );
+};
+
+const workflows: Check = async ({ database, app }) => {
+  const verdicts = await measure({ database, ...(app === undefined ? {} : { app: app.name }) });
+  return workflowFindings(verdicts, app?.consumers ?? null);
 };
 
 const deadOwners: Check = async ({ database }) => {
@@ -380,6 +361,7 @@ const checks: readonly (readonly [string, Check])[] = [
   ['consumers', unknownConsumers],
   ['processes', processes],
   ['progress', progress],
+  ['workflows', workflows],
   ['lanes', deadOwners],
   ['tail', openTransactions],
   ['requests', requests],

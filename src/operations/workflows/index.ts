@@ -21,7 +21,8 @@ export {
   readReceivedEvents,
 } from './instances.ts';
 export { type PatchPreview, previewPatch, readJournal, sampleLiving } from './journals.ts';
-export { type ExecutorFacts, isExecutor, withWorkflows } from './measuring-workflows.ts';
+export { countStuck, type ExecutorFacts, isExecutor, withWorkflows } from './measuring-workflows.ts';
+export type { VersionStanding, WorkflowStanding } from './standing.ts';
 export { findWorkflows, readWorkflows, type StoredWorkflow } from './stored-workflows.ts';
 export { parseJournal, type VerifiedJournal, verifyAgainst } from './verifying.ts';
 export type { LivingState, VersionFacts, WorkflowFacts } from './workflow-facts.ts';

@@ -1,7 +1,7 @@
 import { loadQueries, type Queryable, type Row, run } from '../../postgres/index.ts';
 import type { ConsumerFacts, OldestUnhandled } from '../facts.ts';
 import { livingStates } from './instances.ts';
-import { isExecutorName } from './stored-workflows.ts';
+import { isExecutorName, readWorkflows } from './stored-workflows.ts';
 import type { DueFacts, LivingState, VersionFacts } from './workflow-facts.ts';
 
 const sql = loadQueries<'count_instances' | 'oldest_stuck' | 'due_instances'>(
@@ -93,6 +93,18 @@ const dueOf = (rows: readonly Row[]): DueFacts | null => {
     ageMs,
     idleMs: Math.min(ageMs, Number(oldest['idle_ms'])),
   };
+};
+
+/** Stuck instances of one workflow (none when it is another class's name), or of all. */
+export const countStuck = async (on: Queryable, workflow: string | null): Promise<number> => {
+  const stored = await readWorkflows(on);
+  const meant = stored.filter(({ name }) => workflow === null || name === workflow);
+  const ids = meant.flatMap(({ versions }) => versions.map(({ id }) => id));
+  if (ids.length === 0) return 0;
+  const counted = await run(on, sql.count_instances, [ids, rowsMax]);
+  return counted
+    .filter((row) => row['state'] === 'stuck')
+    .reduce((sum, row) => sum + Number(row['count']), 0);
 };
 
 /** A due instance counts like an unhandled event: as old as it is overdue. */
