@@ -1,4 +1,12 @@
-import { listEdits, masked, type ParkedDetail, type StoredEdit, showParked } from '../operations/index.ts';
+import {
+  listEdits,
+  listRedirects,
+  masked,
+  type ParkedDetail,
+  type StoredEdit,
+  type StoredRedirect,
+  showParked,
+} from '../operations/index.ts';
 import { perform } from '../replay/index.ts';
 import { actorOf, personOf } from './actor.ts';
 import type { CommandContext } from './command.ts';
@@ -9,6 +17,7 @@ import { contractTerms, maskedChanges, maskedKey } from './quarantine-contracts.
 /** A parked event with its edits. */
 export interface ShownDetail extends ParkedDetail {
   readonly edits: readonly StoredEdit[];
+  readonly redirects: readonly StoredRedirect[];
 }
 
 /**
@@ -21,7 +30,11 @@ export const shownDetail = async (
   id: number,
 ): Promise<ShownDetail> => {
   const on = database.operations;
-  const detail = { ...(await showParked(on, id)), edits: await listEdits(on, id) };
+  const detail = {
+    ...(await showParked(on, id)),
+    edits: await listEdits(on, id),
+    redirects: await listRedirects(on, id),
+  };
   if (context.given.has('reveal')) {
     const act = {
       actor: await actorOf(context, on),

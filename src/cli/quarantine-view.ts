@@ -136,34 +136,47 @@ export const parkedDetailLines = (event: ShownDetail, view: DetailView): string[
       ),
       style,
     ),
-    ...section(
-      'Requests',
-      event.requests.map(
-        (request) =>
-          `${request.verb} by ${request.actor}${request.reason === null ? '' : ` (${request.reason})`}: ${request.state}`,
-      ),
-      style,
-    ),
-    ...section(
-      'Releases',
-      event.releases.map(
-        ({ release, actor, state, failure }) =>
-          `release ${release} by ${actor}: ${state}${failure === null ? '' : ` (${failure})`}`,
-      ),
-      style,
-    ),
-    ...section(
-      'Edits',
-      event.edits.map(({ actor, reason, editedAt }) => `${editedAt} by ${actor} (${reason})`),
-      style,
-    ),
-    ...event.edits.flatMap(({ changes }) => changeLines(changes, style).map((line) => `    ${line}`)),
+    ...decisionLines(event, style),
     ...payloadLines(event, style),
     '',
     style.dim(`Try again: factline quarantine retry ${event.id}`),
     style.dim(`Give up:   factline quarantine discard ${event.id} --reason "…" --by NAME`),
   ];
 };
+
+/** What people have made of it. */
+const decisionLines = (event: ShownDetail, style: Style): string[] => [
+  ...section(
+    'Requests',
+    event.requests.map(
+      (request) =>
+        `${request.verb} by ${request.actor}${request.reason === null ? '' : ` (${request.reason})`}: ${request.state}`,
+    ),
+    style,
+  ),
+  ...section(
+    'Releases',
+    event.releases.map(
+      ({ release, actor, state, failure }) =>
+        `release ${release} by ${actor}: ${state}${failure === null ? '' : ` (${failure})`}`,
+    ),
+    style,
+  ),
+  ...section(
+    'Redirects',
+    event.redirects.map(
+      ({ repair, actor, reason, redirectedAt }) =>
+        `${redirectedAt} ${repair === null ? 'back to the handler' : `to ${repair}`} by ${actor} (${reason})`,
+    ),
+    style,
+  ),
+  ...section(
+    'Edits',
+    event.edits.map(({ actor, reason, editedAt }) => `${editedAt} by ${actor} (${reason})`),
+    style,
+  ),
+  ...event.edits.flatMap(({ changes }) => changeLines(changes, style).map((line) => `    ${line}`)),
+];
 
 const when = (time: string | null, nowMs: number): string | null => {
   if (time === null) return null;

@@ -25,6 +25,7 @@ const failures = {
 }
 const payment = defineHandler({
   name: 'payment', on: [OrderPlaced], startAt: 'beginning',
+  repairs: { 'refund-instead': async ({ data }, { transaction }) => transaction(async (tx) => { tx.publish(Subscribed({ email: data.orderId + '@refunds' })) }) },
   retry: { transient: { attempts: 1 }, unclassified: { attempts: 1 } },
   handle: async ({ data }) => {
     if (data.mode === 'invariant' && data.note === 'gift') return
@@ -341,6 +342,45 @@ describe('what may be shown and done', () => {
       expect(out.replaceAll('\n', ''), words).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
     }
     expect(JSON.parse((await cli(`quarantine show ${id} --json`)).out).errorMessage).toContain('\u009b2J');
+  }, 60_000);
+
+  it('hands events to a repair that their handler declares, one and a whole group, on record', async () => {
+    (globalThis as unknown as { repaired: Set<string> }).repaired.clear();
+    await running.app.publish([order('invariant', 20), order('invariant', 21), order('invariant', 22)]);
+    const { group } = await found('invariant');
+    let events: { id: number; key: string }[] = [];
+    await expect
+      .poll(
+        async () => {
+          ({ events = [] } = (await json(`quarantine list --group ${group}`)) as { events?: typeof events });
+          return events.map(({ key }) => key);
+        },
+        { timeout: 20_000 },
+      )
+      .toEqual(expect.arrayContaining(['orderId=invariant20', 'orderId=invariant21', 'orderId=invariant22']));
+    const others = events.length - 1;
+    const id = events[0]?.id;
+    for (const [words, said] of [
+      [`quarantine redirect ${id} --to refund-instead`, '--reason'],
+      [`quarantine redirect ${id} --to refnd --reason x`, 'a repair that payment declares (refund-instead)'],
+      [`quarantine redirect ${id} --reason x`, 'either --to REPAIR or --back'],
+      ['quarantine redirect --to refund-instead --reason x', 'either numbers of events or --group'],
+    ] as const)
+      expect((await cli(words)).err, words).toContain(said);
+    const one = await cli(`quarantine redirect ${id} --to refund-instead --reason "the shop has closed"`);
+    expect(one).toMatchObject({ code: 0, out: expect.stringContaining('handled') });
+    const rest = await cli(
+      `quarantine redirect --group ${group} --to refund-instead --reason "the shop has closed"`,
+    );
+    expect(rest).toMatchObject({ code: 0, out: expect.stringContaining(`${others} handled`) });
+    const { rows } = (await json('audit list')) as { rows?: { act: string; details: object }[] };
+    const acts = rows?.filter(({ act }) => act === 'quarantine.redirect') ?? [];
+    expect(acts.map(({ details }) => details)).toEqual([
+      expect.objectContaining({ repair: 'refund-instead', selected: others }),
+      { repair: 'refund-instead' },
+    ]);
+    const { out } = await cli('events tail --type shop.letter.subscribed.v1 --reveal');
+    expect(out.match(/@refunds/g)?.length).toBeGreaterThanOrEqual(3);
   }, 60_000);
 
   it('refuses what makes no sense before anything happens', async () => {

@@ -9,6 +9,7 @@ import {
   type ReplayReport,
   type ReplaySummary,
   type SampleRun,
+  windowText,
 } from '../replay/index.ts';
 import { printable, type Style, wrap } from './style.ts';
 import { type Column, renderTable } from './table.ts';
@@ -44,6 +45,7 @@ const statePaint = (state: string, style: Style): ((text: string) => string) => 
 };
 
 const selectionText = ({ manifest: { selection } }: Replay): string => {
+  if (selection.source === 'quarantine') return `what waits in quarantine with ${selection.fingerprint}`;
   const { from, to, since, until, types, keys, where, ids } = selection;
   return [
     ids === null
@@ -69,6 +71,7 @@ const people = ({ plannedBy, requestedBy, manifest }: Replay): string =>
     .join(', ');
 
 const effectsText = ({ mode, manifest: { effects, publish } }: Replay): string => {
+  if (mode === 'release') return 'released from quarantine: effects and published events as in life';
   if (mode === 'blue-green') return 'rebuilt beside the live table, switched when it agrees';
   const limit = effects.max === null ? '' : ` (at most ${effects.max})`;
   return `delivered again, effects: ${effects.policy}${limit}, ${publish === 'publish' ? 'publishes events' : 'publishes nothing'}`;
@@ -98,6 +101,7 @@ export const replayLines = (replay: Replay, view: ReplayViewOptions): string[] =
         ],
         ['how', effectsText(replay)],
         ['selection', selectionText(replay)],
+        ['hours', manifest.window === null ? '' : windowText(manifest.window)],
         ['frozen', frozenText(replay)],
         [
           'paused',
@@ -244,7 +248,11 @@ const outcomeRows = ({ mode, outcome, manifest }: Replay): (readonly [string, st
     ['behind', behindFailed === 0 ? '' : behind],
     [
       'published',
-      manifest.publish === 'publish' ? numberText(published) : `nothing; ${numberText(suppressed)} dropped`,
+      mode === 'release'
+        ? ''
+        : manifest.publish === 'publish'
+          ? numberText(published)
+          : `nothing; ${numberText(suppressed)} dropped`,
     ],
     [
       'live',
@@ -267,7 +275,7 @@ export const reportLines = (report: ReplayReport, view: ReplayViewOptions): stri
     // Of a rebuild the outcome tells what there is to tell.
     [
       'handled',
-      replay.mode === 'redeliver' ? `${numberText(counts.handled)} of ${numberText(counts.selected)}` : '',
+      replay.mode !== 'blue-green' ? `${numberText(counts.handled)} of ${numberText(counts.selected)}` : '',
     ],
     ['failed', counts.quarantined === 0 ? '' : `${numberText(counts.quarantined)} in quarantine`],
     ['under way', counts.parked === 0 ? '' : numberText(counts.parked)],

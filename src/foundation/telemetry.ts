@@ -1,6 +1,7 @@
 import {
   type Context,
   context,
+  type Link,
   type Span,
   SpanKind,
   SpanStatusCode,
@@ -57,6 +58,8 @@ export interface SpanRequest<Name extends SpanName> {
   readonly name: Name;
   readonly attributes: SpanAttributes<Name>;
   readonly parent?: Context;
+  /** Spans that it follows from without being part of their trace. */
+  readonly links?: readonly Link[];
   /** Takes out of an error's texts what may not leave the process. */
   readonly redact?: (text: string) => string;
 }
@@ -102,11 +105,16 @@ class InProcessTelemetry implements Telemetry {
     attributes: SpanAttributes<Name>,
     parent: Context = context.active(),
   ): Span {
-    return this.#tracer.startSpan(name, { kind: spanKinds[spans[name].kind], attributes }, parent);
+    return this.#start({ name, attributes, parent });
   }
 
   inSpan<T>(span: Span, work: () => T): T {
     return context.with(trace.setSpan(context.active(), span), work);
+  }
+
+  #start<Name extends SpanName>({ name, attributes, parent, links = [] }: SpanRequest<Name>): Span {
+    const options = { kind: spanKinds[spans[name].kind], attributes, links: [...links] };
+    return this.#tracer.startSpan(name, options, parent);
   }
 
   async withSpan<Name extends SpanName, T>(
@@ -114,7 +122,7 @@ class InProcessTelemetry implements Telemetry {
     work: (span: Span) => Promise<T>,
   ): Promise<T> {
     const parent = request.parent ?? context.active();
-    const span = this.startSpan(request.name, request.attributes, parent);
+    const span = this.#start({ ...request, parent });
     try {
       return await context.with(trace.setSpan(parent, span), () => work(span));
     } catch (error) {

@@ -3,6 +3,7 @@ import {
   context,
   createTraceState,
   isSpanContextValid,
+  type Link,
   ROOT_CONTEXT,
   type SpanContext,
   trace,
@@ -53,4 +54,10 @@ export const contextOfTrace = (carried: TraceContext, base: Context = ROOT_CONTE
     ...(carried.tracestate ? { traceState: createTraceState(carried.tracestate) } : {}),
   };
   return isSpanContextValid(span) ? trace.setSpanContext(base, span) : base;
+};
+
+/** What leads from a trace of its own to the span that published an event; nothing where it carries none. */
+export const linksToTrace = (carried: TraceContext): readonly Link[] => {
+  const published = trace.getSpanContext(contextOfTrace(carried));
+  return published === undefined ? [] : [{ context: published }];
 };

@@ -1,7 +1,7 @@
 import type { Queryable } from '../postgres/index.ts';
 import { type AuditRecord, listAudit } from './audit/audit.ts';
 import type { Predicted } from './estimate/estimate.ts';
-import { countArrivedSince } from './freeze/freeze.ts';
+import { countArrivedSince, countJoinedSince } from './freeze/freeze.ts';
 import { findReplayed, readLogEnd } from './request/plan.ts';
 import { type Replay, readReplay } from './request/replay.ts';
 import { type ReplayCounts, readCounts } from './run-port.ts';
@@ -69,7 +69,7 @@ const comparisonOf = (
     sample === null
       ? []
       : [compare('failed', failuresOf(sample.errorRate, profile.events), counts.quarantined)];
-  const executed = manifest.effects.policy === 'execute';
+  const executed = manifest.effects.policy === 'execute' || mode === 'release';
   return [
     compare('handled', exactly(profile.events - (failed[0]?.estimated.likely ?? 0)), counts.handled),
     ...failed,
@@ -87,10 +87,14 @@ const failuresOf = (rate: Predicted, events: number): Predicted => ({
 
 const arrivedSince = async (
   on: Queryable,
-  { manifest: { selection }, frozen, consumer }: Replay,
+  replay: Replay,
   head: number,
 ): Promise<ReplayReport['arrivedSince']> => {
-  if (frozen === null || head <= frozen.ceiling) return null;
+  const { manifest, frozen, consumer } = replay;
+  const { selection } = manifest;
+  if (frozen === null) return null;
+  if (selection.source === 'quarantine') return countJoinedSince(on, replay, selection);
+  if (head <= frozen.ceiling) return null;
   const { types } = await findReplayed(on, consumer);
   return countArrivedSince(on, {
     selection: { ...selection, to: null },

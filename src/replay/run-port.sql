@@ -35,6 +35,33 @@ select (select count(*) from factline.inbox i where i.consumer_id = $3 and i.rep
        (select count(*) from factline.parked p where p.consumer_id = $3 and p.replay_id = $1 and p.state <> 'quarantined') as parked,
        (select count(*) from factline.replay_selection s where s.replay_id = $1 and s.freeze_number = $2 and s.excluded is null) as selected
 
+-- name: released_counts
+-- As handled_counts, of a replay whose source is the quarantine.
+select count(*) filter (where s.outcome = 'handled') as handled, count(*) filter (where s.outcome = 'failed') as quarantined,
+       count(*) filter (where s.released_at is not null and s.outcome is null) as parked,
+       count(*) filter (where s.excluded is null) as selected
+  from factline.replay_selection s where s.replay_id = $1 and s.freeze_number = $2 and $3::integer is not null
+
+-- name: effects_of_released
+-- $1 replay, $2 freeze, $3 consumer: handled for the first time, so its effects are those of life.
+select x.name, x.disposition, count(*) as count
+  from factline.replay_selection s
+  join factline.events e on e.position = s.position
+  join factline.effects x on x.consumer_id = $3 and x.replay_id = 0 and x.event_id = e.id and x.state = 'done'
+ where s.replay_id = $1 and s.freeze_number = $2 and s.outcome is not null and x.done_at > s.released_at
+ group by x.name, x.disposition order by x.name, x.disposition
+
+-- name: failures_of_released
+-- $1 replay, $2 freeze, $3 consumer. Known is what it was in quarantine with before.
+select f.fingerprint, f.error_code, min(f.error_message) as message, count(*) as count,
+       bool_or(f.fingerprint = v.manifest #>> '{selection,fingerprint}') as known
+  from factline.replays r
+  join factline.replay_revisions v on v.replay_id = r.id and v.revision = r.revision
+  join factline.replay_selection s on s.replay_id = r.id and s.freeze_number = $2 and s.outcome = 'failed'
+  join factline.parked_events f on f.consumer_id = $3 and f.replay_id = 0 and f.position = s.position
+ where r.id = $1 and f.fingerprint is not null
+ group by f.fingerprint, f.error_code order by count(*) desc
+
 -- name: effects_of_replay
 select x.name, x.disposition, count(*) as count from factline.effects x
  where x.consumer_id = $2 and x.replay_id = $1 group by x.name, x.disposition order by x.name, x.disposition

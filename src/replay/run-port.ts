@@ -20,6 +20,9 @@ const sql = loadQueries<
   | 'advance'
   | 'note_rate'
   | 'handled_counts'
+  | 'released_counts'
+  | 'effects_of_released'
+  | 'failures_of_released'
   | 'effects_of_replay'
   | 'failure_groups'
 >(new URL('./run-port.sql', import.meta.url));
@@ -48,9 +51,9 @@ export const whatChanged = async (on: Queryable, replay: Replay): Promise<string
   if (frozen === null) return 'its selection is not frozen';
   if (digestOf(manifest) !== manifestDigest) return 'its manifest was changed in the database';
   const consumer = await findReplayed(on, replay.consumer);
-  if (replay.mode === 'redeliver' && consumer.id !== replay.consumerId)
-    return 'its consumer is another one by that name';
-  const rows = replay.mode === 'redeliver' ? await rowsDigest(on, id, freeze) : wholeLog;
+  const rebuild = replay.mode === 'blue-green';
+  if (!rebuild && consumer.id !== replay.consumerId) return 'its consumer is another one by that name';
+  const rows = rebuild ? wholeLog : await rowsDigest(on, id, freeze);
   const { ceiling, selected, excluded, logEpoch: epoch } = frozen;
   if (approvedDigest(replay, { ceiling, selected, excluded, rows, epoch }) !== frozen.digest)
     return 'its selection was changed in the database';
@@ -116,7 +119,7 @@ export const noteRate = async (
 /** What became of a replay's events, effects and failures so far; read from what proves it. */
 export interface ReplayCounts {
   readonly selected: number;
-  /** An inbox row of this replay is there. */
+  /** An inbox row of this replay is there; of a release: the parked row went with the proof. */
   readonly handled: number;
   readonly quarantined: number;
   /** Handed over and not decided yet. */
@@ -138,11 +141,20 @@ export interface ReplayCounts {
 
 export const readCounts = async (on: Queryable, replay: Replay): Promise<ReplayCounts> => {
   const { id, freeze, consumerId } = replay;
-  const [counts] = await run(on, sql.handled_counts, [id, freeze, consumerId]);
-  const effects = await run(on, sql.effects_of_replay, [id, consumerId]);
-  const failures = await run(on, sql.failure_groups, [id, consumerId]);
+  const release = replay.mode === 'release';
+  const [counts] = await run(on, release ? sql.released_counts : sql.handled_counts, [
+    id,
+    freeze,
+    consumerId,
+  ]);
+  const effects = release
+    ? await run(on, sql.effects_of_released, [id, freeze, consumerId])
+    : await run(on, sql.effects_of_replay, [id, consumerId]);
+  const failures = release
+    ? await run(on, sql.failures_of_released, [id, freeze, consumerId])
+    : await run(on, sql.failure_groups, [id, consumerId]);
   return {
-    selected: replay.mode === 'redeliver' ? Number(counts?.['selected']) : (replay.frozen?.selected ?? 0),
+    selected: replay.mode === 'blue-green' ? (replay.frozen?.selected ?? 0) : Number(counts?.['selected']),
     handled: Number(counts?.['handled']),
     quarantined: Number(counts?.['quarantined']),
     parked: Number(counts?.['parked']),

@@ -9,11 +9,12 @@ import {
   findRelease,
   listReleases,
   type Release,
+  type ReleaseRequest,
   rateMax,
 } from '../../operations/index.ts';
-import { perform } from '../../replay/index.ts';
+import { type ActName, perform } from '../../replay/index.ts';
 import { actorOf, personOf, personOptions } from '../actor.ts';
-import type { Command, CommandContext, JsonField } from '../command.ts';
+import type { Command, CommandContext, CommandOption, JsonField } from '../command.ts';
 import { databaseOptions, withDatabase } from '../connection.ts';
 import { jsonText } from '../json-text.ts';
 import { duration, wholeNumber } from '../parse.ts';
@@ -22,7 +23,7 @@ import { answerFields } from '../requests.ts';
 import { askAbout } from './quarantine.ts';
 import { groupNumber, numberFrom } from './quarantine-groups.ts';
 
-const releaseFields: readonly JsonField[] = [
+export const releaseFields: readonly JsonField[] = [
   { name: 'release.id, .group, .consumer', help: 'Which release of what.' },
   { name: 'release.state', help: 'canary, releasing, done, stopped or cancelled.' },
   {
@@ -37,6 +38,17 @@ const releaseFields: readonly JsonField[] = [
   { name: 'release.actor, .reason, .rate, .stopAfter, .createdAt, .endedAt', help: 'As it was asked for.' },
 ];
 
+/** How a group goes. */
+export const releaseOptions: readonly CommandOption[] = [
+  { name: 'canary', value: 'N', help: `So many events first, at most ${canaryMax}. Default: 5; 0: none.` },
+  { name: 'rate', value: 'N', help: `Events a second at most. Default: 20; at most ${rateMax}.` },
+  {
+    name: 'stop-after',
+    value: 'N',
+    help: 'Send nothing more after so many of the rest failed again. Default: 10.',
+  },
+];
+
 export const quarantineRelease: Command = {
   path: ['quarantine', 'release'],
   summary: 'Try a group of parked events again: a few first, then the rest at a rate.',
@@ -45,13 +57,7 @@ export const quarantineRelease: Command = {
   arguments: [{ name: 'ID', help: 'Numbers from `quarantine list`.', required: false, many: true }],
   options: [
     { name: 'group', value: 'GROUP', help: 'Everything that is in this group now.' },
-    { name: 'canary', value: 'N', help: `So many events first, at most ${canaryMax}. Default: 5; 0: none.` },
-    { name: 'rate', value: 'N', help: `Events a second at most. Default: 20; at most ${rateMax}.` },
-    {
-      name: 'stop-after',
-      value: 'N',
-      help: 'Send nothing more after so many of the rest failed again. Default: 10.',
-    },
+    ...releaseOptions,
     ...personOptions,
     { name: 'wait', negated: true, help: 'Do not wait for the end.' },
     {
@@ -84,12 +90,29 @@ export const quarantineRelease: Command = {
       });
     if (asked === undefined) return askAbout(context, 'retry', given.arguments);
     return withDatabase(context, ({ database }) =>
-      releaseGroup(context, database.operations, groupNumber(asked)),
+      releaseGroup(context, database.operations, {
+        group: groupNumber(asked),
+        act: 'quarantine.release',
+        details: {},
+        begin: beginRelease,
+      }),
     );
   },
 };
 
-const releaseGroup = async (context: CommandContext, pool: pg.Pool, group: number): Promise<number> => {
+export interface GroupRelease {
+  readonly group: number;
+  readonly act: ActName;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly begin: (client: pg.PoolClient, request: ReleaseRequest) => Promise<FrozenSelection>;
+}
+
+/** Freezes the group, has it released, and watches. */
+export const releaseGroup = async (
+  context: CommandContext,
+  pool: pg.Pool,
+  { group, act, details, begin }: GroupRelease,
+): Promise<number> => {
   const { given, terminal, style, json } = context;
   const request = {
     group,
@@ -104,10 +127,11 @@ const releaseGroup = async (context: CommandContext, pool: pg.Pool, group: numbe
     pool,
     {
       actor,
-      act: 'quarantine.release',
+      act,
       target: `quarantine group ${group}`,
       reason,
       details: (made: FrozenSelection) => ({
+        ...details,
         release: made.id,
         selected: made.selected,
         digest: made.digest,
@@ -116,7 +140,7 @@ const releaseGroup = async (context: CommandContext, pool: pg.Pool, group: numbe
         stopAfter,
       }),
     },
-    (client) => beginRelease(client, request),
+    (client) => begin(client, request),
   );
   if (!json)
     terminal.out(

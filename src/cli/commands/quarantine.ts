@@ -140,6 +140,7 @@ export const quarantineShow: Command = {
   run: (context) =>
     withDatabase(context, async (connected) => {
       const { given, terminal, style, json } = context;
+    { name: 'redirects[]', help: '{ repair, actor, reason, redirectedAt }; null: back to the handler.' },
       const detail = await shownDetail(context, connected, parkedNumber(given.arguments[0]));
       if (json) terminal.out(jsonText(detail));
       else {

@@ -32,6 +32,11 @@ const selectionOptions: readonly CommandOption[] = [
     help: 'Only events whose payload fits all of these: pence>=1000 (= != < <= > >= ^=).',
   },
   { name: 'id', value: 'EVENT', many: true, help: 'Only these events, by id.' },
+  {
+    name: 'group',
+    value: 'FINGERPRINT',
+    help: 'Instead of the log: what waits in quarantine with this failure, handled for the first time.',
+  },
 ];
 
 const manifestOptions: readonly CommandOption[] = [
@@ -48,6 +53,11 @@ const manifestOptions: readonly CommandOption[] = [
   { name: 'publish', help: 'Publish what the handler publishes, marked as replayed. Default: nothing is.' },
   { name: 'rate', value: 'N', help: 'Events a second at most. Default: 50.' },
   { name: 'floor', value: 'N', help: 'Events a second that live traffic may press it down to. Default: 1.' },
+  {
+    name: 'between',
+    value: 'HOURS',
+    help: 'Only at this time of day: 22:00-05:30, with a zone: "22:00-05:30 Europe/London". Default zone: UTC.',
+  },
   { name: 'canary', value: 'STEPS', help: 'How many events first: 1,10,100 (the default), or none.' },
   { name: 'failure-rate', value: 'SHARE', help: 'Stops when more fail. Default: 0.05.' },
   { name: 'same-failure', value: 'N', help: 'Stops when one failure appears so often. Default: 3.' },
@@ -58,7 +68,7 @@ export const replayPlan: Command = {
   path: ['replay', 'plan'],
   summary: 'Write a replay down as a draft; nothing runs.',
   description:
-    'Handles past events again, as a request that others can look at: which events, what becomes of their effects, how fast, what stops it. It always has an end (--to, --until or --id). What is in quarantine is released from there. What the class of the consumer or its onReplay does not allow is refused. Or everything as one JSON file: --manifest.',
+    'Handles past events again, as a request that others can look at: which events, what becomes of their effects, how fast, what stops it. It always has an end (--to, --until or --id). Or it takes what waits in quarantine with one failure (--group), with canary, guards and approval like any other. What the class of the consumer or its onReplay does not allow is refused. Or everything as one JSON file: --manifest.',
   arguments: [{ name: 'CONSUMER', help: 'Whose events. Not with --manifest.', required: false }],
   options: [
     ...selectionOptions,
@@ -134,8 +144,8 @@ const manifestOf = async (given: Given, pool: Pool): Promise<Record<string, unkn
   const [consumer] = given.arguments;
   if (consumer === undefined)
     throw new FactlineError('ARGUMENT_MISSING', { command: 'replay plan', argument: 'CONSUMER' });
-  const policy = given.text('effects') ?? 'skip';
   const most = given.text('effects-max');
+  const policy = given.text('effects') ?? (most === undefined ? undefined : 'skip');
   return {
     title: given.text('title') ?? `Replay of ${consumer}`,
     reason: given.text('reason') ?? '',
@@ -143,9 +153,10 @@ const manifestOf = async (given: Given, pool: Pool): Promise<Record<string, unkn
     reference: given.text('reference'),
     consumer,
     selection: await selectionOf(given, pool),
-    effects: { policy, ...(most === undefined ? {} : { max: Number(most) }) },
-    publish: given.has('publish') ? 'publish' : 'suppress',
+    effects: policy && { policy, ...(most === undefined ? {} : { max: Number(most) }) },
+    publish: given.has('publish') ? 'publish' : undefined,
     rate: { ceiling: numberOf(given, 'rate'), floor: numberOf(given, 'floor') },
+    window: hoursOf(given.text('between')),
     canary: stepsOf(given.text('canary')),
     guards: {
       failureRate: numberOf(given, 'failure-rate'),
@@ -163,12 +174,28 @@ const numberOf = (given: Given, option: string): number | undefined => {
   throw new FactlineError('OPTION_INVALID', { option: `--${option}`, expected: 'a number', actual: text });
 };
 
+const hoursOf = (text: string | undefined): Readonly<Record<string, unknown>> | undefined => {
+  if (text === undefined) return undefined;
+  const [, from, to, zone] = /^([\d:]+)[-–]([\d:]+)(?:\s+(\S+))?$/.exec(text.trim()) ?? [];
+  if (from !== undefined) return { from, to, ...(zone === undefined ? {} : { zone }) };
+  const expected = 'two times of day, and maybe a zone: 22:00-05:30 Europe/London';
+  throw new FactlineError('OPTION_INVALID', { option: '--between', expected, actual: text });
+};
+
 const stepsOf = (text: string | undefined): readonly number[] | undefined => {
   if (text === undefined) return undefined;
   return text === 'none' ? [] : text.split(',').map(Number);
 };
 
 const selectionOf = async (given: Given, pool: Pool): Promise<Record<string, unknown>> => {
+  const fingerprint = given.text('group');
+  if (fingerprint !== undefined) {
+    const other = selectionOptions.find(({ name }) => name !== 'group' && textOf(given, name) !== '');
+    if (other === undefined) return { source: 'quarantine', fingerprint };
+    const expected = 'nothing beside --group, which means all of it';
+    const actual = textOf(given, other.name);
+    throw new FactlineError('OPTION_INVALID', { option: `--${other.name}`, expected, actual });
+  }
   const end = await readLogEnd(pool);
   const to = given.text('to');
   const list = (option: string): readonly string[] | undefined =>
@@ -189,6 +216,8 @@ const selectionOf = async (given: Given, pool: Pool): Promise<Record<string, unk
     ids: list('id'),
   };
 };
+
+const textOf = (given: Given, option: string): string => given.text(option) ?? given.all(option).join(', ');
 
 /** `2h` is two hours before now, by the database's clock, and stays that moment. */
 const momentOf = (text: string | undefined, now: string): string | undefined =>

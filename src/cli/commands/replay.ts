@@ -13,7 +13,10 @@ export const replayArgument = { name: 'ID', help: 'The number from `replay list`
 
 /** The fields of one replay in `--json`. */
 export const replayFields: readonly JsonField[] = [
-  { name: 'id, app, consumer, class, mode', help: 'What is replayed, and how: redeliver or blue-green.' },
+  {
+    name: 'id, app, consumer, class, mode',
+    help: 'What is replayed, and how: redeliver, release (from quarantine) or blue-green.',
+  },
   { name: 'state, revision, codeVersion', help: 'Where it is in its life.' },
   { name: 'manifest', help: 'Everything that was asked for, as --manifest takes it.' },
   { name: 'plannedBy, requestedBy', help: 'Who wrote this revision; who asked for approval.' },
@@ -41,9 +44,8 @@ export const replayNumber = (text: string | undefined): number => {
 /** Without the keys in its selection that a contract hides. */
 const shownReplay = async (on: Queryable, replay: Replay): Promise<Replay> => {
   const { manifest } = replay;
-  const { keys } = manifest.selection;
-  if (keys === null) return replay;
-  const selection = { ...manifest.selection, keys: keys.map(await readKeyMask(on)) };
+  if (manifest.selection.source !== 'log' || manifest.selection.keys === null) return replay;
+  const selection = { ...manifest.selection, keys: manifest.selection.keys.map(await readKeyMask(on)) };
   return { ...replay, manifest: { ...manifest, selection } };
 };
 

@@ -78,5 +78,6 @@ const entryOf = (handler: Handler, event: StoredEvent): Entry => ({
   deletesRow: false,
   releasedId: null,
   suspect: false,
+  repair: null,
   replay: null,
 });

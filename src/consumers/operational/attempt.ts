@@ -1,5 +1,5 @@
 import type { ContractSet, FactEvent } from '../../contracts/index.ts';
-import { contextOfTrace, currentTrace, FactlineError, uuidv8 } from '../../foundation/index.ts';
+import { contextOfTrace, currentTrace, FactlineError, linksToTrace, uuidv8 } from '../../foundation/index.ts';
 import {
   type Cause,
   currentCause,
@@ -117,6 +117,7 @@ export class Attempt {
 
   async #handle(event: FactEvent): Promise<Outcome> {
     const { handler, contracts, services } = this.#tools;
+    const { replay: replayed } = this.#entry;
     this.#check = oneReply(handler, event);
     const { traceparent, tracestate } = event;
     const carried = { ...(traceparent ? { traceparent } : {}), ...(tracestate ? { tracestate } : {}) };
@@ -129,11 +130,19 @@ export class Attempt {
       'factline.key': contracts.shownKey(event.key),
       'factline.position': event.position,
       'factline.attempt': this.#entry.attempts + 1,
+      ...(replayed === null
+        ? {}
+        : { 'factline.replay.id': String(replayed.id), 'factline.replay.mode': redeliverMode }),
     };
+    // A replay is no part of what happened then: a trace of its own that leads back to it.
+    const place =
+      replayed === null
+        ? { parent: contextOfTrace(carried) }
+        : { parent: contextOfTrace({}), links: linksToTrace(carried) };
     const redact = (text: string): string => contracts.redactionOf(this.#entry.event)(text);
     try {
       await services.telemetry.withSpan(
-        { name: 'factline.handle', attributes, parent: contextOfTrace(carried), redact },
+        { name: 'factline.handle', attributes, ...place, redact },
         async () => {
           const trace = currentTrace(carried);
           const replay = this.#replayMark;
@@ -143,7 +152,7 @@ export class Attempt {
             ...trace,
             ...replay,
           };
-          await currentCause.run(cause, async () => handler.handle(event, this.#context(cause)));
+          await currentCause.run(cause, async () => this.#work(event, this.#context(cause)));
           await this.#untilNothingIsPending();
           if (this.#decided !== null) throw this.#decided.error;
         },
@@ -155,10 +164,20 @@ export class Attempt {
     return this.#phase === 'committed' ? { kind: 'committed', lateError: undefined } : { kind: 'finished' };
   }
 
+  /** The handler, or the repair that a person has redirected the event to. */
+  #work(event: FactEvent, context: HandlerContext): Promise<void> {
+    const { handler } = this.#tools;
+    const { repair } = this.#entry;
+    if (repair === null) return handler.handle(event, context);
+    const found = Object.hasOwn(handler.repairs, repair) ? handler.repairs[repair] : undefined;
+    if (found !== undefined) return found(event, context);
+    throw new FactlineError('REPAIR_UNKNOWN', { consumer: handler.name, repair });
+  }
+
   /** What is published under a replay says so. */
   get #replayMark(): Pick<Cause, 'replayId' | 'replayMode'> {
     const { replay } = this.#entry;
-    return replay === null ? {} : { replayId: String(replay.id), replayMode: 'redeliver' };
+    return replay === null ? {} : { replayId: String(replay.id), replayMode: redeliverMode };
   }
 
   #failed(error: unknown): Outcome {
@@ -406,6 +425,9 @@ const countOf = (events: string): number => (JSON.parse(events) as unknown[]).le
 
 const isDeliberate = (error: unknown): boolean =>
   FactlineError.is(error, 'TRANSIENT_FAILURE') || FactlineError.is(error, 'PERMANENT_FAILURE');
+
+/** The mode of a replay whose events are handled again in the lanes. */
+const redeliverMode = 'redeliver';
 
 /** How often an attempt past its limit looks whether its COMMIT has answered. */
 const commitGraceMs = 50;

@@ -42,6 +42,11 @@ export interface HandlerDeclaration<O extends Many<EventContract>> {
   readonly reads?: Reads<NoInfer<O>>;
   /** Handles one event. Events of one key come one after the other, in order. */
   readonly handle: (event: On<O>, context: HandlerContext) => Promise<void>;
+  /**
+   * What handles events in quarantine that a person hands over (`quarantine redirect ID --to NAME`) in the place of `handle`: in the
+   * order of their key, with the same context.
+   */
+  readonly repairs?: Readonly<Record<string, (event: On<O>, context: HandlerContext) => Promise<void>>>;
   /** Handlers at work at one time, in each process. Default 10; 1 with `ordering: 'global'`. */
   readonly concurrency?: number;
   /** Attempts at most, over all processes: `'50/s'`, `'600/m'`. */
@@ -85,6 +90,7 @@ const known = [
   'on',
   'reads',
   'handle',
+  'repairs',
   'concurrency',
   'rate',
   'timeout',
@@ -161,6 +167,19 @@ const checkRetry = (findings: Findings, retry: unknown): void => {
   }
 };
 
+const checkRepairs = (findings: Findings, repairs: unknown): void => {
+  if (repairs === undefined) return;
+  if (typeof repairs !== 'object' || repairs === null) {
+    findings.add('repairs', 'an object of functions', repairs);
+    return;
+  }
+  for (const [name, repair] of Object.entries(repairs)) {
+    if (!namePattern.test(name))
+      findings.add(`repairs.${name}`, 'a name of a-z, 0-9, "-", "_" and "."', name);
+    if (typeof repair !== 'function') findings.add(`repairs.${name}`, 'a function', repair);
+  }
+};
+
 const checkStart = (findings: Findings, startAt: unknown): void => {
   if (startAt === undefined || startAt === 'beginning' || startAt === 'now') return;
   if (!(Number.isSafeInteger(startAt) && (startAt as number) >= 0)) {
@@ -205,6 +224,7 @@ const check = (declaration: Loose): readonly Issue[] => {
   checkNames(findings, declaration);
   if (typeof declaration['handle'] !== 'function')
     findings.add('handle', 'a function', declaration['handle']);
+  checkRepairs(findings, declaration['repairs']);
   findings.integer('concurrency', declaration['concurrency'], { min: 1, max: concurrencyMax });
   findings.integer('lanes', declaration['lanes'], { min: 1, max: lanesMax });
   findings.duration('timeout', declaration['timeout'], timeoutMsMax);
@@ -288,6 +308,7 @@ export const defineHandler = <const O extends Many<EventContract>>(
     version: 1,
     // The engine passes only events of these contracts, checked against them.
     handle: declaration.handle as unknown as Handler['handle'],
+    repairs: Object.freeze({ ...declaration.repairs }) as unknown as Handler['repairs'],
     concurrency: alone ? 1 : (declaration.concurrency ?? concurrencyDefault),
     rate: rate === undefined ? null : parseRate(rate),
     retryPolicies: Object.freeze({

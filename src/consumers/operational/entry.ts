@@ -26,6 +26,8 @@ export interface Entry {
   deletesRow: boolean;
   /** The number that people know it by, when it has failed before. */
   readonly releasedId: number | null;
+  /** The repair that a person has redirected it to; null: its handler. */
+  readonly repair: string | null;
   /** It may have taken the previous owner down: it runs alone, and its attempt is on record before it begins. */
   suspect: boolean;
   /** The replay that delivers it again; null in live operation. */

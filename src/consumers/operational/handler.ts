@@ -68,10 +68,15 @@ export interface Rate {
   readonly perMs: number;
 }
 
+/** Handles an event that its handler could not, once a person has redirected it. */
+export type Repair = (event: FactEvent, context: HandlerContext) => Promise<void>;
+
 /** An operational consumer: changes business state and the outside world. Made by `defineHandler`; frozen. */
 export interface Handler extends ConsumerDefinition {
   readonly class: 'operational';
   readonly handle: (event: FactEvent, context: HandlerContext) => Promise<void>;
+  /** By the name under which `quarantine redirect` finds them. */
+  readonly repairs: Readonly<Record<string, Repair>>;
   /** Handlers at work at one time, in each process. */
   readonly concurrency: number;
   readonly rate: Rate | null;

@@ -248,6 +248,7 @@ export class KeyParking {
       deletesRow: false,
       releasedId: row.failed ? row.id : null,
       suspect: queue.suspectRows && row.was === 'running',
+      repair: row.repair,
       replay: null,
     };
   }

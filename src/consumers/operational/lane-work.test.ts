@@ -46,6 +46,7 @@ const entryOf = (key: string, position: number): Entry => ({
   parked: false,
   deletesRow: false,
   releasedId: null,
+  repair: null,
   replay: null,
   suspect: false,
 });

@@ -202,6 +202,7 @@ class OperationalRunner implements ConsumerRunner {
         deletesRow: false,
         releasedId: null,
         suspect: lane.isSuspect(position, key),
+        repair: null,
         replay: null,
       });
       if (queue.phase === 'parked') parked.add(queue);

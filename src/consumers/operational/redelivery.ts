@@ -290,6 +290,7 @@ const entryOf = (
   parked: true,
   deletesRow: true,
   releasedId: null,
+  repair: null,
   suspect: was === 'running' && !lane.lease.clean,
   replay: terms,
 });

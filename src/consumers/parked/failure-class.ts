@@ -36,7 +36,12 @@ const abortNames: ReadonlySet<string> = new Set(['AbortError', 'TimeoutError']);
 
 const systemicCodes: ReadonlySet<string> = new Set(['LEASE_LOST', 'DATABASE_UNREACHABLE', 'COMMIT_ABORTED']);
 /** Trying again answers the same. */
-const permanentCodes: ReadonlySet<string> = new Set(['PERMANENT_FAILURE', 'EFFECT_BLOCKED', 'COMMAND_REPLIED_TWICE']);
+const permanentCodes: ReadonlySet<string> = new Set([
+  'PERMANENT_FAILURE',
+  'EFFECT_BLOCKED',
+  'COMMAND_REPLIED_TWICE',
+  'REPAIR_UNKNOWN',
+]);
 const poisonCodes: ReadonlySet<string> = new Set(['KILLED_PROCESS', 'EFFECT_OUTCOME_UNKNOWN']);
 
 const classOfFactlineError = (error: FactlineError): ParkedFailureClass => {

@@ -98,7 +98,7 @@ select (select count(*) from fence) as fenced,
       and p.position > coalesce((select max(position) from taken), 0)) as more,
   coalesce((select json_agg(json_build_object('id', t.id, 'position', t.position, 'was', t.was,
       'attempts', coalesce(e.attempts, 0),
-      'failed', e.failure_class is not null, 'envelope', e.envelope, 'edited', e.edited::text) order by t.position)
+      'failed', e.failure_class is not null, 'envelope', e.envelope, 'edited', e.edited::text, 'repair', e.repair) order by t.position)
     from taken t left join factline.parked_events e
       on e.consumer_id = $1::integer and e.replay_id = $2::bigint and e.position = t.position), '[]'::json) as rows
 

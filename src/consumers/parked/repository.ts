@@ -102,6 +102,8 @@ export interface TakenRow {
   readonly envelope: unknown;
   /** The payload that a person put in place of the logged one, as JSON text. */
   readonly edited: string | null;
+  /** The repair that handles it in the place of its handler. */
+  readonly repair: string | null;
 }
 
 /** The event as a person has edited it; as it is in the log when nobody has. */

@@ -36,6 +36,18 @@ export const triageErrors = {
       'Only fields that the contract lists under `editable` may be changed, and never what forms the key.',
     remedy: 'Discard the event, or repair the code that fails at it. Nothing was changed.',
   },
+  REDIRECT_REFUSED: {
+    message: 'The event #{id} cannot be redirected.',
+    cause:
+      'Only what a handler failed at and what is in quarantine now can go to a repair: it was released meanwhile, only waits behind another event, or belongs to a projection.',
+    remedy: 'See what it is now: npx factline quarantine show {id}. Nothing was changed.',
+  },
+  REPAIR_UNKNOWN: {
+    message: 'The handler {consumer} declares no repair {repair}.',
+    cause: 'A person has redirected the event to a repair, and the code that runs here is older or newer.',
+    remedy:
+      'Deploy code that declares it, or give the event back to the handler: npx factline quarantine redirect ID --back --reason "…"',
+  },
   RESTORE_REFUSED: {
     message: 'The discarded event #{id} cannot be restored: {reason}.',
     cause: 'It would be handled in another order than it happened, or its time to be restored is over.',

@@ -1,8 +1,7 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import { context, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createTestDatabase, type TestDatabase } from '../../../test/database.ts';
+import { forgetSdk, installSdk } from '../../../test/spans.ts';
 import { defineEvent } from '../../contracts/index.ts';
 import { createTelemetry, systemRandomness, uuidv7 } from '../../foundation/index.ts';
 import { createDatabase, type Database, fromPg } from '../../postgres/index.ts';
@@ -15,59 +14,7 @@ const Placed = defineEvent({
   key: 'orderId',
   schema: z.object({ orderId: z.string() }),
 });
-const traceId = '0af7651916cd43dd8448eb211c80319c';
-const handled = `00-${traceId}-b7ad6b7169203331-01`;
-
-interface EndedSpan {
-  readonly name: string;
-  readonly spanId: string;
-  readonly parent: string | undefined;
-  readonly attributes: Record<string, unknown>;
-  failed: boolean;
-}
-
-/** The least of an OpenTelemetry SDK: spans that are recorded, and a context that follows promises. */
-const installSdk = (): EndedSpan[] => {
-  const ended: EndedSpan[] = [];
-  const storage = new AsyncLocalStorage<typeof ROOT_CONTEXT>();
-  context.setGlobalContextManager({
-    active: () => storage.getStore() ?? ROOT_CONTEXT,
-    with: (next, work, self, ...values) => storage.run(next, () => work.call(self as never, ...values)),
-    bind: (_context, target) => target,
-    enable() {
-      return this;
-    },
-    disable() {
-      return this;
-    },
-  });
-  let count = 0;
-  const startSpan = (
-    name: string,
-    options: { attributes: Record<string, unknown> },
-    parent: typeof ROOT_CONTEXT,
-  ) => {
-    count += 1;
-    const spanId = count.toString(16).padStart(16, '0');
-    const span: EndedSpan = {
-      name,
-      spanId,
-      parent: trace.getSpanContext(parent)?.spanId,
-      attributes: options.attributes,
-      failed: false,
-    };
-    return {
-      spanContext: () => ({ traceId, spanId, traceFlags: 1 }),
-      recordException: () => undefined,
-      setStatus: () => {
-        span.failed = true;
-      },
-      end: () => ended.push(span),
-    };
-  };
-  trace.setGlobalTracerProvider({ getTracer: () => ({ startSpan }) as never });
-  return ended;
-};
+const handled = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 let testDatabase: TestDatabase;
 let database: Database;
@@ -86,10 +33,7 @@ beforeEach(async () => {
   const telemetry = createTelemetry();
   options = { database, telemetry, source: 'shop', nextId: () => uuidv7(Date.now(), systemRandomness) };
 });
-afterEach(() => {
-  context.disable();
-  trace.disable();
-});
+afterEach(forgetSdk);
 
 const traceparents = async (): Promise<(string | null)[]> => {
   const text = "select meta->>'traceparent' as traceparent from factline.events order by position";
@@ -122,7 +66,7 @@ test('one span covers the write of a transaction, and its events carry it', asyn
       attributes: { 'factline.events': 2, 'factline.type': 'shop.order.placed.v1' },
     },
   ]);
-  const own = `00-${traceId}-${ended[0]?.spanId}-01`;
+  const own = `00-${ended[0]?.traceId}-${ended[0]?.spanId}-01`;
   expect(await traceparents()).toEqual([own, own]);
 });
 
@@ -153,5 +97,7 @@ test('dedupe keys and foreign transactions carry the span too, and a failure end
   await expect(conflict).rejects.toMatchObject({ code: 'DEDUPE_KEY_CONFLICT' });
   client.release();
   expect(ended.map(({ failed }) => failed)).toEqual([false, false, true]);
-  expect(await traceparents()).toEqual(ended.slice(0, 2).map(({ spanId }) => `00-${traceId}-${spanId}-01`));
+  expect(await traceparents()).toEqual(
+    ended.slice(0, 2).map((span) => `00-${span.traceId}-${span.spanId}-01`),
+  );
 });

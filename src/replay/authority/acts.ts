@@ -20,6 +20,7 @@ export const acts = {
   'quarantine.resolve': firstAid,
   'quarantine.discard': operation,
   'quarantine.release': operation,
+  'quarantine.redirect': operation,
   'quarantine.stop': firstAid,
   'quarantine.edit': ['steward', 'admin'],
   'quarantine.restore': operation,

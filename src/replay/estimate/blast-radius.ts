@@ -45,12 +45,18 @@ export const blastRadiusOf = (facts: BlastFacts): BlastRadius => {
   };
 };
 
-const effectText = (effect: EffectEstimate, { effects }: ReplayManifest, events: number): string => {
+const effectText = (
+  effect: EffectEstimate,
+  { effects, selection: { source } }: ReplayManifest,
+  events: number,
+): string => {
   const { recorded, unknown, predicted } = effect;
   switch (effects.policy) {
     case 'skip':
       return `does not happen (${recorded} happened before)`;
     case 'reuse':
+      if (source === 'quarantine')
+        return `happens as in life, about ${predicted.likely} times (${predicted.low} to ${predicted.high}); ${recorded} happened before and are not repeated${unknown > 0 ? `; ${unknown} may have` : ''}`;
       return `${recorded} recorded results are reused; ${Math.max(0, events - recorded)} events have none${unknown > 0 ? `, ${unknown} an unknown outcome` : ''}`;
     case 'execute':
       return `happens about ${predicted.likely} times (${predicted.low} to ${predicted.high}), at most ${effects.max} of all effects`;
@@ -60,6 +66,8 @@ const effectText = (effect: EffectEstimate, { effects }: ReplayManifest, events:
 const irreversibleOf = ({ consumer, manifest }: BlastFacts): string | null => {
   if (consumer.class === 'projection') return null;
   if (manifest.effects.policy === 'execute') return `effects happen anew; to undo: ${manifest.rollback}`;
+  if (manifest.selection.source === 'quarantine')
+    return 'effects and published events are as in life: nothing of them is taken back';
   if (manifest.publish === 'publish') return 'published events are facts: they stay in the log';
   return 'what the handler writes through its transaction stays written';
 };
@@ -82,6 +90,8 @@ const warningsOf = ({ profile, sample, fanOut, manifest, consumer }: BlastFacts)
     warnings.push(
       `${profile.beforeStart} events were recorded before ${consumer.name} began and were never handled by it`,
     );
+  if (profile.followers > 0)
+    warnings.push(`${profile.followers} later events of these keys wait behind them, and go on with them`);
   const [hottest] = profile.hottestKeys;
   if (hottest !== undefined && profile.events >= 100 && hottest.events > profile.events / 4)
     warnings.push(

@@ -13,6 +13,14 @@ select e.key, count(*) as count, count(*) over () as keys
   from factline.replay_selection s join factline.events e on e.position = s.position
  where s.replay_id = $1 and s.freeze_number = $2 and s.excluded is null group by e.key order by count(*) desc, e.key limit $3
 
+-- name: profile_followers
+-- $1 replay, $2 freeze, $3 consumer: what waits behind selected events that are in quarantine.
+select count(*) as count from factline.parked w
+ where w.consumer_id = $3 and w.replay_id = 0 and w.state <> 'quarantined'
+   and exists (select from factline.parked p join factline.replay_selection s on s.position = p.position
+                where s.replay_id = $1 and s.freeze_number = $2 and s.excluded is null
+                  and p.consumer_id = $3 and p.replay_id = 0 and p.key = w.key and p.position < w.position)
+
 -- name: window_keys
 -- $1 after, $2 up to, $3 types, $4 rows: of a window of the log.
 select e.key, count(*) as count, count(*) over () as keys

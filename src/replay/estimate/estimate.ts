@@ -19,6 +19,8 @@ export interface SelectionProfile {
   readonly lastRecordedAt: string | null;
   /** Recorded before the consumer began: they were never handled. */
   readonly beforeStart: number;
+  /** Of what waits in quarantine: later events of its keys that wait behind it and go on with it. */
+  readonly followers: number;
 }
 
 /** What followed from events of these types when they were handled: observed, and taken times the selection. */

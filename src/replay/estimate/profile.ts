@@ -3,9 +3,9 @@ import type { FrozenRows } from '../freeze/freeze.ts';
 import type { ReplayedConsumer } from '../request/plan.ts';
 import type { SelectionProfile } from './estimate.ts';
 
-const sql = loadQueries<'profile_types' | 'profile_keys' | 'window_keys' | 'recorded_between'>(
-  new URL('./estimate.sql', import.meta.url),
-);
+const sql = loadQueries<
+  'profile_types' | 'profile_keys' | 'profile_followers' | 'window_keys' | 'recorded_between'
+>(new URL('./estimate.sql', import.meta.url));
 
 const hottestMax = 20;
 const windowPositions = 200_000;
@@ -29,6 +29,7 @@ const ofRows = async (
 ): Promise<SelectionProfile> => {
   const types = await run(on, sql.profile_types, [id, freeze, consumer.startPosition]);
   const keys = await run(on, sql.profile_keys, [id, freeze, hottestMax]);
+  const [behind] = await run(on, sql.profile_followers, [id, freeze, consumer.id]);
   const times = types.flatMap((row) => [String(row['first']), String(row['last'])]).sort();
   return {
     events: frozen.selected,
@@ -43,6 +44,7 @@ const ofRows = async (
     firstRecordedAt: times[0] ?? null,
     lastRecordedAt: times.at(-1) ?? null,
     beforeStart: types.reduce((sum, row) => sum + Number(row['before_start']), 0),
+    followers: Number(behind?.['count']),
   };
 };
 
@@ -63,5 +65,6 @@ const ofLog = async (
     firstRecordedAt: (times?.['first'] as string | null) ?? null,
     lastRecordedAt: (times?.['last'] as string | null) ?? null,
     beforeStart: 0,
+    followers: 0,
   };
 };

@@ -23,6 +23,27 @@ with matching as (
 )
 select count(*) as count from added
 
+-- name: freeze_group
+-- $1 replay, $2 freeze, $3 consumer, $4 fingerprint, $5 rows at most: what is in quarantine with it now. Served by parked_group.
+with chosen as (
+  select distinct on (p.position) p.position, p.key_hash
+    from factline.quarantine_groups g join factline.parked p on p.group_id = g.id
+   where g.consumer_id = $3 and g.fingerprint = $4 and p.consumer_id = g.consumer_id and p.state = 'quarantined' and p.replay_id = 0
+   order by p.position limit $5
+), added as (
+  insert into factline.replay_selection (replay_id, freeze_number, position, key_hash)
+  select $1::bigint, $2::integer, c.position, c.key_hash from chosen c
+  returning 1
+)
+select count(*) as count from added
+
+-- name: count_joined
+-- $1 replay, $2 freeze, $3 consumer, $4 fingerprint: in quarantine with it now, and not selected.
+select count(distinct p.position) as count
+  from factline.quarantine_groups g join factline.parked p on p.group_id = g.id
+ where g.consumer_id = $3 and g.fingerprint = $4 and p.state = 'quarantined' and p.replay_id = 0
+   and not exists (select from factline.replay_selection s where s.replay_id = $1 and s.freeze_number = $2 and s.position = p.position)
+
 -- name: count_matching
 -- As freeze_span, without keeping anything: $1 after, $2 up to, then as there.
 select count(*) as count from factline.events e

@@ -3,13 +3,15 @@ import { type Clock, FactlineError } from '../../foundation/index.ts';
 import { engineTransaction, loadQueries, type Queryable, run, sqlState } from '../../postgres/index.ts';
 import type { ReplayedConsumer } from '../request/plan.ts';
 import { compilePredicate } from '../request/predicate.ts';
-import type { LogSelection } from '../request/selection.ts';
+import type { GroupSelection, LogSelection, Selection } from '../request/selection.ts';
 import { positionsWithin } from './time-bounds.ts';
 
 const sql = loadQueries<
   | 'limit_statement'
   | 'freeze_span'
+  | 'freeze_group'
   | 'count_matching'
+  | 'count_joined'
   | 'exclude_parked'
   | 'exclude_unhandled'
   | 'excluded_counts'
@@ -30,7 +32,7 @@ export interface FreezeRequest {
   readonly consumer: ReplayedConsumer;
   /** Those of the consumer that the code at hand handles as well. */
   readonly types: readonly string[];
-  readonly selection: LogSelection;
+  readonly selection: Selection;
   /** Nothing can appear in the log up to here any more. */
   readonly settled: number;
   readonly compactedBelow: number;
@@ -58,14 +60,18 @@ export interface FrozenRows {
  * @throws FactlineError REPLAY_SELECTION_REFUSED
  */
 export const freezeSelection = async (pool: pg.Pool, request: FreezeRequest): Promise<FrozenRows> => {
-  const { selection, consumer, settled } = request;
-  assertSettled(selection, settled);
-  if (consumer.class === 'projection') return countLog(pool, request);
-  await freezeLog(pool, request);
-  const { id, freeze } = request;
+  const { id, freeze, selection, consumer, settled } = request;
+  if (selection.source === 'quarantine') await freezeGroup(pool, request, selection);
+  else {
+    assertSettled(selection, settled);
+    if (consumer.class === 'projection') return countLog(pool, { ...request, selection });
+    await freezeLog(pool, { ...request, selection });
+  }
   const { value } = await bounded(pool, async (client) => {
-    await run(client, sql.exclude_parked, [id, freeze, consumer.id]);
-    await run(client, sql.exclude_unhandled, [id, freeze, consumer.id]);
+    if (selection.source === 'log') {
+      await run(client, sql.exclude_parked, [id, freeze, consumer.id]);
+      await run(client, sql.exclude_unhandled, [id, freeze, consumer.id]);
+    }
     const counts = await run(client, sql.excluded_counts, [id, freeze]);
     const [digest] = await run(client, sql.selection_digest, [id, freeze]);
     return { counts, digest: String(digest?.['digest']) };
@@ -92,13 +98,14 @@ const assertSettled = ({ to }: LogSelection, settled: number): void => {
   );
 };
 
-const ceilingOf = ({ to }: LogSelection, settled: number): number => Math.min(to ?? settled, settled);
+const ceilingOf = (selection: Selection, settled: number): number =>
+  selection.source === 'log' ? Math.min(selection.to ?? settled, settled) : settled;
 
 const refused = (why: string, line: string): FactlineError =>
   new FactlineError('REPLAY_SELECTION_REFUSED', { why, line });
 
 const refuseNothing = (
-  { consumer, types }: FreezeRequest,
+  { consumer, types, selection }: Pick<FreezeRequest, 'consumer' | 'types' | 'selection'>,
   selected: number,
   excluded: Readonly<Record<string, number>>,
 ): void => {
@@ -108,6 +115,11 @@ const refuseNothing = (
     throw refused(
       `none of the events that match can be replayed: ${because.join(', ')}`,
       'What is in quarantine is released from there: npx factline quarantine list',
+    );
+  if (selection.source === 'quarantine')
+    throw refused(
+      `nothing waits in the quarantine of ${consumer.name} with ${selection.fingerprint} any more`,
+      'See what does: npx factline quarantine groups',
     );
   throw refused(
     'nothing matches',
@@ -165,7 +177,23 @@ async function* spans(
   }
 }
 
-const freezeLog = async (pool: pg.Pool, request: FreezeRequest): Promise<void> => {
+/** What waits with that failure now; what joins it later is no part of it. */
+const freezeGroup = async (
+  pool: pg.Pool,
+  { id, freeze, consumer }: FreezeRequest,
+  { fingerprint }: GroupSelection,
+): Promise<void> => {
+  const { value } = await bounded(pool, (client) =>
+    run(client, sql.freeze_group, [id, freeze, consumer.id, fingerprint, selectedMax + 1]),
+  );
+  refuseTooMany(Number(value[0]?.['count']));
+};
+
+interface FreezeLogRequest extends FreezeRequest {
+  readonly selection: LogSelection;
+}
+
+const freezeLog = async (pool: pg.Pool, request: FreezeLogRequest): Promise<void> => {
   const { id, freeze, selection, settled, compactedBelow, types } = request;
   const { since, until } = selection;
   const range = await positionsWithin(pool, {
@@ -209,7 +237,7 @@ const refuseTooMany = (found: number): void => {
 export const wholeLog = 'the whole log';
 
 /** A whole log keeps no rows: positions up to a settled ceiling never change. */
-const countLog = async (pool: pg.Pool, request: FreezeRequest): Promise<FrozenRows> => {
+const countLog = async (pool: pg.Pool, request: FreezeLogRequest): Promise<FrozenRows> => {
   const { selection, settled, compactedBelow, types } = request;
   if (compactedBelow > 1)
     throw refused(
@@ -256,6 +284,17 @@ export const dropFreezes = async (
 export const rowsDigest = async (on: Queryable, id: number, freeze: number): Promise<string> => {
   const [row] = await run(on, sql.selection_digest, [id, freeze]);
   return String(row?.['digest']);
+};
+
+/** Events that joined the group since it was frozen. */
+export const countJoinedSince = async (
+  on: Queryable,
+  replay: { readonly id: number; readonly freeze: number; readonly consumerId: number },
+  { fingerprint }: GroupSelection,
+): Promise<{ readonly count: number; readonly exact: boolean }> => {
+  const { id, freeze, consumerId } = replay;
+  const [row] = await run(on, sql.count_joined, [id, freeze, consumerId, fingerprint]);
+  return { count: Number(row?.['count']), exact: true };
 };
 
 /** Events that match as well but came after the freeze: shown beside the selection, never part of it. Looks at a bounded part. */

@@ -209,6 +209,32 @@ describe('a rebuild of the same version', () => {
     });
   });
 
+  test('the old build stays fed while the new one is live: nobody has asked for the way back yet, also after a restart', async () => {
+    const app = await launch();
+    await publishMany(app, 200);
+    await app.ask('things', 'rebuild', { arguments: { switching: 'manual' } });
+    await until(async () => (await stageOf(app, 2)) === 'ready');
+    await switchProjection(act(app));
+    expect(await stageOf(app, 1)).toBe('standby');
+    const old = (from: ProjectionProcess) => rowsOf(from, 'factline.things__b1');
+    const upToNow = async (from: ProjectionProcess): Promise<void> => {
+      const [sum] = await from.rows('select count(*)::int as events from factline.events');
+      await expect
+        .poll(async () => (await old(from)).reduce((all, row) => all + Number(row['events']), 0), {
+          timeout: 10_000,
+        })
+        .toBe(sum?.['events']);
+      expect(await old(from)).toEqual(await rowsOf(from));
+    };
+    await publishMany(app, 200, 200);
+    await upToNow(app);
+    await app.stop();
+    const next = await launch();
+    await publishMany(next, 200, 400);
+    await upToNow(next);
+    expect(await stageOf(next, 1)).toBe('standby');
+  });
+
   test('is never read while it lacks what readers have seen', { timeout: 40_000 }, async () => {
     const app = await launch();
     await publishMany(app, 100);

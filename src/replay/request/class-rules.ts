@@ -1,8 +1,9 @@
 import type { ConsumerDefinition, Handler, OnReplay } from '../../consumers/index.ts';
 import { canonicalJson, FactlineError } from '../../foundation/index.ts';
 import { manifestDefaults, type ReplayManifest } from './manifest.ts';
+import type { LogSelection } from './selection.ts';
 
-export type ReplayMode = 'redeliver' | 'blue-green';
+export type ReplayMode = 'redeliver' | 'release' | 'blue-green';
 
 /** What each declaration allows: what it names, and everything that does less. */
 const weight: Readonly<Record<OnReplay, number>> = { skip: 0, reuse: 1, execute: 2 };
@@ -12,9 +13,11 @@ const weight: Readonly<Record<OnReplay, number>> = { skip: 0, reuse: 1, execute:
  * @throws FactlineError REPLAY_MODE_REFUSED
  */
 export const modeOf = (definition: ConsumerDefinition, manifest: ReplayManifest): ReplayMode =>
-  definition.class === 'projection'
-    ? blueGreen(definition, manifest)
-    : redeliver(definition as Handler, manifest);
+  manifest.selection.source === 'quarantine'
+    ? release(definition, manifest)
+    : definition.class === 'projection'
+      ? blueGreen(definition, manifest, manifest.selection)
+      : redeliver(definition as Handler, manifest);
 
 const refused = (consumer: string, why: string, line: string): FactlineError =>
   new FactlineError('REPLAY_MODE_REFUSED', { consumer, why, line });
@@ -37,21 +40,45 @@ const redeliver = ({ name, onReplay }: Handler, { effects: { policy } }: ReplayM
   return 'redeliver';
 };
 
+/** Handled for the first time, and so as in life: `onReplay` is not about that. */
+const release = (
+  { name, class: kind }: ConsumerDefinition,
+  { effects, publish }: ReplayManifest,
+): ReplayMode => {
+  if (kind !== 'operational')
+    throw refused(
+      name,
+      'what waits in the quarantine of a projection is released without a replay',
+      'npx factline quarantine release --group GROUP',
+    );
+  if (effects.policy !== 'reuse' || publish !== 'publish')
+    throw refused(
+      name,
+      'what waits in quarantine was never handled, so its effects and events happen as in life',
+      'Leave out --effects and --publish.',
+    );
+  return 'release';
+};
+
 /** A read model is made of everything: a part of the events would make other rows. */
-const blueGreen = ({ name }: ConsumerDefinition, manifest: ReplayManifest): ReplayMode => {
-  const { selection, effects, publish } = manifest;
+const blueGreen = (
+  { name }: ConsumerDefinition,
+  manifest: ReplayManifest,
+  selection: LogSelection,
+): ReplayMode => {
+  const { effects, publish } = manifest;
   if (effects.policy !== 'skip' || publish !== 'suppress')
     throw refused(
       name,
       'a projection has no effects and publishes nothing',
       'Leave out --effects and --publish.',
     );
-  const { rate, canary, guards } = manifest;
-  if (canonicalJson({ rate, canary, guards }) !== canonicalJson(manifestDefaults))
+  const { rate, canary, guards, window } = manifest;
+  if (window !== null || canonicalJson({ rate, canary, guards }) !== canonicalJson(manifestDefaults))
     throw refused(
       name,
       'a rebuild is throttled by the lag of live consumers, and compared before it is switched',
-      'Leave out --rate, --floor, --canary, --failure-rate and --same-failure.',
+      'Leave out --rate, --floor, --between, --canary, --failure-rate and --same-failure.',
     );
   const { from, since, until, types, keys, where, ids } = selection;
   const narrowed = from !== 1 || [since, until, types, keys, where, ids].some((each) => each !== null);

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { OnReplay } from '../../consumers/index.ts';
 import { canonicalJson } from '../../foundation/index.ts';
-import { checkSelection, type LogSelection, manifestInvalid, refuseUnknown } from './selection.ts';
+import { checkSelection, manifestInvalid, refuseUnknown, type Selection } from './selection.ts';
+import { checkWindow, type ReplayWindow } from './window.ts';
 
 /** What a replay is to do, as a person asks for it. Stored once per revision and never changed. */
 export interface ReplayManifest {
@@ -13,12 +14,14 @@ export interface ReplayManifest {
   /** What makes it safe to do now: a ticket, a deploy, a pull request. */
   readonly reference: string | null;
   readonly consumer: string;
-  readonly selection: LogSelection;
+  readonly selection: Selection;
   readonly effects: EffectsPolicy;
   /** What becomes of the events that the consumer publishes: nothing, or published with the mark of the replay. */
   readonly publish: 'suppress' | 'publish';
   /** Events a second: never more than the ceiling; live traffic may press it down to the floor, and below it to a stop. */
   readonly rate: { readonly ceiling: number; readonly floor: number };
+  /** The hours of the day in which it runs; null: any. */
+  readonly window: ReplayWindow | null;
   /** How many events first, one step after the other; then everything. Empty: no canary. */
   readonly canary: readonly number[];
   readonly guards: ReplayGuards;
@@ -53,6 +56,7 @@ const members = [
   'effects',
   'publish',
   'rate',
+  'window',
   'canary',
   'guards',
   'rollback',
@@ -75,16 +79,20 @@ export const checkManifest = (given: unknown): ReplayManifest => {
     throw manifestInvalid('the manifest', 'an object', given);
   const loose = given as Loose;
   refuseUnknown(given, members, '');
+  const selection = checkSelection(loose['selection']);
+  // What waits in quarantine was never handled: it is handled as in life.
+  const first = selection.source === 'quarantine';
   const manifest: ReplayManifest = {
     title: text(loose['title'], 'title', { min: 1, max: 200 }),
     reason: text(loose['reason'], 'reason', { min: reasonMin, max: 2_000 }),
     owner: optionalText(loose['owner'], 'owner'),
     reference: optionalText(loose['reference'], 'reference'),
     consumer: text(loose['consumer'], 'consumer', { min: 1, max: 100 }),
-    selection: checkSelection(loose['selection']),
-    effects: checkEffects(loose['effects'] ?? { policy: 'skip' }),
-    publish: oneOf(loose['publish'] ?? 'suppress', 'publish', ['suppress', 'publish']),
+    selection,
+    effects: checkEffects(loose['effects'] ?? { policy: first ? 'reuse' : 'skip' }),
+    publish: oneOf(loose['publish'] ?? (first ? 'publish' : 'suppress'), 'publish', ['suppress', 'publish']),
     rate: checkRate(loose['rate'] ?? {}),
+    window: checkWindow(loose['window']),
     canary: checkCanary(loose['canary'] ?? manifestDefaults.canary),
     guards: checkGuards(loose['guards'] ?? {}),
     rollback: optionalText(loose['rollback'], 'rollback'),

@@ -10,13 +10,14 @@ import { modeOf, type ReplayMode } from './class-rules.ts';
 import { assertSelectable } from './declared-fields.ts';
 import { checkManifest, digestOf, type ReplayManifest } from './manifest.ts';
 import { fieldsOf } from './predicate.ts';
-import { type LogSelection, manifestInvalid } from './selection.ts';
+import { type GroupSelection, type LogSelection, manifestInvalid } from './selection.ts';
 
 const sql = loadQueries<
   | 'find_consumer'
   | 'consumer_names'
   | 'log_end'
   | 'is_future'
+  | 'group_fingerprints'
   | 'insert_replay'
   | 'revise_replay'
   | 'insert_revision'
@@ -122,7 +123,9 @@ const check = async (on: Queryable, { manifest: given, code }: PlanRequest): Pro
   const consumer = await findReplayed(on, manifest.consumer);
   const definition = definitionOf(code, consumer.name);
   const mode = modeOf(definition, manifest);
-  await checkLog(on, manifest.selection, { definition, consumer, code });
+  const { selection } = manifest;
+  if (selection.source === 'log') await checkLog(on, selection, { definition, consumer, code });
+  else await checkGroup(on, selection, consumer);
   return { manifest, consumer, mode };
 };
 
@@ -164,6 +167,17 @@ const checkLog = async (on: Queryable, selection: LogSelection, declared: Declar
     const contract = contracts.find((each) => each.type === type);
     if (contract !== undefined) for (const field of fieldsOf(where)) assertSelectable(contract, field);
   }
+};
+
+const checkGroup = async (
+  on: Queryable,
+  { fingerprint }: GroupSelection,
+  { id }: ReplayedConsumer,
+): Promise<void> => {
+  const known = (await run(on, sql.group_fingerprints, [id])).map((row) => String(row['fingerprint']));
+  if (known.includes(fingerprint)) return;
+  const expected = `one of what it has in quarantine: ${known.join(', ') || 'nothing'}`;
+  throw manifestInvalid('selection.fingerprint', expected, fingerprint);
 };
 
 const insert = async (client: Queryable, { actor, code }: PlanRequest, planned: Planned): Promise<number> => {

@@ -19,6 +19,12 @@ select coalesce((select max(position) from factline.events), 0) as head, m.compa
 -- name: is_future
 select $1::timestamptz > factline.clock() as future
 
+-- name: group_fingerprints
+-- $1 consumer: of what it has in quarantine, most first.
+select g.fingerprint from factline.quarantine_groups g join factline.parked p on p.group_id = g.id
+ where g.consumer_id = $1 and p.state = 'quarantined' and p.replay_id = 0
+ group by g.fingerprint order by count(*) desc limit 20
+
 -- name: insert_replay
 insert into factline.replays (app, consumer, consumer_id, class, mode, effects, code_version, planned_by)
 values ($1, $2, $3, $4, $5, $6, $7, $8)

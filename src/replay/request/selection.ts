@@ -18,6 +18,15 @@ export interface LogSelection {
   readonly ids: readonly string[] | null;
 }
 
+/** What waits in quarantine with one failure, of the replay's consumer, when it is frozen. */
+export interface GroupSelection {
+  readonly source: 'quarantine';
+  /** From `quarantine groups`. */
+  readonly fingerprint: string;
+}
+
+export type Selection = LogSelection | GroupSelection;
+
 const idsMax = 10_000;
 const keysMax = 10_000;
 const typesMax = 1_000;
@@ -49,16 +58,26 @@ export const refuseUnknown = (given: object, known: readonly string[], field: st
  * Takes a selection from a manifest.
  * @throws FactlineError REPLAY_MANIFEST_INVALID, REPLAY_UNBOUNDED
  */
-export const checkSelection = (given: unknown): LogSelection => {
+export const checkSelection = (given: unknown): Selection => {
   if (typeof given !== 'object' || given === null) throw manifestInvalid('selection', 'an object', given);
   const { source } = given as Loose;
-  if (source !== 'log')
-    throw manifestInvalid(
-      'selection.source',
-      'log (a group in quarantine is released by a command of its own: factline quarantine release)',
-      source,
-    );
-  return checkLogSelection(given as Loose);
+  if (source === 'log') return checkLogSelection(given as Loose);
+  if (source === 'quarantine') return checkGroupSelection(given as Loose);
+  throw manifestInvalid('selection.source', 'log or quarantine', source);
+};
+
+const fingerprint = /^[0-9a-f]{16}$/;
+
+const checkGroupSelection = (given: Loose): GroupSelection => {
+  refuseUnknown(given, ['source', 'fingerprint'], 'selection');
+  const value = given['fingerprint'];
+  if (typeof value === 'string' && fingerprint.test(value))
+    return { source: 'quarantine', fingerprint: value };
+  throw manifestInvalid(
+    'selection.fingerprint',
+    'the fingerprint of a group: npx factline quarantine groups',
+    value,
+  );
 };
 
 const logMembers = ['source', 'from', 'to', 'since', 'until', 'types', 'keys', 'where', 'ids'] as const;

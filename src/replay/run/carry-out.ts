@@ -11,6 +11,7 @@ import { readPositions } from '../../log/index.ts';
 import { type Database, engineTransaction, run } from '../../postgres/index.ts';
 import type { ReplayState } from '../lifecycle/lifecycle.ts';
 import { type Replay, readReplay } from '../request/replay.ts';
+import { isOpen, windowText } from '../request/window.ts';
 import {
   advanceReplay,
   advanceState,
@@ -20,6 +21,7 @@ import {
   replaysUnderWay,
 } from '../run-port.ts';
 import { allowance, canaryTarget, type Failures, trippedGuard } from './guards.ts';
+import { askForRelease, releaseFacts, settleReleased, withdrawReleases } from './release-events.ts';
 import { runQueries } from './run-queries.ts';
 import { verifyReplay } from './verify.ts';
 
@@ -81,20 +83,25 @@ export class ReplayRun {
     return underWay.length;
   }
 
-  /** Takes back what an aborted replay had handed over; now and then. */
+  /** Takes back what an aborted replay had handed over, and notes what became of the rest; now and then. */
   async clear(): Promise<void> {
     const ids = [...this.#options.consumers().keys()];
-    if (ids.length > 0) await run(this.#options.database.operations, runQueries.clear_ended, [ids]);
+    if (ids.length === 0) return;
+    const { operations } = this.#options.database;
+    await run(operations, runQueries.clear_ended, [ids]);
+    await settleReleased(operations, ids);
+    await withdrawReleases(operations, ids);
   }
 
   async #carryOn(replay: Replay, consumers: ReadonlyMap<number, ConsumerDefinition>): Promise<void> {
     const definition = consumers.get(replay.consumerId);
-    if (definition === undefined || replay.mode !== 'redeliver') return;
+    if (definition === undefined || replay.mode === 'blue-green') return;
     const { database, testStep } = this.#options;
     if (replay.state === 'verifying') return verifyReplay(database.operations, replay, testStep);
     const facts = await this.#facts(replay);
     if (await this.#stopped(replay, facts)) return;
-    const rate = await this.#rate(replay);
+    const within = await this.#withinHours(replay);
+    const rate = within === null ? 0 : await this.#rate(within);
     if (rate === null) return;
     const { canary } = replay.manifest;
     const target = replay.state === 'canary' ? canaryTarget(canary, { ...facts, ...replay.run }) : Infinity;
@@ -115,7 +122,11 @@ export class ReplayRun {
 
   async #facts(replay: Replay): Promise<RunFacts> {
     const { database } = this.#options;
-    const [row = {}] = await run(database.operations, runQueries.run_facts, [replay.id, replay.consumerId]);
+    const { operations } = database;
+    const [row = {}] =
+      replay.mode === 'release'
+        ? [await releaseFacts(operations, replay)]
+        : await run(operations, runQueries.run_facts, [replay.id, replay.consumerId]);
     const count = (name: string): number => Number(row[name]);
     const outstanding = count('outstanding');
     return {
@@ -139,6 +150,24 @@ export class ReplayRun {
     await this.#step(replay, 'pause', reason);
     await run(operations, runQueries.note_failures, [replay.id, JSON.stringify(now)]);
     return true;
+  }
+
+  /** Outside of its hours nothing is handed over, and it says so; with them it begins at its ceiling again. Null: outside. */
+  async #withinHours(replay: Replay): Promise<Replay | null> {
+    const { id, manifest, run: progress } = replay;
+    const { window, rate } = manifest;
+    if (window === null) return replay;
+    const { operations } = this.#options.database;
+    const [row] = await run(operations, runQueries.time_of_day, [window.zone]);
+    const waits = `waits for its hours: ${windowText(window)}`;
+    const waited = progress.yielding === waits;
+    if (!isOpen(window, String(row?.['now']))) {
+      if (!waited) await noteRate(operations, { id, rateNow: 0, yielding: waits });
+      return null;
+    }
+    if (!waited) return replay;
+    await noteRate(operations, { id, rateNow: rate.ceiling, yielding: null });
+    return { ...replay, run: { ...progress, rateNow: rate.ceiling, yielding: null } };
   }
 
   /** What the ceiling allows now, decided once a second over all processes; null: it does not run any more. */
@@ -190,29 +219,39 @@ export class ReplayRun {
       return;
     }
     if (room < 1) return;
-    const events = await readPositions(
-      database.operations,
-      next.map(({ position }) => position),
-    );
-    const rows = events.map((event) => ({
+    const positions = next.map(({ position }) => position);
+    const rows = replay.mode === 'redeliver' ? await this.#rows(replay, definition, positions) : [];
+    if (rows === null) return;
+    await testStep?.('replay.before-hand-over');
+    await engineTransaction(database.operations, async (client) => {
+      const to = positions.at(-1) ?? progress.cursor;
+      // First: the lock that keeps a second process, a pause and an abort waiting.
+      if (!(await advanceReplay(client, { id, from: progress.cursor, to, released: next.length }))) return;
+      if (replay.mode === 'release') await askForRelease(client, replay, positions);
+      else await run(client, runQueries.hand_over, [replay.consumerId, id, JSON.stringify(rows)]);
+      await testStep?.('replay.in-hand-over');
+      await run(client, runQueries.pace, [id, next.length / rate]);
+    });
+    await testStep?.('replay.after-hand-over');
+  }
+
+  /** What is parked under the replay; null: it was paused, since the log no longer holds all of it. */
+  async #rows(
+    replay: Replay,
+    definition: ConsumerDefinition,
+    positions: readonly number[],
+  ): Promise<readonly HandedOver[] | null> {
+    const events = await readPositions(this.#options.database.operations, positions);
+    const missing = positions.length - events.length;
+    if (missing > 0) {
+      await this.#step(replay, 'pause', `the log no longer holds ${missing} of its events`);
+      return null;
+    }
+    return events.map((event) => ({
       key: orderingKey(definition, event),
       keyHash: orderingKeyHash(definition, event),
       position: event.position,
     }));
-    if (rows.length < next.length) {
-      await this.#step(replay, 'pause', `the log no longer holds ${next.length - rows.length} of its events`);
-      return;
-    }
-    await testStep?.('replay.before-hand-over');
-    await engineTransaction(database.operations, async (client) => {
-      const to = next.at(-1)?.position ?? progress.cursor;
-      // First: the lock that keeps a second process, a pause and an abort waiting.
-      if (!(await advanceReplay(client, { id, from: progress.cursor, to, released: rows.length }))) return;
-      await run(client, runQueries.hand_over, [replay.consumerId, id, JSON.stringify(rows)]);
-      await testStep?.('replay.in-hand-over');
-      await run(client, runQueries.pace, [id, rows.length / rate]);
-    });
-    await testStep?.('replay.after-hand-over');
   }
 
   async #step(replay: Replay, step: 'ramp' | 'verify' | 'pause', reason: string): Promise<ReplayState> {
@@ -221,6 +260,12 @@ export class ReplayRun {
     telemetry.emit('replay.moved', { replay: replay.id, consumer: replay.consumer, state: to, reason });
     return to;
   }
+}
+
+interface HandedOver {
+  readonly key: string;
+  readonly keyHash: number;
+  readonly position: number;
 }
 
 interface RunFacts extends Failures {

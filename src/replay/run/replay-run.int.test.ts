@@ -255,6 +255,41 @@ test('a poison that fails only in the replay stops its key there, pauses the rep
   });
 }, 30_000);
 
+test('what had not begun when it was paused is given back: its row waits again, and nobody begins it', async () => {
+  const gate = Promise.withResolvers<void>();
+  let begun = 0;
+  const definitions = [
+    handlerOf(
+      async (_event, { replay }) => {
+        if (replay === null) return;
+        begun += 1;
+        await gate.promise;
+      },
+      { concurrency: 2 },
+    ),
+  ];
+  const process = await bench.launch({ definitions });
+  await process.publish(...orders(20, 20));
+  await process.settled();
+  const id = await beginReplayOf(process, { definitions });
+  const working = carryOut(process, definitions, id);
+  const running = async (): Promise<number> =>
+    (await process.rows(`select from factline.parked where replay_id = ${id} and state = 'running'`)).length;
+  // One slot: one has begun, and the next is taken so that it is there when that one ends.
+  await eventually(async () => begun === 1 && (await running()) === 2, 'one runs, one is held');
+  await pauseReplay(process.database.operations, { actor: person('ada'), id, reason: 'peak hour' });
+  await eventually(async () => (await running()) === 1, 'what had not begun is given back');
+  gate.resolve();
+  await eventually(async () => (await running()) === 0, 'what had begun has ended');
+  await working;
+  await process.engine.lookForDueWork();
+  const { run } = await readReplay(process.database.operations, id);
+  expect(begun).toBe(1);
+  expect(
+    await process.rows('select state, count(*)::int as rows from factline.parked group by state'),
+  ).toEqual([{ state: 'waiting', rows: run.released - 1 }]);
+}, 30_000);
+
 test('a pause and an abort hold within a second, at a real position', async () => {
   let replayed = 0;
   const definitions = [

@@ -4,6 +4,7 @@ type Name =
   | 'run_facts'
   | 'claim_look'
   | 'note_impact'
+  | 'time_of_day'
   | 'hand_over'
   | 'pace'
   | 'note_failures'

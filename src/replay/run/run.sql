@@ -30,6 +30,10 @@ update factline.replays
    set danger_max = greatest(danger_max, coalesce($2::double precision, 0)), yielded_seconds = yielded_seconds + $3::boolean::integer
  where id = $1::bigint
 
+-- name: time_of_day
+-- $1 a time zone.
+select to_char(factline.clock() at time zone $1, 'HH24:MI') as now
+
 -- name: hand_over
 -- $1 consumer, $2 replay, $3 [{key, keyHash, position}]; in the transaction that moves the cursor.
 insert into factline.parked (consumer_id, replay_id, key, key_hash, position, state, reason)

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { run } from '../../postgres/index.ts';
 import type { Replay } from '../request/replay.ts';
 import { advanceState, finishReplay, readCounts } from '../run-port.ts';
+import { unreleased } from './release-events.ts';
 import { runQueries } from './run-queries.ts';
 
 /** What a replay came to, as it is stored with its end. */
@@ -32,7 +33,10 @@ export const verifyReplay = async (
   testStep?: (step: 'replay.before-finish' | 'replay.after-finish') => Promise<void> | void,
 ): Promise<void> => {
   const { id, freeze, consumerId } = replay;
-  const [missing] = await run(pool, runQueries.unaccounted, [id, freeze, consumerId]);
+  const [missing] =
+    replay.mode === 'release'
+      ? [await unreleased(pool, replay)]
+      : await run(pool, runQueries.unaccounted, [id, freeze, consumerId]);
   const count = Number(missing?.['count']);
   if (count > 0) {
     const reason = `${count} events are neither handled nor failed; the first is at position ${missing?.['first']}`;
