@@ -282,6 +282,24 @@ export const metrics = {
     labels: ['consumer'],
     help: 'How long the oldest stuck instance has needed a person; absent when none is stuck.',
   },
+  factline_workflow_at_work: {
+    type: 'gauge',
+    unit: 'count',
+    labels: ['workflow'],
+    help: 'Instances in the memory of this process; sleeping and waiting ones are not.',
+  },
+  factline_workflow_instances_total: {
+    type: 'counter',
+    unit: 'count',
+    labels: ['workflow', 'state'],
+    help: 'Instances that left memory, by state: waiting, completed, failed, cancelled, stuck.',
+  },
+  factline_workflow_step_failures_total: {
+    type: 'counter',
+    unit: 'count',
+    labels: ['workflow'],
+    help: 'Attempts at steps and undos that failed.',
+  },
 } as const satisfies Readonly<Record<string, MetricEntry>>;
 
 export const spans = {
@@ -305,6 +323,17 @@ export const spans = {
     kind: 'producer',
     attributes: ['messaging.system', 'messaging.operation.type', 'factline.type', 'factline.events'],
     when: 'The write of the events of one transaction.',
+  },
+  'factline.workflow.step': {
+    kind: 'internal',
+    attributes: [
+      'factline.workflow',
+      'factline.instance',
+      'factline.key',
+      'factline.step',
+      'factline.attempt',
+    ],
+    when: 'One attempt at a step of a workflow, or at its undo; child of the span that started the instance.',
   },
 } as const satisfies Readonly<Record<string, SpanEntry>>;
 
@@ -464,6 +493,21 @@ export const telemetryEvents = {
     level: 'info',
     fields: ['blockedMs'],
     when: 'The transaction that was waited for has ended.',
+  },
+  'workflow.start-rejected': {
+    level: 'warn',
+    fields: ['workflow', 'key', 'living', 'eventId'],
+    when: 'An event would have started an instance while another one of its key lives.',
+  },
+  'workflow.step-failed': {
+    level: 'warn',
+    fields: ['workflow', 'id', 'step', 'attempt', 'error'],
+    when: 'One attempt at a step, or at its undo, failed.',
+  },
+  'workflow.stuck': {
+    level: 'error',
+    fields: ['workflow', 'id', 'key', 'reason', 'message'],
+    when: 'An instance is stuck and needs a person.',
   },
 } as const satisfies Readonly<Record<string, TelemetryEventEntry>>;
 

@@ -37,6 +37,17 @@ export const acts = {
   'projection.rollback': firstAid,
   'projection.retire': operation,
 
+  /** Ends an instance; its steps are undone. */
+  'workflow.cancel': operation,
+  'workflow.retry': firstAid,
+  /** Counts a step as dealt with although it was not. */
+  'workflow.skip': operation,
+  'workflow.compensate': operation,
+  'workflow.patch': ['steward', 'admin'],
+  'workflow.fork': operation,
+  /** Showing what contracts call personal or secret. */
+  'workflow.reveal': ['steward', 'admin'],
+
   /** Showing what contracts call personal or secret. */
   'events.reveal': ['steward', 'admin'],
   'log.restored': ['admin'],
