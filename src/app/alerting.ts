@@ -48,7 +48,7 @@ export class Alerting extends Periodic {
     const changes = await evaluateAlerts(operations, {
       app,
       receivers,
-      verdicts: () => parts.meter.verdicts({ maxAgeMs: 1_000 }),
+      verdicts: () => parts.meter.verdicts(),
     });
     for (const { id, key, severity, state, summary } of changes ?? [])
       telemetry.emit(state === 'firing' ? 'alert.fired' : 'alert.resolved', { id, key, severity, summary });

@@ -31,6 +31,17 @@ create table factline.clock_jumps (
   constraint clock_jumps_pkey primary key (id)
 );
 
+-- Apps that send probes: an event every ten seconds that goes the whole way, so that also a system in which nothing happens is known
+-- to work.
+create table factline.probes (
+  app     text not null,
+  sent_at timestamptz not null,
+  -- When one last came through, and how long it took.
+  seen_at timestamptz not null,
+  took_ms double precision,
+  constraint probes_pkey primary key (app)
+) with (fillfactor = 50);
+
 -- ── Alerts ───────────────────────────────────────────────────────────────────────────────────────
 -- One row from the first sign to the end. The states and what follows from what: src/operations/alerts/alert-state.ts.
 create table factline.alerts (
