@@ -8,7 +8,9 @@ import { databaseErrors } from '../src/foundation/error-catalogue/database-error
 import { gateErrors } from '../src/foundation/error-catalogue/gate-errors.ts';
 import { logErrors } from '../src/foundation/error-catalogue/log-errors.ts';
 import { replayErrors } from '../src/foundation/error-catalogue/replay-errors.ts';
+import { requestErrors } from '../src/foundation/error-catalogue/request-errors.ts';
 import { triageErrors } from '../src/foundation/error-catalogue/triage-errors.ts';
+import { workflowErrors } from '../src/foundation/error-catalogue/workflow-errors.ts';
 import { type ErrorEntry, errorCatalogue } from '../src/foundation/error-catalogue.ts';
 import {
   type MetricEntry,
@@ -29,6 +31,8 @@ const subjects: readonly { readonly title: string; readonly errors: Readonly<Rec
     { title: 'Connections, transactions, migrations', errors: databaseErrors },
     { title: 'The log', errors: logErrors },
     { title: 'Consumers', errors: consumerErrors },
+    { title: 'Commands and requests', errors: requestErrors },
+    { title: 'Workflows', errors: workflowErrors },
     { title: 'The quarantine', errors: triageErrors },
     { title: 'Roles, record and replay', errors: replayErrors },
     { title: 'Configuration, starting and stopping', errors: appErrors },
