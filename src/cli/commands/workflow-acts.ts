@@ -69,45 +69,37 @@ export const workflowFork: Command = {
   summary: 'Begin a new instance with the journal of another one up to a step.',
   arguments: [instanceArgument],
   description:
-    'What the journal has before the step is taken over and does not run again; the step and everything after it runs, with idempotency keys of the new instance. For trying mended code on what really happened, and for going on from a point of an instance that failed.',
+    'What the journal has up to the result of the step is taken over and does not run again; everything after it runs, with idempotency keys of the new instance. For trying mended code on what really happened, and for going on from a point of an instance that failed. The other one stays as it is.',
   options: [
-    { name: 'before-step', value: 'NAME', help: 'The first step that runs again. Required.' },
+    {
+      name: 'after-step',
+      value: 'NAME',
+      help: 'The last step that is taken over. Default: none, it begins anew with the same input.',
+    },
     {
       name: 'key',
       value: 'KEY',
-      help: 'The correlation key of the new one. Default: the same; refused while one lives.',
+      help: 'The correlation key of the new one. Default: the same, which is refused while one lives.',
     },
     ...actOptions,
   ],
   examples: [
     {
-      line: 'factline workflow fork 12 --before-step capture --reason "captured the wrong amount"',
-      does: 'what came before is taken over',
+      line: 'factline workflow fork 12 --after-step authorise --reason "captured the wrong amount"',
+      does: 'what comes after authorise runs',
     },
   ],
   json: instanceAnswerFields,
   run: async (context) => {
     const { given } = context;
     requireReason(context);
-    const step = requiredStep(context, 'before-step');
+    const step = given.text('after-step');
     const key = given.text('key');
     return actOn(context, async ({ id }) => ({
       verb: 'fork',
-      arguments: { step, ...(key === undefined ? {} : { key }) },
-      details: { step },
-      said: (answer) =>
-        `#${id} was forked: see factline workflow show ${String(answer['fork'] ?? answer['id'])}`,
+      arguments: { ...(step === undefined ? {} : { step }), ...(key === undefined ? {} : { key }) },
+      details: step === undefined ? {} : { step },
+      said: ({ instance }) => `#${id} was forked: factline workflow show ${String(instance)}`,
     }));
   },
-};
-
-/** @throws FactlineError OPTION_INVALID */
-export const requiredStep = ({ given }: CommandContext, option: string): string => {
-  const step = given.text(option)?.trim();
-  if (step) return step;
-  throw new FactlineError('OPTION_INVALID', {
-    option: `--${option}`,
-    expected: 'the name of a step, as `workflow show` has it',
-    actual: 'none',
-  });
 };

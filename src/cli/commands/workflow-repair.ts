@@ -1,5 +1,5 @@
 import { FactlineError } from '../../foundation/index.ts';
-import { findInstance, previewPatch, readPatch } from '../../operations/index.ts';
+import { findInstance, previewPatch, readPatch, refuseUnlessFailing } from '../../operations/index.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { withDatabase } from '../connection.ts';
 import { jsonText } from '../json-text.ts';
@@ -8,7 +8,7 @@ import { instanceMask } from '../workflow-masking.ts';
 import { carryOutAct, instanceAnswerFields } from '../workflow-requests.ts';
 import { patchOf } from './quarantine-edit.ts';
 import { instanceArgument, instanceNumber } from './workflow.ts';
-import { actOn, actOptions, requiredStep, requireReason } from './workflow-acts.ts';
+import { actOn, actOptions, requireReason } from './workflow-acts.ts';
 
 const stepOption = {
   name: 'step',
@@ -18,8 +18,10 @@ const stepOption = {
 
 export const workflowRetryStep: Command = {
   path: ['workflow', 'repair', 'retry-step'],
-  summary: 'Try the failed undo of one step again, with all its attempts before it.',
+  summary: 'Try a failing step, or its failed undo, again at once.',
   arguments: [instanceArgument],
+  description:
+    'A failed undo gets all its attempts again, and those of the steps before it follow; a step that waits for its next attempt does not wait any longer.',
   options: [stepOption, ...actOptions],
   examples: [
     {
@@ -30,22 +32,25 @@ export const workflowRetryStep: Command = {
   json: instanceAnswerFields,
   run: async (context) => {
     requireReason(context);
-    const step = requiredStep(context, 'step');
-    return actOn(context, async ({ id }) => ({
-      verb: 'retry',
-      arguments: { step },
-      details: { step },
-      said: (_answer, now) => `#${id} tries ${step} again: ${now.state}`,
-    }));
+    const step = requiredStep(context);
+    return actOn(context, async ({ id }, { database }) => {
+      await refuseUnlessFailing(database.operations, id, step);
+      return {
+        verb: 'retry',
+        arguments: { step },
+        details: { step },
+        said: (_answer, now) => `#${id} tries ${step} again: ${now.state}`,
+      };
+    });
   },
 };
 
 export const workflowSkip: Command = {
   path: ['workflow', 'repair', 'skip'],
-  summary: 'Count the failed undo of a step as done, with evidence, on record.',
+  summary: 'Count a failing step, or its failed undo, as done, with evidence, on record.',
   arguments: [instanceArgument],
   description:
-    'For what was taken back by other means, or need not be: the refund was made by hand, the parcel came back. The evidence stays with the instance and in the audit.',
+    'For what was done or taken back by other means: the refund was made by hand, the parcel came back. The evidence stays with the instance and in the audit. A failed undo is passed over; a step that is being tried again counts as done with --result.',
   options: [
     stepOption,
     {
@@ -53,6 +58,7 @@ export const workflowSkip: Command = {
       value: 'TEXT',
       help: 'How it is known: a reference, a ticket, a receipt. Required.',
     },
+    { name: 'result', value: 'JSON', help: 'Of a step: what it would have returned. Default: nothing.' },
     ...actOptions,
   ],
   examples: [
@@ -64,7 +70,7 @@ export const workflowSkip: Command = {
   json: instanceAnswerFields,
   run: async (context) => {
     requireReason(context);
-    const step = requiredStep(context, 'step');
+    const step = requiredStep(context);
     const evidence = context.given.text('evidence')?.trim();
     if (!evidence)
       throw new FactlineError('OPTION_INVALID', {
@@ -72,13 +78,32 @@ export const workflowSkip: Command = {
         expected: 'how it is known that it need not happen',
         actual: 'none',
       });
-    return actOn(context, async ({ id }) => ({
-      verb: 'skip',
-      arguments: { step, evidence },
-      details: { step, evidence },
-      said: (_answer, now) => `${step} of #${id} is skipped, on record: ${now.state}`,
-    }));
+    const result = resultOf(context);
+    return actOn(context, async ({ id }, { database }) => {
+      await refuseUnlessFailing(database.operations, id, step);
+      return {
+        verb: 'skip',
+        arguments: { step, evidence, ...(result === undefined ? {} : { result }) },
+        details: { step, evidence },
+        said: (_answer, now) => `${step} of #${id} is skipped, on record: ${now.state}`,
+      };
+    });
   },
+};
+
+/** @throws FactlineError OPTION_INVALID */
+const resultOf = ({ given }: CommandContext): unknown => {
+  const text = given.text('result');
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new FactlineError(
+      'OPTION_INVALID',
+      { option: '--result', expected: 'JSON', actual: text },
+      { cause: error },
+    );
+  }
 };
 
 export const workflowCompensateFrom: Command = {
@@ -86,7 +111,7 @@ export const workflowCompensateFrom: Command = {
   summary: 'Take an instance back from a step on: undos from that step down to the first.',
   arguments: [instanceArgument],
   description:
-    'Ends a stuck instance by compensation that begins at this step: steps after it are left as they are, this one and those before it are undone, the last one first.',
+    'Ends an instance as failed by compensation that begins at this step: steps that finished after it are left as they are, this one and those before it are undone, the last one first.',
   options: [stepOption, ...actOptions],
   examples: [
     {
@@ -97,10 +122,10 @@ export const workflowCompensateFrom: Command = {
   json: instanceAnswerFields,
   run: async (context) => {
     requireReason(context);
-    const step = requiredStep(context, 'step');
+    const step = requiredStep(context);
     return actOn(context, async ({ id }) => ({
       verb: 'compensate',
-      arguments: { step },
+      arguments: { from: step },
       details: { step },
       said: (_answer, now) => `#${id} is taken back from ${step} on: ${now.state}`,
     }));
@@ -138,7 +163,7 @@ export const workflowPatch: Command = {
     return withDatabase(context, async ({ database, app }) => {
       const on = database.operations;
       const instance = await findInstance(on, instanceNumber(given.arguments[0]));
-      const changes = await previewPatch(on, { id: instance.id, step, patch });
+      const { before, after, changes } = await previewPatch(on, { id: instance.id, step, patch });
       const mask = await instanceMask(on, app, instance.id);
       const shown = changes.map((change) => mask.value(change));
       if (!json) for (const line of changeLines(shown, style)) terminal.out(line);
@@ -149,12 +174,23 @@ export const workflowPatch: Command = {
       return carryOutAct(context, on, {
         instance,
         verb: 'patch',
-        arguments: { ...place, patch },
+        arguments: { ...place, before, value: after },
         details: { ...place, changed: changes.map((change) => change.path) },
         said: () => `${what} of #${instance.id} is mended, on record`,
       });
     });
   },
+};
+
+/** @throws FactlineError OPTION_INVALID */
+const requiredStep = ({ given }: CommandContext): string => {
+  const step = given.text('step')?.trim();
+  if (step) return step;
+  throw new FactlineError('OPTION_INVALID', {
+    option: '--step',
+    expected: 'the name of a step, as `workflow show` has it',
+    actual: 'none',
+  });
 };
 
 /** The step that is meant; null: the input. @throws FactlineError OPTION_INVALID */

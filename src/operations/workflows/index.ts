@@ -20,7 +20,13 @@ export {
   type ReceivedEvent,
   readReceivedEvents,
 } from './instances.ts';
-export { type PatchPreview, previewPatch, readJournal, sampleLiving } from './journals.ts';
+export {
+  type PatchPreview,
+  previewPatch,
+  readJournal,
+  refuseUnlessFailing,
+  sampleLiving,
+} from './journals.ts';
 export { countStuck, type ExecutorFacts, isExecutor, withWorkflows } from './measuring-workflows.ts';
 export type { VersionStanding, WorkflowStanding } from './standing.ts';
 export { findWorkflows, readWorkflows, type StoredWorkflow } from './stored-workflows.ts';

@@ -71,6 +71,13 @@ select r.name as workflow, i.version, i.key, i.state, i.ending, i.input, i.input
 select j.value from factline.workflow_journal j
  where j.instance_id = $1 and not j.undo and j.kind in ('step', 'transaction') and j.name = $2
 
+-- name: failing_step
+-- $1 the instance, $2 the name of a step: whether it is being tried again, or its undo is, or has failed.
+select 1 as failing from factline.workflow_journal j
+ where j.instance_id = $1 and j.name = $2 and j.kind in ('step', 'transaction')
+   and (j.state = 'pending' or j.undo and j.state = 'failed')
+ limit 1
+
 -- name: sample_living
 -- $1 versions, $2 rows: of each version and state as many of the newest and of the oldest. workflow_instances_by_state.
 select i.id

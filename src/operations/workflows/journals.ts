@@ -4,7 +4,7 @@ import { loadQueries, type Queryable, type Row, run } from '../../postgres/index
 import { applyPatch, type PatchOperation } from '../triage/json-patch.ts';
 import { changesBetween, type PayloadChange } from '../triage/payload-changes.ts';
 
-const sql = loadQueries<'read_head' | 'read_journal' | 'read_result' | 'sample_living'>(
+const sql = loadQueries<'read_head' | 'read_journal' | 'read_result' | 'failing_step' | 'sample_living'>(
   new URL('./instance-detail.sql', import.meta.url),
 );
 
@@ -69,6 +69,12 @@ export interface PatchPreview {
   readonly patch: readonly PatchOperation[];
 }
 
+export interface PatchedValue {
+  readonly before: unknown;
+  readonly after: unknown;
+  readonly changes: readonly PayloadChange[];
+}
+
 /**
  * What a patch would change of what the journal has.
  * @throws FactlineError WORKFLOW_INSTANCE_UNKNOWN, WORKFLOW_ACT_REFUSED, PATCH_INVALID
@@ -76,7 +82,7 @@ export interface PatchPreview {
 export const previewPatch = async (
   on: Queryable,
   { id, step, patch }: PatchPreview,
-): Promise<readonly PayloadChange[]> => {
+): Promise<PatchedValue> => {
   const { input } = await readHead(on, id);
   const refuse = (reason: string): never => {
     throw new FactlineError('WORKFLOW_ACT_REFUSED', { id, reason });
@@ -84,6 +90,14 @@ export const previewPatch = async (
   const [row] = step === null ? [] : await run(on, sql.read_result, [id, step]);
   if (step !== null && row === undefined) refuse(`its journal has no step ${step}`);
   const before = step === null ? input : row?.['value'];
-  const changes = changesBetween(before, applyPatch(before, patch));
-  return changes.length === 0 ? refuse('the patch changes nothing') : changes;
+  const after = applyPatch(before, patch);
+  const changes = changesBetween(before, after);
+  return changes.length === 0 ? refuse('the patch changes nothing') : { before, after, changes };
+};
+
+/** @throws FactlineError WORKFLOW_ACT_REFUSED unless the step is being tried again, or its undo is, or has failed */
+export const refuseUnlessFailing = async (on: Queryable, id: number, step: string): Promise<void> => {
+  const [row] = await run(on, sql.failing_step, [id, step]);
+  if (row === undefined)
+    throw new FactlineError('WORKFLOW_ACT_REFUSED', { id, reason: `no step ${step} of it is failing` });
 };
