@@ -139,6 +139,7 @@ export {
   type Repair,
   readJournal,
   readReceivedEvents,
+  refuseUnlessFailing,
   type ShownValue,
   type StoredDifference,
   type StoredWorkflow,

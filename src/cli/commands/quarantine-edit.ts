@@ -71,7 +71,7 @@ export const quarantineEdit: Command = {
   },
 };
 
-const patchOf = ({ given, terminal }: CommandContext): unknown => {
+export const patchOf = ({ given, terminal }: CommandContext): unknown => {
   const text = given.text('patch');
   const invalid = (expected: string, cause?: unknown): FactlineError =>
     new FactlineError('OPTION_INVALID', { option: '--patch', expected, actual: text ?? 'none' }, { cause });

@@ -1,5 +1,7 @@
 import { FactlineError } from '../../foundation/index.ts';
 import {
+  countStuck,
+  countText,
   listDiscarded,
   listParked,
   type ParkedDetail,
@@ -61,6 +63,10 @@ export const quarantineList: Command = {
       help: 'With --discarded: { id, consumer, position, keys, type, errorMessage, followers, actor, reason, discardedAt, restoreUntil, restorable }',
     },
     { name: 'next', help: 'The value of --after for the next page; null on the last.' },
+    {
+      name: 'stuckInstances',
+      help: 'Workflow instances that wait for a person, too: `workflow list --state stuck`.',
+    },
   ],
   run: (context) =>
     withDatabase(context, ({ database }) =>
@@ -86,13 +92,19 @@ const list = async (context: CommandContext, on: Queryable): Promise<undefined> 
   });
   const events = rows.slice(0, limit).map(maskedKey);
   const next = rows.length > limit ? (events.at(-1)?.id ?? null) : null;
-  if (json) terminal.out(jsonText({ events, next }));
+  const stuckInstances = group === undefined ? await countStuck(on, consumer ?? null) : 0;
+  if (json) terminal.out(jsonText({ events, next, stuckInstances }));
   else {
     const nowMs = context.clock.wall().getTime();
     for (const line of parkedListLines(events, { width: terminal.width, style, next, nowMs }))
       terminal.out(line);
+    if (stuckInstances > 0) terminal.out(style.yellow(stuckText(stuckInstances)));
   }
 };
+
+/** They are no parked events, but they too wait for a person. */
+const stuckText = (count: number): string =>
+  `${countText(count, 'workflow instance is', 'workflow instances are')} stuck as well: factline workflow list --state stuck`;
 
 const listGivenUp = async (context: CommandContext, on: Queryable): Promise<undefined> => {
   const { given, terminal, style, json } = context;
@@ -128,6 +140,7 @@ export const quarantineShow: Command = {
       help: 'The event itself; data as it was edited, without what is hidden.',
     },
     { name: 'edits[]', help: '{ id, changes, actor, reason, editedAt }' },
+    { name: 'redirects[]', help: '{ repair, actor, reason, redirectedAt }; null: back to the handler.' },
     { name: 'errorStack, errorCauses[], history[], killedAttempts', help: 'What happened at each attempt.' },
     {
       name: 'contractVersion, codeVersion, traceparent',
@@ -140,7 +153,6 @@ export const quarantineShow: Command = {
   run: (context) =>
     withDatabase(context, async (connected) => {
       const { given, terminal, style, json } = context;
-    { name: 'redirects[]', help: '{ repair, actor, reason, redirectedAt }; null: back to the handler.' },
       const detail = await shownDetail(context, connected, parkedNumber(given.arguments[0]));
       if (json) terminal.out(jsonText(detail));
       else {
