@@ -63,7 +63,7 @@ function orchestration({ providerUrl }: Surroundings, behaviour: CarrierBehaviou
   const workflow = fulfilOrder({
     providerUrl,
     collectedWithin: COLLECTED_WITHIN,
-    transaction: (work) => app().transaction(work),
+    transaction: (...work) => app().transaction(...work),
   });
   const cancelWorkflow = async (orderId: string): Promise<void> => {
     throw new Error(`the workflow of ${orderId} cannot be cancelled yet`);

@@ -1,16 +1,17 @@
-import { type Duration, defineWorkflow, PermanentError, type Tx } from 'factline';
+import { type Duration, defineWorkflow, type Factline, PermanentError } from 'factline';
 import { isStopped, packOrder, stopOrder, unpackOrder } from '../boxes/fulfilment/decisions.ts';
 import { releaseOrder, reserveOrder, takeOffShelf } from '../boxes/inventory/movements.ts';
 import { goodsOf } from '../boxes/inventory/stock.ts';
-import { bookPayment, giveBack } from '../boxes/payment/bookings.ts';
-import { createProviderClient } from '../boxes/payment/provider-client.ts';
+import { bookPayment } from '../boxes/payment/bookings.ts';
+import { createProviderClient, type ProviderCall } from '../boxes/payment/provider-client.ts';
+import { undoPayment } from '../boxes/payment/undo-payment.ts';
 import { requestPickup, shipOrder, trackingNumberOf, withdrawPickup } from '../boxes/shipping/parcels.ts';
 import { OrderPlaced, ParcelCollected, type StopReason } from '../contracts/index.ts';
 
 export interface FulfilmentOptions {
   readonly providerUrl: string;
   /** Runs what an undo writes; the app's own, which is there by the time that anything runs. */
-  readonly transaction: (work: (tx: Tx) => Promise<unknown>) => Promise<unknown>;
+  readonly transaction: Factline['transaction'];
   /** How long the carrier has to come. */
   readonly collectedWithin: Duration;
 }
@@ -18,12 +19,16 @@ export interface FulfilmentOptions {
 /** A service that is down is waited for: only what nobody will ever accept ends the order. */
 const PATIENCE = { attempts: 60, firstDelay: '500ms', maxDelay: '30s' } as const;
 
+/** Without the signal: a call that has begun is waited for, so that its result is on record when it is to be taken back. */
+const keyOf = ({ idempotencyKey }: ProviderCall): ProviderCall => ({ idempotencyKey });
+
 /**
  * One order from placed to shipped, told in one place. Whatever ends it early, a reason of the business, a cancellation or
  * an amount that the provider refuses, takes back what was done, the last first.
  */
 export function fulfilOrder({ providerUrl, transaction, collectedWithin }: FulfilmentOptions) {
   const provider = createProviderClient(providerUrl);
+  const payments = { provider, transaction };
   const known = new Set<string>(); // products whose books are open, so that most orders need not ask
   return defineWorkflow({
     name: 'fulfil-order',
@@ -34,7 +39,6 @@ export function fulfilOrder({ providerUrl, transaction, collectedWithin }: Fulfi
     run: async ({ data: { orderId, country, totalPence: pence, lines } }, { step, waitFor }) => {
       // Why the order is stopped once everything is undone. Null: it was cancelled, or a person has to decide.
       let reason: StopReason | null = null;
-      let captured = false;
       const giveUp = (because: StopReason): never => {
         reason = because;
         throw new PermanentError(because);
@@ -61,28 +65,23 @@ export function fulfilOrder({ providerUrl, transaction, collectedWithin }: Fulfi
       if (stock === 'refused') giveUp('out of stock');
       for (const { product } of goods) known.add(product);
 
-      const authorisation = await step('authorise', (call) => provider.authorise({ orderId, pence }, call), {
-        undo: async ({ id, status }, call) => {
-          if (status === 'authorised' && !captured) {
-            await provider.void({ orderId, authorisationId: id }, call);
-          }
-        },
-      });
+      // A process that dies during a call leaves nothing on record of it, and the order may be cancelled before anybody makes
+      // the call again: a step that is recorded before has an undo that looks what stands at the provider.
+      const takenBack = {
+        undo: (_: unknown, call: ProviderCall) => undoPayment(payments, orderId, keyOf(call)),
+      };
+      await step('open the payment', async () => null, takenBack);
+      const authorisation = await step(
+        'authorise',
+        (call) => provider.authorise({ orderId, pence }, keyOf(call)),
+        takenBack,
+      );
       if (authorisation.status === 'declined') {
         await step.transaction('note the decline', (tx) => bookPayment(tx, orderId, authorisation));
         giveUp('payment declined');
       }
-      const capture = await step(
-        'capture',
-        (call) => provider.capture({ orderId, authorisationId: authorisation.id }, call),
-        {
-          undo: async (payment, call) => {
-            const refund = await provider.refund({ orderId, chargeId: payment.id, pence }, call);
-            await transaction((tx) => giveBack(tx, orderId, { payment, refund }));
-          },
-        },
-      );
-      captured = true;
+      const end = { orderId, authorisationId: authorisation.id };
+      const capture = await step('capture', (call) => provider.capture(end, keyOf(call)), takenBack);
 
       const packed = await step.transaction(
         'pack',

@@ -45,6 +45,16 @@ export interface Ledger {
   capture(key: string, request: EndRequest): Promise<Booking>;
   void(key: string, request: EndRequest): Promise<Booking>;
   refund(key: string, request: RefundRequest): Promise<Booking>;
+  /** What stands under an order, for those who never got an answer; null: nothing was authorised. */
+  standing(orderId: string): Promise<Standing | null>;
+}
+
+export interface Standing {
+  readonly authorisationId: string;
+  readonly pence: number;
+  readonly status: 'authorised' | 'captured' | 'voided';
+  /** Of the capture. */
+  readonly chargeId: string | null;
 }
 
 export async function openLedger(pool: pg.Pool): Promise<Ledger> {
@@ -55,6 +65,7 @@ export async function openLedger(pool: pg.Pool): Promise<Ledger> {
     capture: (key, request) => bookNext(pool, key, endOf('capture', request)),
     void: (key, request) => bookNext(pool, key, endOf('void', request)),
     refund: (key, request) => bookNext(pool, key, refundOf(request)),
+    standing: (orderId) => readStanding(pool, orderId),
   };
 }
 
@@ -179,6 +190,18 @@ async function bookUnderLock(client: pg.PoolClient, key: string, next: Next): Pr
     [key, digest, kind, status, reference, earlier, orderId, pence],
   );
   return { reference, status, pence, repeated: false };
+}
+
+async function readStanding(pool: pg.Pool, orderId: string): Promise<Standing | null> {
+  const { rows } = await pool.query<Standing>(
+    `select a.reference as "authorisationId", a.pence::float8 as pence, coalesce(e.status, 'authorised') as status,
+       case e.kind when 'capture' then e.reference end as "chargeId"
+     from payment_provider.ledger a
+       left join payment_provider.ledger e on e.charge = a.reference and e.kind in ('capture', 'void')
+     where a.order_id = $1 and a.kind = 'authorisation' and a.status = 'authorised' order by a.entry desc limit 1`,
+    [orderId],
+  );
+  return rows[0] ?? null;
 }
 
 interface StoredEntry {

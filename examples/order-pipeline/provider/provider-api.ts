@@ -33,7 +33,7 @@ type ProblemStatus = 400 | 404 | 409 | 413 | 422 | 500 | 503;
 
 /**
  * The provider's HTTP interface: `POST /charges`, or `/authorisations` and then `/captures` or `/voids`; `POST /refunds`
- * (each needs an `Idempotency-Key`). And `GET|PUT /admin/behaviour` to make it slow, choosy or unavailable.
+ * (each needs an `Idempotency-Key`). `GET /authorisations?orderId=` tells what stands under an order. And `GET|PUT /admin/behaviour` to make it slow, choosy or unavailable.
  */
 export function providerApi(ledger: Ledger, initial: Behaviour = DEFAULT_BEHAVIOUR): Hono {
   let behaviour = initial;
@@ -70,6 +70,12 @@ export function providerApi(ledger: Ledger, initial: Behaviour = DEFAULT_BEHAVIO
   book(api, '/authorisations', {
     schema: charge,
     work: (key, request) => ledger.authorise(key, request, declined(key)),
+  });
+  api.get('/authorisations', async (context) => {
+    const standing = await ledger.standing(context.req.query('orderId') ?? '');
+    return standing === null
+      ? problem(context, 404, 'unknown authorisation', 'nothing was authorised for this order')
+      : context.json(standing);
   });
   book(api, '/captures', { schema: end, work: (key, request) => ledger.capture(key, request) });
   book(api, '/voids', { schema: end, work: (key, request) => ledger.void(key, request) });

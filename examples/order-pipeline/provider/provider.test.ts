@@ -129,6 +129,20 @@ describe('an authorisation', () => {
     expect(await bookings()).toBe(2);
   });
 
+  it('is found by its order, for those who never got the answer, with what became of it', async () => {
+    const standing = async (): Promise<unknown> => (await api.request('/authorisations?orderId=1')).json();
+    expect(await standing()).toMatchObject({ status: 404 });
+    const authorised = await authorise();
+    const known = { authorisationId: authorised.body['id'], pence: 100 };
+    expect(await standing()).toEqual({ ...known, status: 'authorised', chargeId: null });
+    const { body } = await post('/captures', end(authorised), 'c');
+    expect(await standing()).toEqual({ ...known, status: 'captured', chargeId: body['id'] });
+    const other = await post('/authorisations', { orderId: '2', pence: 5 }, 'a2');
+    await post('/voids', { orderId: '2', authorisationId: other.body['id'] }, 'v');
+    const voided = await (await api.request('/authorisations?orderId=2')).json();
+    expect(voided).toMatchObject({ status: 'voided', chargeId: null });
+  });
+
   it('that was declined can be neither captured nor voided', async () => {
     await behave({ declinePercent: 100 });
     const declined = await authorise();

@@ -23,6 +23,7 @@ create table if not exists payment_provider.ledger (
 );
 
 create index if not exists ledger_by_charge on payment_provider.ledger (charge);
+create index if not exists ledger_by_order on payment_provider.ledger (order_id) where kind = 'authorisation';
 -- An authorisation ends once.
 create unique index if not exists ledger_authorisation_ends_once on payment_provider.ledger (charge)
   where kind in ('capture', 'void');

@@ -75,15 +75,3 @@ export async function dueRefundsOf(db: Pick<Tx, 'query'>, orderId: string): Prom
 export async function forgetDueRefunds(tx: Tx, orderId: string): Promise<void> {
   await tx.query('delete from payment.refunds_due where order_id = $1', [orderId]);
 }
-
-/** Books the refund of a whole payment, and the payment first, should that not have been done; a repeat changes nothing. */
-export async function giveBack(
-  tx: Tx,
-  orderId: string,
-  { payment, refund }: { payment: ProviderAnswer; refund: ProviderAnswer },
-): Promise<void> {
-  const paid = await refundableOf(tx, orderId);
-  if (paid === null) await bookPayment(tx, orderId, payment);
-  else if (paid.left === 0) return;
-  await bookRefund(tx, orderId, { cause: 'undone', refundId: refund.id, pence: refund.pence });
-}

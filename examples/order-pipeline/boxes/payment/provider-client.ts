@@ -4,7 +4,8 @@ import { z } from 'zod';
 /** What a call of the provider needs, of an effect or of a step: a stable key, and when to give up. */
 export interface ProviderCall {
   readonly idempotencyKey: string;
-  readonly signal: AbortSignal;
+  /** Without it a call that has begun is waited for, so that what it came to is known. */
+  readonly signal?: AbortSignal;
 }
 
 interface Amount {
@@ -25,6 +26,8 @@ export interface ProviderClient {
   capture(request: AuthorisationEnd, call: ProviderCall): Promise<ProviderAnswer>;
   void(request: AuthorisationEnd, call: ProviderCall): Promise<ProviderAnswer>;
   refund(request: Amount & { chargeId: string }, call: ProviderCall): Promise<ProviderAnswer>;
+  /** What stands under an order; null: nothing was authorised. */
+  standing(orderId: string): Promise<Standing | null>;
 }
 
 export type ProviderAnswer = z.infer<typeof answerSchema>;
@@ -33,6 +36,15 @@ const answerSchema = z.object({
   id: z.string(),
   status: z.enum(['captured', 'declined', 'refunded', 'authorised', 'voided']),
   pence: z.int(),
+});
+
+export type Standing = z.infer<typeof standingSchema>;
+
+const standingSchema = z.object({
+  authorisationId: z.string(),
+  status: z.enum(['authorised', 'captured', 'voided']),
+  pence: z.int(),
+  chargeId: z.string().nullable(),
 });
 
 const problemSchema = z.object({ title: z.string() });
@@ -44,28 +56,43 @@ export function createProviderClient(url: string): ProviderClient {
     capture: (request, call) => post(`${url}/captures`, request, call),
     void: (request, call) => post(`${url}/voids`, request, call),
     refund: (request, call) => post(`${url}/refunds`, request, call),
+    standing: (orderId) => look(url, orderId),
   };
+}
+
+/** Nobody waits longer for an answer. */
+const ANSWER_MS = 30_000;
+
+async function look(url: string, orderId: string): Promise<Standing | null> {
+  const { response, body } = await send(`${url}/authorisations?orderId=${encodeURIComponent(orderId)}`, {});
+  return response.status === 404 ? null : standingSchema.parse(accepted(response, body));
+}
+
+async function post(url: string, request: unknown, call: ProviderCall): Promise<ProviderAnswer> {
+  const { response, body } = await send(url, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'Idempotency-Key': call.idempotencyKey },
+    body: JSON.stringify(request),
+    ...(call.signal !== undefined && { signal: call.signal }),
+  });
+  return answerSchema.parse(accepted(response, body));
+}
+
+async function send(url: string, init: RequestInit): Promise<{ response: Response; body: unknown }> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS), ...init });
+    return { response, body: await response.json() };
+  } catch (cause) {
+    throw new TransientError('payment-provider: no answer', { cause });
+  }
 }
 
 /**
  * The class of the error decides what Factline does with it: a provider that is down is asked again later (and trips
  * the breaker when it stays down); an amount that it will never take is quarantined at once.
  */
-async function post(url: string, request: unknown, call: ProviderCall): Promise<ProviderAnswer> {
-  let response: Response;
-  let body: unknown;
-  try {
-    response = await fetch(url, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json', 'Idempotency-Key': call.idempotencyKey },
-      body: JSON.stringify(request),
-      signal: call.signal,
-    });
-    body = await response.json();
-  } catch (cause) {
-    throw new TransientError('payment-provider: no answer', { cause });
-  }
-  if (response.ok) return answerSchema.parse(body);
+function accepted(response: Response, body: unknown): unknown {
+  if (response.ok) return body;
   const title = problemSchema.safeParse(body).data?.title ?? `status ${response.status}`;
   const message = `payment-provider: ${title}`;
   if (response.status >= 500 || response.status === 429)
