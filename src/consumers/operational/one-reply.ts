@@ -10,8 +10,8 @@ export const oneReply = (
   { name, contracts }: Pick<Handler, 'name' | 'contracts'>,
   { type, id }: Pick<FactEvent, 'type' | 'id'>,
 ): ((drafts: readonly Draft[]) => void) | undefined => {
-  const command = contracts.filter(isCommandContract).find((contract) => contract.type === type);
-  if (command === undefined || command.replies.length === 0) return undefined;
+  const command = contracts.find((contract) => contract.type === type);
+  if (!isCommandContract(command) || command.replies.length === 0) return undefined;
   const replies = new Set<string>(command.replies.map((reply) => reply.type));
   return (drafts) => {
     const given = drafts.filter((draft) => replies.has(draft.type));
