@@ -192,7 +192,29 @@ describe('a request whose time is up', () => {
     const handler = payment(({ data: { orderId } }, { transaction }) =>
       transaction(async (tx) => tx.publish(Noted({ orderId }))),
     );
-    expect(await known([handler])).toMatchObject({ state: 'handled', consumer: 'payment' });
+    expect(await known([handler])).toMatchObject({
+      state: 'handled',
+      known: 'payment has handled it without a reply',
+    });
+  });
+
+  it('says that the reply cannot be read yet when a stranger holds up the log; it answers who asks again', async () => {
+    const stranger = new pg.Client({ connectionString: database.url });
+    await stranger.connect();
+    const handler = payment(async (event, context) => {
+      await stranger.query('begin');
+      await app.publish(Noted({ orderId: 'stranger' }), { tx: fromPg(stranger as never) });
+      await answer(event, context);
+    });
+    const app = await start('shop', [handler]);
+    const ask = () => app.request(ChargeCard, { orderId: 'A1' }, { within: '700ms', dedupeKey: 'once' });
+    await expect((await ask()).reply()).rejects.toMatchObject({
+      code: 'REQUEST_TIMEOUT',
+      details: { state: 'handled', known: expect.stringContaining('holds the log up') },
+    });
+    await stranger.query('rollback');
+    await stranger.end();
+    expect(await (await ask()).reply()).toMatchObject({ type: Charged.type });
   });
 
   it('says that its handler fails, why, and that it tries again', async () => {

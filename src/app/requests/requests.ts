@@ -159,13 +159,19 @@ export class Requests {
 
   async #expire({ reader, event }: Sent, within: Duration): Promise<void> {
     const outcome = await this.#outcomes.of(event);
-    if (outcome.state === 'handled') await this.#whenRead(reader);
+    const isRead = outcome.state !== 'handled' || (await this.#isRead(reader));
+    const known = isRead
+      ? outcome.known
+      : `${outcome.consumer} has handled it, but its reply, if there is one, cannot be read yet: a transaction that is still open holds the log up`;
     const { id, position, type } = event;
-    reader.reject(id, new FactlineError('REQUEST_TIMEOUT', { type, id, position, within, ...outcome }));
+    reader.reject(
+      id,
+      new FactlineError('REQUEST_TIMEOUT', { type, id, position, within, ...outcome, known }),
+    );
   }
 
-  /** Handled means that a reply, if there is one, is committed: so it is looked for to the end. */
-  async #whenRead(reader: ReplyReader): Promise<void> {
+  /** Handled means that a reply, if there is one, is committed: it is looked for to the end. False: that takes too long. */
+  async #isRead(reader: ReplyReader): Promise<boolean> {
     const { tail, clock } = this.#options;
     const { signal } = this.#stopped;
     try {
@@ -173,8 +179,9 @@ export class Requests {
       await tail.whenSettled(end, { withinMs: settleMs, signal });
       for (let ms = 0; ms < settleMs && reader.position < end && !signal.aborted; ms += lookEveryMs)
         await clock.sleep(lookEveryMs, signal);
+      return reader.position >= end;
     } catch {
-      // Held up, stopped or cut off from the database: what is known is said.
+      return false;
     }
   }
 
