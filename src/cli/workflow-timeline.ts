@@ -24,10 +24,8 @@ const headLines = (detail: InstanceDetail, view: WorkflowView): string[] => {
   const towards = state === 'compensating' && ending !== null ? ` (will be ${ending})` : '';
   const field = (label: string, value: string | null): string[] => {
     if (value === null || value === '') return [];
-    const [first = '', ...rest] = wrap(
-      printable(value),
-      Math.max(20, Math.min(view.width, readableWidth) - labelWidth - 1),
-    );
+    const room = Math.max(20, Math.min(view.width, readableWidth) - labelWidth - 1);
+    const [first = '', ...rest] = wrap(printable(value), room).flatMap((line) => broken(line, room));
     const indent = ' '.repeat(labelWidth + 1);
     return [`${style.dim(label.padEnd(labelWidth))} ${first}`, ...rest.map((line) => indent + line)];
   };
@@ -51,6 +49,10 @@ const headLines = (detail: InstanceDetail, view: WorkflowView): string[] => {
     ...field('result', detail.state === 'completed' ? valueText(detail.result) : null),
   ];
 };
+
+/** JSON has hardly a space to break a line at. */
+const broken = (line: string, room: number): readonly string[] =>
+  line.match(new RegExp(`.{1,${room}}`, 'gu')) ?? [''];
 
 const startText = ({ startedBy, forkedFrom }: InstanceDetail): string => {
   if (forkedFrom !== null) return `, forked from #${forkedFrom}`;

@@ -1,15 +1,12 @@
-import type { ConsumerDefinition } from '../../consumers/index.ts';
 import { countText, durationText } from '../duration-text.ts';
 import { type Finding, fail, ok, warn } from '../finding.ts';
 import type { Verdict } from '../verdict.ts';
 import type { VersionStanding } from './standing.ts';
 
-type Declared = Pick<ConsumerDefinition, 'class' | 'name' | 'version'>;
-
-/** What `doctor` says of workflows. `declared`: what the app at hand declares; null where there is none. */
+/** What `doctor` says of workflows. `declared`: the versions of the app at hand, as NAME@VERSION; null where there is no app. */
 export const workflowFindings = (
   verdicts: readonly Verdict[],
-  declared: readonly Declared[] | null,
+  declared: readonly string[] | null,
 ): readonly Finding[] => {
   const standing = verdicts.filter(({ class: name, workflow }) => name === 'workflow' && workflow !== null);
   if (standing.length === 0) return [];
@@ -28,11 +25,10 @@ export const workflowFindings = (
 const versionFindings = (
   { consumer }: Verdict,
   { version, instances, exact, lanes }: VersionStanding,
-  declared: readonly Declared[] | null,
+  declared: readonly string[] | null,
 ): Finding[] => {
   if (instances === 0) return [];
-  const versions = declared?.filter(({ class: name, name: own }) => name === 'workflow' && own === consumer);
-  const known = versions === undefined || versions.some((each) => each.version === version);
+  const known = declared === null || declared.includes(`${consumer}@${version}`);
   const count = `${exact ? '' : 'at least '}${countText(instances, 'instance')}`;
   const have = instances === 1 ? 'has' : 'have';
   const what = `${count} of ${consumer} ${have} begun on version ${version}`;
