@@ -1,5 +1,11 @@
 /** The package `factline`: everything an app needs. Adapters, contracts tooling and the test kit have subpaths of their own. */
-export { type CommandRequest, createFactline, type Factline, type FactlineOptions } from './app/index.ts';
+export {
+  type CommandRequest,
+  createFactline,
+  type Factline,
+  type FactlineOptions,
+  type WorkflowHandle,
+} from './app/index.ts';
 export {
   defineHandler,
   defineProjection,

@@ -1,4 +1,11 @@
-import { type Projection, type ReadOptions, readProjection, withUpcasters } from '../consumers/index.ts';
+import {
+  type AnyWorkflow,
+  type Projection,
+  type ReadOptions,
+  readProjection,
+  type Workflow,
+  withUpcasters,
+} from '../consumers/index.ts';
 import {
   type CommandContract,
   type CommandDraft,
@@ -36,6 +43,7 @@ import { Replays } from './replays.ts';
 import { type Answered, type CommandRequest, type RequestArguments, Requests } from './requests/requests.ts';
 import { drainOnSignal } from './signals.ts';
 import { Triage } from './triage.ts';
+import { type StartOptions, type StartWorkflow, type WorkflowHandle, Workflows } from './workflows.ts';
 
 /** What `publish` and `transaction` give back: hand it to `read` to see what was just written, also through a header. */
 export interface Published {
@@ -94,6 +102,26 @@ export interface Factline extends AsyncDisposable {
     ...options: RequestArguments<C>
   ): Promise<CommandRequest<ReplyOf<C>>>;
   /**
+   * Starts an instance of a workflow without `on`: it runs in whatever process works its lane. With `tx` it lives when that transaction
+   * has committed.
+   * @throws FactlineError WORKFLOW_INPUT_INVALID, WORKFLOW_KEY_INVALID, WORKFLOW_RUNNING, WORKFLOW_UNKNOWN
+   * @example
+   * const instance = await app.startWorkflow(closeMonth, { key: '2026-11', input: { month: '2026-11' } })
+   * const report = await instance.result({ within: '1h' })
+   */
+  startWorkflow<Input, Result>(
+    workflow: Workflow<Input, Result>,
+    start: StartWorkflow<Input>,
+    options?: StartOptions,
+  ): Promise<WorkflowHandle<Result>>;
+  /**
+   * An instance by its number, or by its key (the living one, else the last). @throws FactlineError WORKFLOW_INSTANCE_UNKNOWN
+   */
+  workflow<Input, Result>(
+    workflow: Workflow<Input, Result>,
+    by: { readonly id: number } | { readonly key: string },
+  ): Promise<WorkflowHandle<Result>>;
+  /**
    * One row of a projection, or null. With a token it waits (5 s, or `within`) until the projection has seen those events.
    * @throws FactlineError READ_TIMEOUT, READ_PARKED, TOKEN_INVALID, LOG_EPOCH_MISMATCH
    */
@@ -150,6 +178,7 @@ class App extends Lifecycle implements Factline {
   #triage: Triage | undefined;
   #alerting: Alerting | undefined;
   #replays: Replays | undefined;
+  #workflows: Workflows | undefined;
   #objectives: ObjectiveSampler | undefined;
   #requests: Requests | undefined;
   #forgetSignal: () => void = () => {};
@@ -298,6 +327,38 @@ class App extends Lifecycle implements Factline {
     if (this.state !== 'running' || this.#requests === undefined)
       throw new FactlineError('NOT_STARTED', { unit: this.unit, operation: 'request' });
     return this.#requests.request<C>(command, data, options);
+  }
+
+  async startWorkflow<Input, Result>(
+    workflow: Workflow<Input, Result>,
+    start: StartWorkflow<Input>,
+    options: StartOptions = {},
+  ): Promise<WorkflowHandle<Result>> {
+    const workflows = await this.#workflowsOf();
+    // The types of input and result are the workflow's own.
+    return (await workflows.start(workflow as AnyWorkflow, start, options)) as WorkflowHandle<Result>;
+  }
+
+  async workflow<Input, Result>(
+    workflow: Workflow<Input, Result>,
+    by: { readonly id: number } | { readonly key: string },
+  ): Promise<WorkflowHandle<Result>> {
+    const workflows = await this.#workflowsOf();
+    return (await workflows.find(workflow as AnyWorkflow, by)) as WorkflowHandle<Result>;
+  }
+
+  async #workflowsOf(): Promise<Workflows> {
+    const { database } = await this.#open();
+    if (this.#workflows?.database !== database) {
+      const { clock } = this.#seams;
+      this.#workflows = new Workflows({
+        settings: this.#settings,
+        database,
+        clock,
+        telemetry: this.#telemetry,
+      });
+    }
+    return this.#workflows;
   }
 
   #requestsOf({ tail, database }: Parts): Requests {

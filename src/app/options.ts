@@ -1,7 +1,10 @@
 import {
   type ConsumerDefinition,
+  type ExecutorDefinition,
   isConsumerDefinition,
   refuseTwoHandlers,
+  type SortedDefinitions,
+  sortDefinitions,
   withUpcasters,
 } from '../consumers/index.ts';
 import {
@@ -61,7 +64,10 @@ export interface Settings {
   readonly database: string | undefined;
   readonly pools: PoolSizes;
   readonly projectionSchema: string;
+  /** One per name: all versions of a workflow are one. */
   readonly consumers: readonly ConsumerDefinition[];
+  /** What runs the instances of each version of each workflow. */
+  readonly executors: readonly ExecutorDefinition[];
   readonly contracts: readonly EventContract[];
   readonly upcasters: readonly Upcaster[];
   readonly migrations: 'auto' | 'check';
@@ -95,7 +101,9 @@ export const readOptions = (options: FactlineOptions): Settings => {
   }
   const identity = readAppIdentity();
   const upcasters = collect('upcasters', options.upcasters ?? [], isUpcaster);
-  const consumers = readConsumers(options.consumers).map((consumer) => withUpcasters(consumer, upcasters));
+  const { consumers, executors } = readConsumers(options.consumers, (consumer) =>
+    withUpcasters(consumer, upcasters),
+  );
   refuseTwoHandlers(consumers);
   const named = [
     ...consumers.flatMap((consumer) => consumer.contracts),
@@ -119,6 +127,7 @@ export const readOptions = (options: FactlineOptions): Settings => {
     pools: options.pools ?? {},
     projectionSchema: text('projectionSchema', options.projectionSchema, 'public'),
     consumers,
+    executors,
     contracts: [...contracts],
     upcasters,
     migrations: oneOf('migrations', options.migrations ?? 'auto', ['auto', 'check']),
@@ -129,8 +138,12 @@ export const readOptions = (options: FactlineOptions): Settings => {
   };
 };
 
-const readConsumers = (given: FactlineOptions['consumers']): readonly ConsumerDefinition[] => {
-  const consumers = collect('consumers', given, isConsumerDefinition);
+const readConsumers = (
+  given: FactlineOptions['consumers'],
+  complete: (consumer: ConsumerDefinition) => ConsumerDefinition,
+): SortedDefinitions => {
+  const sorted = sortDefinitions(collect('consumers', given, isConsumerDefinition).map(complete));
+  const { consumers } = sorted;
   const names = new Set<string>();
   for (const { name, formerly } of consumers) {
     for (const each of [name, ...formerly]) {
@@ -138,7 +151,7 @@ const readConsumers = (given: FactlineOptions['consumers']): readonly ConsumerDe
       names.add(each);
     }
   }
-  return consumers;
+  return sorted;
 };
 
 /** An array is taken at its word; a module also exports other things, which are passed over. */

@@ -4,6 +4,7 @@ import {
   operationalClass,
   projectionClass,
   type TestStep,
+  workflowClass,
 } from '../consumers/index.ts';
 import {
   type Clock,
@@ -75,9 +76,9 @@ export const openParts = async (settings: Settings, seams: Seams, telemetry: Tel
       telemetry,
       clock: seams.clock,
       randomness: seams.randomness,
-      definitions: settings.consumers,
+      definitions: [...settings.consumers, ...settings.executors],
       contracts: settings.contracts,
-      classes: { projection: projectionClass, operational: operationalClass },
+      classes: { projection: projectionClass, operational: operationalClass, workflow: workflowClass },
       app: {
         name: settings.name,
         source: settings.source,

@@ -116,7 +116,9 @@ class Engine extends Lifecycle implements ConsumerEngine {
     const { tail } = this.#options;
     await tail.whenSettled(await tail.barrier(), { signal: this.stopSignal });
     await this.#stepsEnded();
-    await Promise.all([...this.#units.values()].map(({ runner }) => runner.idle()));
+    // Twice: what one of them routes may begin in another.
+    for (let round = 0; round < 2; round += 1)
+      await Promise.all([...this.#units.values()].map(({ runner }) => runner.idle()));
   }
 
   async lookForDueWork(): Promise<void> {

@@ -1,4 +1,4 @@
-export { type LiveDanger, nextRate, readLiveDanger } from './ceiling/index.ts';
+export { type LiveDanger, nextRate, Pace, readLiveDanger } from './ceiling/index.ts';
 export type { ConsumerClass, ConsumerClasses, Preparation } from './consumer-class.ts';
 export {
   type ConsumerDefinition,
@@ -102,20 +102,37 @@ export { type EngineStep, engineSteps } from './steps.ts';
 export {
   type AnyWorkflow,
   type CallKind,
+  checkedKey,
   type Difference as JournalDifference,
   defineWorkflow,
   type EntryState,
+  type ExecutorDefinition,
+  executorName,
+  type FoundInstance,
+  type InstanceCause,
+  InstanceEnds,
+  type InstanceStanding,
+  type InstanceState,
   isWorkflow,
   type JournalEntry,
   type JournalVerdict,
   type RecordedFailure,
+  resultOf,
+  type SortedDefinitions,
+  type Start as WorkflowStart,
+  Starter as WorkflowStarter,
   type Step,
   type StepCall,
   type StepOptions,
   type StepRetry,
+  type StuckReason,
+  sortDefinitions,
   verifyJournal,
   type Workflow,
   type WorkflowContext,
   type WorkflowDeclaration,
   type WorkflowJournal,
+  type WorkflowStep,
+  workflowClass,
+  workflowSteps,
 } from './workflow/index.ts';

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { type AnyWorkflow, isWorkflow } from '../../consumers/index.ts';
+import type { AnyWorkflow } from '../../consumers/index.ts';
 import { FactlineError } from '../../foundation/index.ts';
 import {
   countText,
@@ -80,7 +80,7 @@ export const workflowVerify: Command = {
 };
 
 const versionsOf = ({ internals }: LoadedApp): readonly AnyWorkflow[] =>
-  internals.settings.consumers.filter(isWorkflow);
+  internals.settings.executors.map(({ workflow }) => workflow);
 
 /** @throws FactlineError OPTION_INVALID when there is nothing to check */
 const filesOf = ({ given, terminal }: CommandContext): readonly string[] => {

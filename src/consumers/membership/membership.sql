@@ -72,6 +72,7 @@ select
             'id', r.id, 'consumerId', r.consumer_id, 'verb', r.verb, 'parkedId', r.parked_id,
             'arguments', r.arguments, 'actor', r.actor, 'reason', r.reason,
             'keyHash', coalesce((select p.key_hash from factline.parked p where p.id = r.parked_id),
+              (select i.key_hash from factline.workflow_instances i where i.id = (r.arguments ->> 'instance')::bigint),
               (select (d.keys -> 0 ->> 'keyHash')::int from factline.quarantine_discards d where d.parked_id = r.parked_id)))
             order by r.id), '[]')
      from factline.requests r where r.state = 'open' and r.consumer_id = any ($6::int[])) as requests,
@@ -79,5 +80,6 @@ select
     where exists (select 1 from factline.parked p
                    where p.consumer_id = c.id and p.state = 'retrying' and p.next_at <= (select now from moment) and p.replay_id = 0)
        or exists (select 1 from factline.replays r where r.consumer_id = c.id and r.state in ('canary', 'running', 'verifying'))
+       or exists (select 1 from factline.workflow_instances i where i.consumer_id = c.id and i.due_at <= (select now from moment))
        or exists (select 1 from factline.breakers b
                    where b.consumer_id = c.id and b.state = 'open' and b.probe_at <= (select now from moment))) as due

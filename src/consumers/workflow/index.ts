@@ -1,4 +1,6 @@
 /** Workflows: durable functions. `defineWorkflow`, and what routes events to instances and runs them. */
+
+export { type FoundInstance, InstanceEnds, type InstanceStanding, resultOf } from './awaiting.ts';
 export type {
   Step,
   StepCall,
@@ -17,6 +19,18 @@ export {
   type Workflow,
   type WorkflowDeclaration,
 } from './definition.ts';
+export type { InstanceCause, InstanceState, StuckReason } from './instance.ts';
 export type { CallKind, EntryState, JournalEntry, RecordedFailure } from './journal.ts';
 export type { Difference } from './replaying.ts';
+export { checkedKey } from './router.ts';
+export { Starter } from './starter.ts';
+export type { Start } from './starting.ts';
+export { type WorkflowStep, workflowSteps } from './steps.ts';
 export { type JournalVerdict, verifyJournal, type WorkflowJournal } from './verify.ts';
+export {
+  type ExecutorDefinition,
+  executorName,
+  type SortedDefinitions,
+  sortDefinitions,
+} from './versions.ts';
+export { workflowClass } from './workflow-class.ts';

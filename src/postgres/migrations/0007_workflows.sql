@@ -3,7 +3,8 @@
 
 -- One run of a workflow's function. `due_at`: when its owner is to look at it next (a running instance is always due; null: not
 -- until somebody says so). `held`: a process has it in memory, or had when it died. `start_position`: events up to here came
--- before it. `ending`: what a compensating instance will be.
+-- before it. `ending`: what a compensating instance will be. `kills`: the
+-- processes that began it as a suspect; `deaths`: how many of them that ended.
 create table factline.workflow_instances (
   id              bigint generated always as identity,
   workflow_id     integer not null,
@@ -23,7 +24,7 @@ create table factline.workflow_instances (
   due_at          timestamptz,
   held            boolean not null default false,
   deaths          integer not null default 0,
-  incarnation     uuid,
+  kills           jsonb not null default '[]',
   code_version    text,
   forked_from     bigint,
   rejected_starts integer not null default 0,

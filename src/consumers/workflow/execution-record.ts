@@ -1,0 +1,113 @@
+import { currentTrace, uuidv8 } from '../../foundation/index.ts';
+import type { Cause } from '../../log/index.ts';
+import type { PublishedDraft } from './calls.ts';
+import type { ExecutionServices, HeldLane } from './execution-services.ts';
+import type { FlushJob, InstanceChange, RecordRow, WaitRow } from './flush-job.ts';
+import type { FlushResult } from './flusher.ts';
+import type { LoadedInstance } from './instance.ts';
+
+/**
+ * What one instance has to record, gathered until it is flushed: everything that was gathered before goes in one go, so what
+ * stands in the journal is always a beginning of what happened.
+ */
+export class ExecutionRecord {
+  readonly cause: Cause;
+  readonly #services: ExecutionServices;
+  readonly #instance: LoadedInstance;
+  readonly #lane: HeldLane;
+  #rows: RecordRow[] = [];
+  #waits: WaitRow[] = [];
+  #drafts: PublishedDraft[] = [];
+  #change: InstanceChange = {};
+  #changed = false;
+
+  constructor(services: ExecutionServices, instance: LoadedInstance, lane: HeldLane) {
+    this.#services = services;
+    this.#instance = instance;
+    this.#lane = lane;
+    const { correlationId, causationId, traceparent, tracestate } = instance.cause;
+    const own = uuidv8([`workflow:${instance.workflowId}`, String(instance.id), 0]);
+    this.cause = {
+      correlationId: correlationId ?? own,
+      causationId: causationId ?? own,
+      ...(traceparent === undefined ? {} : { traceparent }),
+      ...(tracestate === undefined ? {} : { tracestate }),
+    };
+  }
+
+  get empty(): boolean {
+    return this.#rows.length === 0 && this.#waits.length === 0 && this.#drafts.length === 0 && !this.#changed;
+  }
+
+  /** What is recorded of one call is its latest state. */
+  row(row: RecordRow): void {
+    const { ordinal, undo } = row.entry;
+    const earlier = this.#rows.findIndex(({ entry }) => entry.ordinal === ordinal && entry.undo === undo);
+    if (earlier >= 0) this.#rows.splice(earlier, 1);
+    this.#rows.push(row);
+  }
+
+  wait(wait: WaitRow): void {
+    const earlier = this.#waits.findIndex(({ ordinal }) => ordinal === wait.ordinal);
+    // One that begins and ends between two flushes was never open for anybody else.
+    if (earlier >= 0) this.#waits.splice(earlier, 1);
+    else this.#waits.push(wait);
+  }
+
+  publish(drafts: readonly PublishedDraft[]): void {
+    this.#drafts.push(...drafts);
+  }
+
+  change(change: InstanceChange): void {
+    this.#change = { ...this.#change, ...change };
+    this.#changed = true;
+  }
+
+  /** Takes what was gathered. */
+  take(): FlushJob {
+    const { id, workflowId, consumerId } = this.#instance;
+    const { lane, token } = this.#lane;
+    const job: FlushJob = {
+      id,
+      workflowId,
+      consumerId,
+      lane,
+      token,
+      rows: this.#rows,
+      change: this.#changed ? this.#change : null,
+      waits: this.#waits,
+      drafts: this.#drafts.map(({ ordinal, draft }) => ({
+        ordinal,
+        draft,
+        envelope: this.#envelope(ordinal),
+      })),
+    };
+    this.#rows = [];
+    this.#waits = [];
+    this.#drafts = [];
+    this.#change = {};
+    this.#changed = false;
+    return job;
+  }
+
+  /** Writes what was gathered, with what other instances have to record. */
+  flush(): Promise<FlushResult> {
+    return this.#services.flusher.submit(this.take(), () => this.#lane.dropped);
+  }
+
+  /** The id of an event is that of its call, whatever process publishes it. */
+  #envelope(ordinal: number): FlushJob['drafts'][number]['envelope'] {
+    const { correlationId, causationId, ...carried } = this.cause;
+    const trace = {
+      ...(carried.traceparent ? { traceparent: carried.traceparent } : {}),
+      ...(carried.tracestate ? { tracestate: carried.tracestate } : {}),
+    };
+    return {
+      id: uuidv8([`workflow:${this.#instance.workflowId}`, `${this.#instance.id}:publish`, ordinal]),
+      source: this.#services.runner.app.source,
+      correlationId,
+      causationId,
+      ...currentTrace(trace),
+    };
+  }
+}

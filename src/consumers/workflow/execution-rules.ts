@@ -1,0 +1,54 @@
+import {
+  FactlineError,
+  mayRetry,
+  type Randomness,
+  type RetryPolicy,
+  retryDelayMs,
+} from '../../foundation/index.ts';
+import { classifyFailure, retryAfterMs } from '../parked/index.ts';
+import type { Call } from './calls.ts';
+import type { StuckReason } from './instance.ts';
+import type { JournalEntry } from './journal.ts';
+import type { Difference } from './replaying.ts';
+
+/** A call that has no result yet, as it is recorded. */
+export const pendingEntry = ({ ordinal, name, request }: Call, attempts: number): JournalEntry => ({
+  undo: false,
+  ordinal,
+  kind: request.kind,
+  name,
+  state: 'pending',
+  attempts,
+  completion: null,
+  value: undefined,
+  error: null,
+});
+
+const finalClasses: ReadonlySet<string> = new Set(['permanent', 'poison', 'schema']);
+
+/** How long to wait before the next attempt; null: it has failed for good. */
+export const nextDelayMs = (
+  policy: RetryPolicy,
+  failed: { readonly attempts: number; readonly error: unknown; readonly randomness: Randomness },
+): number | null => {
+  const { attempts, error, randomness } = failed;
+  if (finalClasses.has(classifyFailure(error)) || !mayRetry(policy, attempts)) return null;
+  // It did what it was to do; doing it again would give the same.
+  if (FactlineError.is(error, 'WORKFLOW_RESULT_INVALID')) return null;
+  return Math.max(retryDelayMs(policy, attempts, randomness), retryAfterMs(error) ?? 0);
+};
+
+/** What is in memory may not be what is stored: it is loaded again. */
+export const isOutOfDate = (error: unknown): boolean =>
+  FactlineError.is(error, 'ALREADY_HANDLED') || FactlineError.is(error, 'COMMIT_OUTCOME_UNKNOWN');
+
+export const differenceReason = (difference: Difference): StuckReason => {
+  const { ordinal, recorded, called } = difference;
+  const message = `call ${ordinal} was ${recorded[ordinal] ?? 'nothing'}, the code calls ${called[ordinal] ?? 'nothing'}`;
+  return { reason: 'nondeterministic', message, recorded, called, ordinal };
+};
+
+export const stuckFields = ({
+  reason,
+  message,
+}: StuckReason): { readonly reason: string; readonly message: string } => ({ reason, message });

@@ -1,0 +1,566 @@
+import { Background, FactlineError } from '../../foundation/index.ts';
+import type { Call, StepRequest } from './calls.ts';
+import { compensate } from './compensation.ts';
+import { ExecutionRecord } from './execution-record.ts';
+import { differenceReason, isOutOfDate, nextDelayMs, pendingEntry, stuckFields } from './execution-rules.ts';
+import type { Departure, ExecutionListener, ExecutionServices, HeldLane } from './execution-services.ts';
+import { flushParameters, ownedEvents } from './flush-job.ts';
+import { flushQueries } from './flusher.ts';
+import { functionContext } from './function-context.ts';
+import type { LoadedInstance, StuckReason } from './instance.ts';
+import { callsMax, deliveryOf, type JournalEntry } from './journal.ts';
+import { OpenWaits } from './open-waits.ts';
+import { recordFailure } from './recorded-failure.ts';
+import { type FunctionEnd, FunctionRun, type Turn } from './replaying.ts';
+import { type AttemptOutcome, resultText, StepAttempt } from './step-attempt.ts';
+
+/*
+ * One instance in memory.
+ *
+ *   replaying ──► live ──► (a result: handed over, recorded, flushed; then what was called begins) ──► live …
+ *       │          ├── the function ended ──► ended, or compensating
+ *       │          ├── only moments and events are waited for ──► resting: recorded, then out of memory
+ *       │          └── freeze ──► frozen: what runs is let end or given up, what it did is recorded
+ *       └── code and journal differ, too many calls, cannot be recorded ──► stuck
+ *
+ * A result reaches the function at once; what the function then calls begins, and what it publishes becomes visible, only when
+ * everything before it is committed.
+ */
+type Phase = 'replaying' | 'live' | 'freezing' | 'compensating' | 'closed';
+
+interface Outcome {
+  readonly call: Call;
+  readonly entry: JournalEntry;
+  readonly valueText: string | null;
+  readonly tookMs?: number;
+  /** Of a transaction: recorded with its commit. */
+  readonly recorded?: true;
+}
+
+export class Execution {
+  readonly instance: LoadedInstance;
+  readonly lane: HeldLane;
+  readonly record: ExecutionRecord;
+  readonly #services: ExecutionServices;
+  readonly #listener: ExecutionListener;
+  readonly #run: FunctionRun;
+  readonly #abort = new AbortController();
+  readonly #background: Background;
+  readonly #waits: OpenWaits;
+  /** Calls that have no result yet. */
+  readonly #open = new Map<number, Call>();
+  readonly #attempts = new Map<number, StepAttempt>();
+  /** What was recorded since the instance was loaded, over what was loaded. */
+  readonly #entries = new Map<number, JournalEntry>();
+  #outcomes: Outcome[] = [];
+  /** Transactions that have committed while another one was about to. */
+  #committed: Outcome[] = [];
+  #toBegin: Call[] = [];
+  #end: FunctionEnd | null = null;
+  #stuck: StuckReason | null = null;
+  #completion: number;
+  #phase: Phase = 'replaying';
+  #busy = false;
+  #committing = 0;
+  #stored: 'running' | 'waiting' = 'running';
+  #suspect: boolean;
+  #frozen: (() => void)[] = [];
+
+  constructor(
+    services: ExecutionServices,
+    parts: {
+      readonly instance: LoadedInstance;
+      readonly lane: HeldLane;
+      readonly listener: ExecutionListener;
+      readonly suspect: boolean;
+    },
+  ) {
+    const { instance, lane, listener, suspect } = parts;
+    this.instance = instance;
+    this.lane = lane;
+    this.record = new ExecutionRecord(services, instance, lane);
+    this.#services = services;
+    this.#listener = listener;
+    this.#suspect = suspect;
+    this.#waits = new OpenWaits(services, instance);
+    this.#completion = Math.max(0, ...instance.journal.map(({ completion }) => completion ?? 0));
+    for (const entry of instance.journal) if (!entry.undo) this.#entries.set(entry.ordinal, entry);
+    this.#background = new Background((error) => this.#report(error));
+    this.#run = new FunctionRun({
+      journal: instance.journal,
+      start: (run) => this.#start(run),
+      onLoose: (turn) => {
+        this.#absorb(turn);
+        this.#proceed();
+      },
+    });
+  }
+
+  /** Whether something of it can fall due, or come, while it is in memory. */
+  get waits(): boolean {
+    return this.#open.size > this.#attempts.size;
+  }
+
+  begin(): void {
+    this.#background.run(async () => {
+      const turn = await this.#run.replay();
+      if (this.#phase === 'closed') return;
+      if (this.instance.state === 'compensating') {
+        this.#phase = 'compensating';
+        this.#run.close();
+        if (turn.difference !== null) this.#park(differenceReason(turn.difference));
+        else await this.#compensate();
+        return;
+      }
+      if (this.#phase === 'replaying') this.#phase = 'live';
+      this.#absorb(turn);
+      const due = this.instance.journal.filter((entry) => entry.due && !entry.undo);
+      await this.#lookForMail();
+      this.fallDue(due.map(({ ordinal }) => ordinal));
+    });
+  }
+
+  /** Moments of its pending calls have come. */
+  fallDue(ordinals: readonly number[]): void {
+    if (this.#phase !== 'live') return;
+    for (const ordinal of ordinals) {
+      const call = this.#open.get(ordinal);
+      if (call === undefined || this.#attempts.has(ordinal) || this.#toBegin.includes(call)) continue;
+      if (this.#outcomes.some((outcome) => outcome.call === call)) continue;
+      if (call.request.kind === 'sleep') this.#settle(call, { value: undefined, text: null });
+      else if (call.request.kind === 'wait') this.#settle(call, { value: null, text: 'null' });
+      else this.#toBegin.push(call);
+    }
+    this.#proceed();
+  }
+
+  /** Mail may have come. */
+  look(): void {
+    if (this.#phase === 'live' && this.#waits.size > 0) this.#background.run(() => this.#lookForMail());
+  }
+
+  /**
+   * Takes it out of memory as soon as what runs has ended; what has happened is recorded, nothing new begins. `hurry`: the signals of
+   * what runs abort at once.
+   */
+  freeze({ hurry }: { readonly hurry: boolean }): Promise<void> {
+    if (this.#phase === 'closed') return Promise.resolve();
+    if (hurry) for (const attempt of this.#attempts.values()) attempt.abort();
+    if (this.#phase !== 'compensating') this.#phase = 'freezing';
+    const done = new Promise<void>((resolve) => this.#frozen.push(resolve));
+    this.#proceed();
+    return done;
+  }
+
+  /** Gives up what runs: what it does from now on counts for nothing. */
+  abandon(): void {
+    for (const attempt of this.#attempts.values()) attempt.abandon();
+  }
+
+  /** The lease is lost. */
+  drop(): void {
+    this.#depart({ kind: 'lost' });
+    this.abandon();
+  }
+
+  get freezing(): boolean {
+    return this.#phase === 'freezing' || this.#frozen.length > 0;
+  }
+
+  #start(run: FunctionRun): Promise<unknown> {
+    const { workflow, runner } = this.#services;
+    const { id, key, input } = this.instance;
+    const facts = {
+      workflow,
+      id,
+      key,
+      signal: this.#abort.signal,
+      now: () => runner.clock.wall(),
+      random: () => runner.randomness.float(),
+    };
+    return Promise.resolve().then(() => workflow.run(input, functionContext(run, facts)));
+  }
+
+  /** Takes in what the function did since the last result. */
+  #absorb(turn: Turn): void {
+    if (turn.difference !== null) this.#stuck ??= differenceReason(turn.difference);
+    if (turn.overflown)
+      this.#stuck ??= { reason: 'too many calls', message: `it made more than ${callsMax} calls` };
+    for (const entry of turn.entries)
+      this.record.row({ entry, valueText: entry.value === undefined ? null : JSON.stringify(entry.value) });
+    this.record.publish(turn.drafts);
+    for (const call of turn.calls) this.#take(call);
+    this.#end ??= turn.end;
+  }
+
+  #take(call: Call): void {
+    const { request, entry, ordinal } = call;
+    this.#open.set(ordinal, call);
+    if (request.kind === 'wait') this.#waits.open(call, request);
+    // Recorded already: it goes on when its moment has come.
+    if (entry !== null) return;
+    const pending = { entry: pendingEntry(call, 0), valueText: null };
+    if (request.kind === 'sleep') {
+      this.record.row({ ...pending, delayMs: request.delayMs, until: request.until });
+    } else if (request.kind === 'wait') {
+      this.record.row({ ...pending, delayMs: request.withinMs });
+      const after = this.#waits.afterOf(ordinal);
+      this.record.wait({ ordinal, type: request.contract.type, key: request.key, after, open: true });
+    } else this.#toBegin.push(call);
+  }
+
+  /** A sleep or a wait has its result. */
+  #settle(call: Call, result: { readonly value: unknown; readonly text: string | null }): void {
+    const entry: JournalEntry = { ...pendingEntry(call, 0), state: 'done', value: result.value };
+    this.#outcomes.push({ call, entry, valueText: result.text });
+  }
+
+  async #lookForMail(): Promise<void> {
+    if (this.#waits.size === 0) return;
+    const { testStep } = this.#services.runner;
+    await testStep?.('workflow.before-look');
+    const found = await this.#waits.look();
+    await testStep?.('workflow.after-look');
+    if (this.#phase !== 'live') return;
+    for (const { ordinal, event, error } of found) {
+      const call = this.#open.get(ordinal);
+      if (call === undefined || this.#outcomes.some((outcome) => outcome.call === call)) continue;
+      if (error === undefined) this.#settle(call, { value: event, text: JSON.stringify(event) });
+      else {
+        const entry: JournalEntry = {
+          ...pendingEntry(call, 0),
+          state: 'failed',
+          error: recordFailure(error),
+        };
+        this.#outcomes.push({ call, entry, valueText: null });
+      }
+    }
+    this.#proceed();
+  }
+
+  /** Does what is to be done next; one thing at a time. */
+  #proceed(): void {
+    if (
+      this.#busy ||
+      this.#phase === 'closed' ||
+      this.#phase === 'replaying' ||
+      this.#phase === 'compensating'
+    )
+      return;
+    const next = this.#next();
+    if (next === null) return;
+    this.#busy = true;
+    this.#background.run(async () => {
+      try {
+        await next();
+      } finally {
+        this.#busy = false;
+      }
+      this.#proceed();
+    });
+  }
+
+  #next(): (() => Promise<unknown>) | null {
+    if (this.#stuck !== null) return () => this.#park(this.#stuck as StuckReason);
+    if (this.#outcomes.length > 0 && this.#committing === 0) return () => this.#handOver();
+    if (this.#phase === 'freezing') {
+      if (this.#attempts.size > 0) return null;
+      return this.record.empty ? async () => this.#depart({ kind: 'frozen' }) : () => this.#flush();
+    }
+    if (this.#end !== null && this.#attempts.size === 0 && this.#outcomes.length === 0)
+      return () => this.#finish(this.#end as FunctionEnd);
+    if (this.#rests()) return () => this.#rest();
+    if (!this.record.empty) return () => this.#flush();
+    for (const call of this.#toBegin.splice(0)) this.#beginStep(call);
+    return null;
+  }
+
+  async #handOver(): Promise<void> {
+    const { call, entry, valueText, tookMs, recorded } = this.#outcomes.shift() as Outcome;
+    const { ordinal, request } = call;
+    if (!this.#open.delete(ordinal)) return;
+    if (!recorded) this.#completion += 1;
+    const completed: JournalEntry = recorded ? entry : { ...entry, completion: this.#completion };
+    this.#entries.set(ordinal, completed);
+    if (!recorded)
+      this.record.row({ entry: completed, valueText, ...(tookMs === undefined ? {} : { tookMs }) });
+    if (request.kind === 'wait') {
+      this.#waits.close(ordinal);
+      const { contract, key } = request;
+      this.record.wait({ ordinal, type: contract.type, key, after: 0, open: false });
+    }
+    // What a freezing instance does not get now it gets from its journal.
+    if (this.#phase === 'freezing') return;
+    const turn = await this.#run.deliver(ordinal, deliveryOf(completed));
+    if (this.#phase !== 'closed') this.#absorb(turn);
+  }
+
+  async #flush(): Promise<boolean> {
+    const begin = this.#toBegin;
+    this.#toBegin = [];
+    if (this.#stored === 'waiting') {
+      this.record.change({ state: 'running', held: true, due: 'now' });
+      this.#stored = 'running';
+    }
+    if (!(await this.#recorded())) return false;
+    if (this.#phase === 'live') for (const call of begin) this.#beginStep(call);
+    return true;
+  }
+
+  /** Whether what was gathered is recorded; if not, the instance has left memory. */
+  async #recorded(): Promise<boolean> {
+    if (this.#suspect) this.record.change({ progress: true });
+    const result = await this.record.flush();
+    if (this.#phase === 'closed') return false;
+    switch (result.kind) {
+      case 'recorded':
+        if (this.#suspect) {
+          this.#suspect = false;
+          this.#listener.onSurvived();
+        }
+        this.#dueMs = result.dueMs;
+        return true;
+      case 'refused':
+        this.#report(result.error);
+        // Without what cannot be stored; its journal ends before it.
+        await this.#park({ reason: 'cannot be recorded', message: recordFailure(result.error).message });
+        return false;
+      default:
+        this.#depart({ kind: result.kind });
+        return false;
+    }
+  }
+
+  #dueMs: number | null = null;
+
+  /** Only moments and events are waited for. */
+  #rests(): boolean {
+    return (
+      this.#end === null &&
+      this.#open.size > 0 &&
+      this.#attempts.size === 0 &&
+      this.#toBegin.length === 0 &&
+      this.#committing === 0
+    );
+  }
+
+  /** Recorded as waiting, then the mail is looked for once more: what came before that was not announced to a waiting one. */
+  async #rest(): Promise<void> {
+    if (this.#stored !== 'waiting' || !this.record.empty) {
+      this.record.change({ state: 'waiting', held: false, due: 'rest' });
+      if (!(await this.#recorded())) return;
+      this.#stored = 'waiting';
+    }
+    await this.#lookForMail();
+    if (this.#outcomes.length === 0 && this.#phase === 'live' && this.record.empty)
+      this.#depart({ kind: 'resting', dueMs: this.#dueMs });
+  }
+
+  async #finish(end: FunctionEnd): Promise<void> {
+    if (end.kind === 'returned') {
+      let text: string | null;
+      try {
+        text = resultText(this.#services.workflow.name, 'the function', end.value);
+      } catch (error) {
+        return this.#park({ reason: 'cannot be recorded', message: recordFailure(error).message });
+      }
+      this.record.change({ state: 'completed', resultText: text, held: false, due: 'never' });
+      if (!(await this.#recorded())) return;
+      const result = text === null ? undefined : (JSON.parse(text) as unknown);
+      this.#depart({ kind: 'ended', state: 'completed', result });
+      return;
+    }
+    const failure = recordFailure(end.error);
+    if (this.#undoable().length === 0) {
+      this.record.change({ state: 'failed', failure, held: false, due: 'never' });
+      if (await this.#recorded()) this.#depart({ kind: 'ended', state: 'failed', failure });
+      return;
+    }
+    this.record.change({ state: 'compensating', ending: 'failed', failure, held: true, due: 'now' });
+    if (!(await this.#recorded())) return;
+    this.#phase = 'compensating';
+    await this.#compensate();
+  }
+
+  #undoable(): { readonly entry: JournalEntry; readonly request: StepRequest }[] {
+    return [...this.#run.steps.values()]
+      .flatMap(({ ordinal, request }) => {
+        const entry = this.#entries.get(ordinal);
+        return entry?.state === 'done' && request.undo !== null ? [{ entry, request }] : [];
+      })
+      .sort((left, right) => (right.entry.completion ?? 0) - (left.entry.completion ?? 0));
+  }
+
+  async #compensate(): Promise<void> {
+    await compensate({
+      services: this.#services,
+      instance: this.instance,
+      record: this.record,
+      steps: this.#undoable(),
+      recorded: () => this.#recorded(),
+      stopped: () => this.#phase === 'closed' || this.#frozen.length > 0,
+      running: (attempt) => {
+        if (attempt === null) this.#attempts.clear();
+        else this.#attempts.set(0, attempt);
+      },
+      depart: (departure) =>
+        this.#depart(departure.kind === 'resting' ? { ...departure, dueMs: this.#dueMs } : departure),
+    });
+  }
+
+  async #park(stuck: StuckReason): Promise<void> {
+    this.#toBegin = [];
+    // Nothing of what is not recorded yet counts: it is what could not be.
+    this.record.take();
+    this.record.change({ state: 'stuck', stuck, held: false, due: 'never' });
+    const { telemetry } = this.#services.runner;
+    const { id, key } = this.instance;
+    const result = await this.record.flush();
+    if (this.#phase === 'closed') return;
+    if (result.kind === 'recorded')
+      telemetry.emit('workflow.stuck', {
+        workflow: this.#services.workflow.name,
+        id,
+        key,
+        ...stuckFields(stuck),
+      });
+    this.#depart(result.kind === 'recorded' ? { kind: 'ended', state: 'stuck' } : { kind: 'stale' });
+  }
+
+  #beginStep(call: Call): void {
+    const request = call.request as StepRequest;
+    const { ordinal, name } = call;
+    const { runner, workflow } = this.#services;
+    const { id, key } = this.instance;
+    const attempts = this.#entries.get(ordinal)?.attempts ?? 0;
+    const attempt = new StepAttempt(runner, {
+      workflow: workflow.name,
+      instance: id,
+      key,
+      step: name,
+      undo: false,
+      attempt: attempts + 1,
+      timeoutMs: request.timeoutMs,
+      cause: this.record.cause,
+    });
+    this.#attempts.set(ordinal, attempt);
+    this.#background.run(async () => {
+      await runner.testStep?.('workflow.before-step');
+      if (request.kind === 'step') {
+        const outcome = await attempt.run((stepCall) => request.run(stepCall, null));
+        await runner.testStep?.('workflow.after-step');
+        this.#attempts.delete(ordinal);
+        if (this.#phase !== 'closed') this.#stepEnded(call, { outcome, attempts: attempts + 1 });
+      } else await this.#runTransaction(call, { attempt, request, attempts: attempts + 1 });
+      this.#proceed();
+    });
+  }
+
+  #stepEnded(
+    call: Call,
+    { outcome, attempts }: { readonly outcome: AttemptOutcome; readonly attempts: number },
+  ): void {
+    if (outcome.kind === 'abandoned') return;
+    const { tookMs } = outcome;
+    const base = { ...pendingEntry(call, attempts) };
+    if (outcome.kind === 'done') {
+      const value = outcome.text === null ? undefined : (JSON.parse(outcome.text) as unknown);
+      this.#outcomes.push({
+        call,
+        entry: { ...base, state: 'done', value },
+        valueText: outcome.text,
+        tookMs,
+      });
+      return;
+    }
+    // Its signal was aborted: it is begun again by whoever goes on.
+    if (this.#phase === 'freezing') return;
+    const error = recordFailure(outcome.error);
+    this.#tellFailure(call, outcome.error, attempts);
+    const delayMs = nextDelayMs((call.request as StepRequest).policy, {
+      attempts,
+      error: outcome.error,
+      randomness: this.#services.runner.randomness,
+    });
+    if (delayMs === null) {
+      this.#outcomes.push({ call, entry: { ...base, state: 'failed', error }, valueText: null, tookMs });
+      return;
+    }
+    const entry: JournalEntry = { ...base, error };
+    this.#entries.set(call.ordinal, entry);
+    this.record.row({ entry, valueText: null, delayMs, tookMs });
+    this.#listener.onExpect(delayMs);
+  }
+
+  /** The commit of its transaction is its record; other results wait meanwhile, as its place among them is taken. */
+  async #runTransaction(
+    call: Call,
+    {
+      attempt,
+      request,
+      attempts,
+    }: { readonly attempt: StepAttempt; readonly request: StepRequest; readonly attempts: number },
+  ): Promise<void> {
+    const { ordinal } = call;
+    const { id, workflowId, consumerId } = this.instance;
+    let reserved: number | null = null;
+    const outcome = await attempt.runTransaction((stepCall, tx) => request.run(stepCall, tx), {
+      publisher: `workflow:${workflowId}`,
+      last: (text, events) => {
+        this.#committing += 1;
+        this.#completion += 1;
+        reserved = this.#completion;
+        const entry: JournalEntry = { ...pendingEntry(call, attempts), state: 'done', completion: reserved };
+        const job = { id, workflowId, consumerId, lane: this.lane.lane, token: this.lane.token };
+        const rows = [{ entry, valueText: text }];
+        return {
+          query: flushQueries.flush,
+          values: flushParameters([{ ...job, rows, change: null, waits: [], drafts: [] }], {
+            events: ownedEvents(id, events),
+            strict: true,
+          }),
+        };
+      },
+    });
+    if (reserved !== null) this.#committing -= 1;
+    this.#attempts.delete(ordinal);
+    if (this.#phase === 'closed') return;
+    if (outcome.kind === 'failed') {
+      if (FactlineError.is(outcome.error, 'LEASE_LOST')) return this.#depart({ kind: 'lost' });
+      if (isOutOfDate(outcome.error)) return this.#depart({ kind: 'stale' });
+    }
+    if (outcome.kind === 'done') {
+      const value = outcome.text === null ? undefined : (JSON.parse(outcome.text) as unknown);
+      const entry = { ...pendingEntry(call, attempts), state: 'done' as const, completion: reserved, value };
+      this.#committed.push({ call, entry, valueText: outcome.text, recorded: true });
+    } else this.#stepEnded(call, { outcome, attempts });
+    if (this.#committing > 0) return;
+    // In the order in which their places were taken.
+    const committed = this.#committed.splice(0);
+    committed.sort((left, right) => (left.entry.completion ?? 0) - (right.entry.completion ?? 0));
+    this.#outcomes.unshift(...committed);
+  }
+
+  #tellFailure(call: Call, error: unknown, attempt: number): void {
+    const { telemetry } = this.#services.runner;
+    const { id } = this.instance;
+    const workflow = this.#services.workflow.name;
+    telemetry.emit('workflow.step-failed', { workflow, id, step: call.name, attempt, error });
+    telemetry.metrics.count('factline_workflow_step_failures_total', { workflow });
+  }
+
+  #depart(departure: Departure): void {
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
+    this.#run.close();
+    this.#abort.abort();
+    if (this.#suspect) this.#listener.onSurvived();
+    this.#listener.onDeparture(departure);
+    for (const resolve of this.#frozen.splice(0)) resolve();
+  }
+
+  #report(error: unknown): void {
+    const unit = `instance ${this.instance.id} of ${this.#services.workflow.name}`;
+    this.#services.runner.telemetry.emit('engine.error', { unit, error });
+  }
+}

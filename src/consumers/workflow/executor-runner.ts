@@ -1,0 +1,358 @@
+import { Background, laneOf, Signal, type Timer } from '../../foundation/index.ts';
+import { contractSetOf } from '../definition.ts';
+import type {
+  ConsumerRunner,
+  LaneLease,
+  OwnerAnswer,
+  OwnerRequest,
+  Pause,
+  RunnerProgress,
+  RunnerServices,
+} from '../runner.ts';
+import { type SuspectGate, suspectGateOf } from '../suspect-gate.ts';
+import { Execution } from './execution.ts';
+import type { Departure, ExecutionServices, HeldLane } from './execution-services.ts';
+import { flusherOf } from './flusher.ts';
+import { hubOf, type Reservation, type WorkflowHub } from './hub.ts';
+import type { LoadedInstance } from './instance.ts';
+import { InstanceStore } from './instance-store.ts';
+import { Mailbox } from './mailbox.ts';
+import { Verbs } from './verbs.ts';
+import type { ExecutorDefinition } from './versions.ts';
+
+/** How long lanes that are given back wait for steps that run; then they are given up, uncounted. */
+const releaseGraceMs = 5_000;
+const failedLoadMs = 1_000;
+/** Waits end with a signal; this is only the net below it. */
+const lookMs = 200;
+/** The database's clock decides; a timer of ours may be a little early. */
+const timerSlackMs = 1;
+
+/*
+ * Runs the instances of one version of a workflow on the lanes that this process holds.
+ *
+ *   due (start, moment, mail, act) ──► load, as many as there are slots ──► Execution ──► departs: resting, ended, frozen
+ *       ▲ one timer for the next moment of all lanes                            │
+ *       └───────────────────────────────────────────────────────────────────────┘
+ *
+ * Nothing of a sleeping or waiting instance is in memory. After an unclean takeover what may have been at work runs alone, one
+ * at a time in the whole process, until it has recorded something.
+ */
+export class ExecutorRunner implements ConsumerRunner {
+  readonly #services: RunnerServices;
+  readonly #definition: ExecutorDefinition;
+  readonly #execution: ExecutionServices;
+  readonly #lanes = new Map<number, HeldLane>();
+  readonly #store: InstanceStore;
+  readonly #hub: WorkflowHub;
+  readonly #gate: SuspectGate;
+  readonly #verbs: Verbs;
+  readonly #atWork = new Map<number, Execution>();
+  /** May have ended the process before; loaded one at a time. */
+  readonly #suspects = new Map<number, HeldLane>();
+  readonly #background: Background;
+  readonly #changed: Signal;
+  #laneCount = 1;
+  #reserved = 0;
+  #handled = 0;
+  #pause: Pause | null = null;
+  #releasing = new Set<number>();
+  #loading = false;
+  #loadAgain = false;
+  #timer: Timer | null = null;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  /** Loads and acts of people come one after the other. */
+  #serial: Promise<unknown> = Promise.resolve();
+
+  constructor(definition: ExecutorDefinition, services: RunnerServices) {
+    this.#services = services;
+    this.#definition = definition;
+    const { workflow } = definition;
+    this.#execution = {
+      runner: services,
+      workflow,
+      contracts: contractSetOf(workflow),
+      flusher: flusherOf(services),
+      mailbox: new Mailbox(services),
+    };
+    this.#store = new InstanceStore(services, {
+      lanes: () => [...this.#lanes.values()].filter(({ lane }) => !this.#releasing.has(lane)),
+      laneCount: () => this.#laneCount,
+    });
+    this.#gate = suspectGateOf(services.database);
+    this.#changed = new Signal(services.clock);
+    const unit = `the workflow ${definition.name}`;
+    this.#background = new Background((error) => services.telemetry.emit('engine.error', { unit, error }));
+    this.#hub = hubOf(services.database);
+    this.#hub.register({
+      consumerId: services.consumer.id,
+      name: definition.name,
+      reserve: (keyHash) => this.#reserve(keyHash),
+      wake: (instances) => this.#wake(instances),
+      has: (id) => this.#atWork.has(id),
+    });
+    this.#verbs = new Verbs(services, workflow, {
+      laneOf: (keyHash) => this.#lanes.get(laneOf(keyHash, this.#laneCount)),
+      evict: (id, hurry) => this.#atWork.get(id)?.freeze({ hurry }) ?? Promise.resolve(),
+    });
+  }
+
+  async take(leases: readonly LaneLease[]): Promise<void> {
+    this.#laneCount = leases[0]?.laneCount ?? 1;
+    for (const { lane, token } of leases) {
+      this.drop([lane]);
+      this.#lanes.set(lane, { lane, token, dropped: false });
+    }
+    const unclean = leases.filter(({ clean }) => !clean).map(({ lane }) => lane);
+    if (unclean.length > 0) {
+      const lanes = unclean.flatMap((lane) => this.#lanes.get(lane) ?? []);
+      for (const held of lanes) {
+        for (const id of await this.#store.suspects([held.lane])) this.#suspects.set(id, held);
+      }
+      this.#background.run(() => this.#runSuspects());
+    }
+    this.#load();
+  }
+
+  async release(lanes: readonly number[]): Promise<void> {
+    for (const lane of lanes) this.#releasing.add(lane);
+    await this.#serial;
+    const leaving = [...this.#atWork.values()].filter(({ lane }) => lanes.includes(lane.lane));
+    const grace = this.#services.clock.timer(releaseGraceMs, () => {
+      for (const execution of leaving) execution.abandon();
+    });
+    try {
+      await Promise.all(leaving.map((execution) => execution.freeze({ hurry: false })));
+    } finally {
+      grace.cancel();
+      this.#forget(lanes);
+      for (const lane of lanes) this.#releasing.delete(lane);
+    }
+    if (this.#lanes.size === 0) this.#timer?.cancel();
+  }
+
+  drop(lanes: readonly number[]): void {
+    for (const lane of lanes) {
+      const held = this.#lanes.get(lane);
+      if (held === undefined) continue;
+      held.dropped = true;
+      for (const execution of [...this.#atWork.values()]) if (execution.lane === held) execution.drop();
+    }
+    this.#forget(lanes);
+  }
+
+  pause(pause: Pause | null): void {
+    this.#pause = pause;
+    if (pause === null) this.#load();
+  }
+
+  due(): void {
+    this.#load();
+    for (const execution of this.#atWork.values()) execution.look();
+  }
+
+  carryOut(request: OwnerRequest): Promise<OwnerAnswer> {
+    return this.#inTurn(() => this.#verbs.carryOut(request)).finally(() => this.#load());
+  }
+
+  progress(): RunnerProgress {
+    const atWork = [...this.#atWork.values()];
+    return {
+      lanes: [...this.#lanes.values()].map(({ lane }) => ({
+        lane,
+        checkpoint: this.#services.consumer.startPosition,
+        readUpTo: this.#services.consumer.startPosition,
+        inFlight: atWork.filter((execution) => execution.lane.lane === lane).length,
+        waiting: 0,
+      })),
+      handled: this.#handled,
+      hottestKey: null,
+      reasons: this.#pause === null ? [] : [`paused by ${this.#pause.by}: ${this.#pause.reason}`],
+    };
+  }
+
+  async idle(): Promise<void> {
+    while (this.#lanes.size > 0) {
+      if (this.#atWork.size === 0 && !this.#loading && this.#suspects.size === 0) {
+        if (this.#pause !== null || !(await this.#store.isDue([]))) return;
+        this.#load();
+      }
+      await this.#changed.wait(lookMs);
+    }
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#serial.then(work);
+    this.#serial = done.catch(() => undefined);
+    return done;
+  }
+
+  get #free(): number {
+    return this.#definition.workflow.concurrency - this.#atWork.size - this.#reserved;
+  }
+
+  #reserve(keyHash: number): Reservation | null {
+    const held = this.#lanes.get(laneOf(keyHash, this.#laneCount));
+    if (held === undefined || this.#releasing.has(held.lane) || this.#pause !== null || this.#free <= 0)
+      return null;
+    this.#reserved += 1;
+    let open = true;
+    const close = (): boolean => {
+      if (open) this.#reserved -= 1;
+      const was = open;
+      open = false;
+      return was;
+    };
+    return {
+      give: (instance) => {
+        if (!close() || held.dropped || this.#releasing.has(held.lane) || this.#atWork.has(instance.id))
+          return;
+        this.#begin(instance, held);
+      },
+      cancel: () => void close(),
+    };
+  }
+
+  #wake(instances: readonly number[]): void {
+    for (const id of instances) this.#atWork.get(id)?.look();
+    this.#load();
+  }
+
+  /** Looks for what is due; a call during a look has another one follow. */
+  #load(): void {
+    if (this.#loading) {
+      this.#loadAgain = true;
+      return;
+    }
+    if (this.#lanes.size === 0 || this.#pause !== null) return;
+    this.#loading = true;
+    this.#timer?.cancel();
+    this.#timerAtMs = Number.POSITIVE_INFINITY;
+    this.#background.run(async () => {
+      try {
+        do {
+          this.#loadAgain = false;
+          await this.#inTurn(() => this.#loadOnce());
+        } while (this.#loadAgain && this.#free > 0);
+      } catch (error) {
+        this.#expect(failedLoadMs);
+        throw error;
+      } finally {
+        this.#loading = false;
+        this.#changed.fire();
+      }
+    });
+  }
+
+  async #loadOnce(): Promise<void> {
+    const waiting = [...this.#atWork.values()].filter((execution) => execution.waits);
+    const fallen = await this.#store.fallDue(waiting.map(({ instance }) => instance.id));
+    for (const [id, rows] of Map.groupBy(fallen, ({ instance }) => instance))
+      this.#atWork.get(id)?.fallDue(rows.filter(({ undo }) => !undo).map(({ ordinal }) => ordinal));
+    const limit = this.#free;
+    if (limit <= 0) {
+      this.#fullAtLastLook = true;
+      return;
+    }
+    const not = [...this.#atWork.keys(), ...this.#suspects.keys()];
+    const { instances, full, nextMs } = await this.#store.takeDue({ not, limit });
+    this.#fullAtLastLook = full;
+    for (const instance of instances) this.#adopt(instance);
+    if (nextMs !== null) this.#expect(nextMs);
+  }
+
+  /** Whether more was due than there were slots. */
+  #fullAtLastLook = false;
+
+  #adopt(instance: LoadedInstance): void {
+    const held = this.#lanes.get(laneOf(instance.keyHash, this.#laneCount));
+    if (held === undefined || held.dropped || this.#atWork.has(instance.id)) return;
+    this.#begin(instance, held);
+  }
+
+  #begin(instance: LoadedInstance, lane: HeldLane, suspect?: { readonly survived: () => void }): void {
+    const execution = new Execution(this.#execution, {
+      instance,
+      lane,
+      suspect: suspect !== undefined,
+      listener: {
+        onDeparture: (departure) => this.#departed(execution, departure),
+        onExpect: (dueMs) => this.#expect(dueMs),
+        onSurvived: () => suspect?.survived(),
+      },
+    });
+    this.#atWork.set(instance.id, execution);
+    this.#measure();
+    execution.begin();
+  }
+
+  #departed(execution: Execution, departure: Departure): void {
+    const { id } = execution.instance;
+    if (this.#atWork.get(id) === execution) this.#atWork.delete(id);
+    this.#handled += 1;
+    this.#measure();
+    const { metrics } = this.#services.telemetry;
+    const workflow = this.#definition.workflow.name;
+    if (departure.kind === 'ended') {
+      metrics.count('factline_workflow_instances_total', { workflow, state: departure.state });
+      const { kind: _, ...end } = departure;
+      this.#hub.ended({ id, ...end });
+    } else if (departure.kind === 'resting') {
+      metrics.count('factline_workflow_instances_total', { workflow, state: 'waiting' });
+      if (departure.dueMs !== null) this.#expect(departure.dueMs);
+    } else if (departure.kind === 'lost' && !execution.lane.dropped) {
+      this.#services.onLeaseLost(execution.lane.lane);
+    }
+    if (this.#fullAtLastLook || departure.kind === 'stale') this.#load();
+    this.#changed.fire();
+  }
+
+  /** Another look after so many milliseconds, unless one comes before. */
+  #expect(ms: number): void {
+    const { clock } = this.#services;
+    const atMs = clock.monotonic() + ms + timerSlackMs;
+    if (atMs >= this.#timerAtMs) return;
+    this.#timer?.cancel();
+    this.#timerAtMs = atMs;
+    this.#timer = clock.timer(ms + timerSlackMs, () => this.#load(), { unref: true });
+  }
+
+  /** One after the other; the next one begins when the one before has recorded something, or is gone. */
+  async #runSuspects(): Promise<void> {
+    for (const [id, held] of [...this.#suspects]) {
+      const ending = new AbortController();
+      const suspect = {};
+      if (!held.dropped && (await this.#gate.enter(suspect, ending.signal))) {
+        try {
+          await this.#runSuspect(id, held);
+        } finally {
+          this.#gate.leave(suspect);
+        }
+      }
+      if (this.#suspects.get(id) === held) this.#suspects.delete(id);
+    }
+    this.#load();
+  }
+
+  async #runSuspect(id: number, held: HeldLane): Promise<void> {
+    if (held.dropped || this.#atWork.has(id)) return;
+    const verdict = await this.#store.beginSuspect(id, held);
+    if (verdict === 'lost' || held.dropped) return;
+    if (verdict !== 'run') return this.#store.parkKiller(id, held);
+    const { instances } = await this.#inTurn(() => this.#store.takeDue({ not: [], limit: 1, only: [id] }));
+    const [instance] = instances;
+    if (instance === undefined || held.dropped) return;
+    await new Promise<void>((survived) => this.#begin(instance, held, { survived }));
+  }
+
+  #forget(lanes: readonly number[]): void {
+    for (const lane of lanes) this.#lanes.delete(lane);
+    for (const [id, held] of [...this.#suspects]) if (lanes.includes(held.lane)) this.#suspects.delete(id);
+    this.#changed.fire();
+  }
+
+  #measure(): void {
+    const { metrics } = this.#services.telemetry;
+    metrics.set('factline_workflow_at_work', { workflow: this.#definition.workflow.name }, this.#atWork.size);
+  }
+}

@@ -1,0 +1,110 @@
+import type { Clock, Telemetry } from '../../foundation/index.ts';
+import type { Tail } from '../../log/index.ts';
+import { classifyDatabaseError, type Database, loadQueries, run } from '../../postgres/index.ts';
+import { Grouping } from '../operational/grouping.ts';
+import type { TestStep } from '../runner.ts';
+import { type FlushJob, flushParameters } from './flush-job.ts';
+import { hubOf } from './hub.ts';
+
+export const flushQueries = loadQueries<'flush'>(new URL('./flush.sql', import.meta.url));
+
+/**
+ * recorded: it is; `dueMs`: until the instance is due, where that was changed. lost: the lane is another process's. stale: something
+ * of it stands there already, so what is in memory is not what is stored. refused: it cannot be stored.
+ */
+export type FlushResult =
+  | { readonly kind: 'recorded'; readonly dueMs: number | null }
+  | { readonly kind: 'lost' | 'stale' }
+  | { readonly kind: 'refused'; readonly error: unknown };
+
+export interface FlusherServices {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly tail: Pick<Tail, 'wake'>;
+  readonly testStep?: TestStep;
+}
+
+/** Instances in one statement at most: bounds its time, and how long a takeover waits for its share locks. */
+const jobsMax = 500;
+
+interface Submitted {
+  readonly job: FlushJob;
+  readonly givenUp: () => boolean;
+}
+
+/**
+ * Records what instances have done: one statement at a time for all of them, of every workflow of the process. What comes up
+ * while one is under way shares the next.
+ */
+export class Flusher {
+  readonly #services: FlusherServices;
+  readonly #grouping: Grouping<Submitted, FlushResult>;
+
+  constructor(services: FlusherServices) {
+    this.#services = services;
+    this.#grouping = new Grouping({
+      unit: 'the journal of workflows',
+      clock: services.clock,
+      telemetry: services.telemetry,
+      jobsMax,
+      givenUp: ({ givenUp }) => (givenUp() ? { kind: 'lost' } : null),
+      write: (submitted) => this.#write(submitted.map(({ job }) => job)),
+    });
+  }
+
+  submit(job: FlushJob, givenUp: () => boolean): Promise<FlushResult> {
+    return this.#grouping.submit({ job, givenUp });
+  }
+
+  async #write(jobs: readonly FlushJob[]): Promise<readonly FlushResult[]> {
+    const { testStep } = this.#services;
+    await testStep?.('workflow.before-flush');
+    const results = await this.#attempt(jobs);
+    await testStep?.('workflow.after-flush');
+    return results;
+  }
+
+  /** What cannot be stored is found by storing each alone; the others must not wait for it. */
+  async #attempt(jobs: readonly FlushJob[]): Promise<readonly FlushResult[]> {
+    try {
+      return await this.#record(jobs);
+    } catch (error) {
+      if (classifyDatabaseError(error) !== 'permanent') throw error;
+      if (jobs.length === 1) return [{ kind: 'refused', error }];
+      const results: FlushResult[] = [];
+      for (const job of jobs) results.push(...(await this.#attempt([job])));
+      return results;
+    }
+  }
+
+  async #record(jobs: readonly FlushJob[]): Promise<readonly FlushResult[]> {
+    const { database, telemetry, tail } = this.#services;
+    const values = flushParameters(jobs, { strict: false });
+    const [row = {}] = await run(database.operations, flushQueries.flush, values);
+    const recorded = new Map(row['recorded'] as [number, number | null][]);
+    const fenced = new Set((row['fenced'] as [number, number][]).map(([id, lane]) => `${id}/${lane}`));
+    if (row['positions'] !== '') tail.wake();
+    for (const { id, drafts } of jobs) {
+      if (!recorded.has(id)) continue;
+      for (const { draft } of drafts)
+        telemetry.metrics.count('factline_events_published_total', { type: draft.type });
+    }
+    const queued = row['queued'] as number[];
+    if (queued.length > 0) hubOf(database).wake(queued.map((consumerId) => ({ id: 0, consumerId })));
+    return jobs.map(({ id, consumerId, lane }): FlushResult => {
+      const dueMs = recorded.get(id);
+      if (dueMs !== undefined) return { kind: 'recorded', dueMs };
+      return { kind: fenced.has(`${consumerId}/${lane}`) ? 'stale' : 'lost' };
+    });
+  }
+}
+
+const flushers = new WeakMap<Database, Flusher>();
+
+/** The one of the app that this database object belongs to. */
+export const flusherOf = (services: FlusherServices): Flusher => {
+  const flusher = flushers.get(services.database) ?? new Flusher(services);
+  flushers.set(services.database, flusher);
+  return flusher;
+};

@@ -1,0 +1,128 @@
+-- What an executor loads of its lanes. $1 is the executor's consumer id, $2 [{lane, token}] (its fences), $3 the number of lanes.
+
+-- name: take_due
+-- $4: instances that are in memory, $5: at most so many, $6: only these (null: all). Marks what is due as held, oldest first, and answers it with its journal;
+-- a queued one begins only when no other of its key lives, and is looked at again a little later. `next_ms`: until the next
+-- one is due. Served by workflow_instances_due and workflow_journal_pkey.
+with moment as materialized (
+  select factline.clock() as now
+), fence as materialized (
+  select l.lane from factline.lanes l
+  join json_to_recordset($2::text::json) as w (lane integer, token bigint) on w.lane = l.lane and w.token = l.token
+  where l.consumer_id = $1::integer
+  for share of l
+), due as materialized (
+  select i.id, i.state, i.state = 'queued' and (
+      exists (select from factline.workflow_instances o where o.workflow_id = i.workflow_id and o.key = i.key
+               and o.state in ('running', 'waiting', 'compensating', 'stuck'))
+      or exists (select from factline.workflow_instances o where o.workflow_id = i.workflow_id and o.key = i.key
+               and o.state = 'queued' and o.id < i.id)) as blocked
+    from factline.workflow_instances i
+   where i.consumer_id = $1::integer and i.due_at <= (select now from moment)
+     and (i.key_hash::bigint & 4294967295) % $3::integer in (select lane from fence)
+     and not (i.id = any ($4::bigint[])) and ($6::bigint[] is null or i.id = any ($6::bigint[]))
+   order by i.due_at
+   limit $5::integer
+     for update of i skip locked
+), postponed as (
+  update factline.workflow_instances i set due_at = m.now + interval '10 seconds'
+    from due d, moment m where i.id = d.id and d.blocked
+), taken as (
+  update factline.workflow_instances i
+     set held = true, state = case when i.state in ('queued', 'waiting') then 'running' else i.state end, changed_at = m.now
+    from due d, moment m
+   where i.id = d.id and not d.blocked
+  returning i.*, d.state = 'queued' as was_queued
+), pending as (
+  select min(i.due_at) as due_at from factline.workflow_instances i
+   where i.consumer_id = $1::integer and i.due_at > (select now from moment)
+     and (i.key_hash::bigint & 4294967295) % $3::integer in (select lane from fence)
+)
+select
+  (select coalesce(json_agg(json_build_object(
+      'id', t.id, 'workflowId', t.workflow_id, 'consumerId', t.consumer_id, 'version', t.version, 'key', t.key,
+      'keyHash', t.key_hash, 'state', t.state, 'ending', t.ending, 'input', t.input, 'hasInput', t.input is not null,
+      'startPosition', t.start_position, 'cause', t.cause, 'failure', t.failure, 'deaths', t.deaths,
+      'journal', (select coalesce(json_agg(json_build_object(
+          'undo', j.undo, 'ordinal', j.ordinal, 'kind', j.kind, 'name', j.name, 'state', j.state, 'attempts', j.attempts,
+          'completion', j.completion, 'value', j.value, 'hasValue', j.value is not null, 'error', j.error,
+          'due', j.due_at <= m.now) order by j.undo, j.ordinal), '[]')
+        from factline.workflow_journal j where j.instance_id = t.id)) order by t.due_at), '[]') from taken t, moment m) as instances,
+  (select count(*) from due) as looked_at,
+  (select least(greatest(extract(epoch from p.due_at - m.now) * 1000, 0), 2147483647)::bigint from pending p, moment m) as next_ms
+
+-- name: fall_due
+-- Of instances in memory ($1): the sleeps, retries and time limits whose moment has come. Served by workflow_journal_due.
+select j.instance_id, j.undo, j.ordinal from factline.workflow_journal j
+ where j.instance_id = any ($1::bigint[]) and j.state = 'pending' and j.due_at <= (select factline.clock())
+
+-- name: suspects
+-- After an unclean takeover: the due instances that its process may have been working on. $4: the lanes taken so.
+select i.id from factline.workflow_instances i
+ where i.consumer_id = $1::integer and i.held and i.due_at <= (select factline.clock())
+   and (i.key_hash::bigint & 4294967295) % $3::integer = any ($4::integer[])
+   and exists (select from factline.lanes l
+     join json_to_recordset($2::text::json) as w (lane integer, token bigint) on w.lane = l.lane and w.token = l.token
+     where l.consumer_id = $1::integer)
+ order by i.due_at
+
+-- name: wake_found
+-- After a takeover: waits whose event is in the mailbox already and whose owner died before it looked. $4: the lanes.
+update factline.workflow_instances i set due_at = factline.clock()
+  from factline.workflow_waits w
+ where i.consumer_id = $1::integer and i.state = 'waiting' and w.instance_id = i.id
+   and (i.due_at is null or i.due_at > (select factline.clock()))
+   and (i.key_hash::bigint & 4294967295) % $3::integer = any ($4::integer[])
+   and exists (select from factline.lanes l
+     join json_to_recordset($2::text::json) as f (lane integer, token bigint) on f.lane = l.lane and f.token = l.token
+     where l.consumer_id = $1::integer)
+   and exists (select from factline.workflow_mailbox m
+     where m.workflow_id = w.workflow_id and m.type = w.type and m.key = w.key and m.position > w.after_position)
+
+-- name: begin_suspect
+-- $1 instance, $2 lane, $3 token, $4 this process's incarnation, $5 deaths at most: records that this process begins it, before any of its
+-- code runs. An earlier process counts as a death unless it is this one or has beaten since it was found dead; the beat at which
+-- that was is noted once. Too many: nothing is recorded, and `deaths` says why. Served by workflow_instances_pkey.
+with fence as materialized (
+  select 1 from factline.lanes l join factline.workflow_instances i on i.consumer_id = l.consumer_id
+  where i.id = $1::bigint and l.lane = $2::integer and l.token = $3::bigint
+  for share of l
+), earlier as materialized (
+  select coalesce(jsonb_agg(case when k.kill ? 'beat' then k.kill
+      else k.kill || jsonb_build_object('beat', (select p.beat from factline.processes p where p.incarnation::text = k.kill->>'incarnation')) end
+      order by k.ordinal), '[]') as kills
+  from factline.workflow_instances i, jsonb_array_elements(i.kills) with ordinality as k (kill, ordinal)
+  where i.id = $1::bigint
+), dead as materialized (
+  select count(*)::integer as deaths from earlier, jsonb_array_elements(earlier.kills) as k (kill)
+  where k.kill->>'incarnation' <> $4::text
+    and not exists (select from factline.processes p
+      where p.incarnation::text = k.kill->>'incarnation' and p.beat > coalesce((k.kill->>'beat')::bigint, p.beat))
+), begun as (
+  update factline.workflow_instances i
+     set deaths = dead.deaths,
+         kills = case when dead.deaths < $5::integer then earlier.kills || jsonb_build_array(jsonb_build_object('incarnation', $4::text))
+                      else earlier.kills end
+    from fence, earlier, dead where i.id = $1::bigint
+  returning 1
+)
+select (select count(*) from fence) as fenced, (select deaths from dead) as deaths, (select count(*) from begun) as recorded
+
+-- name: is_due
+-- Whether anything is left to do at this moment in these lanes; $4: in memory.
+select exists (select from factline.workflow_instances i
+  where i.consumer_id = $1::integer and i.due_at <= (select factline.clock()) and not (i.id = any ($4::bigint[])) and i.state <> 'queued'
+    and (i.key_hash::bigint & 4294967295) % $3::integer in
+      (select w.lane from json_to_recordset($2::text::json) as w (lane integer, token bigint))) as due
+
+-- name: park_killer
+-- $1 instance, $2 lane, $3 token.
+with fence as materialized (
+  select 1 from factline.lanes l join factline.workflow_instances i on i.consumer_id = l.consumer_id
+  where i.id = $1::bigint and l.lane = $2::integer and l.token = $3::bigint
+  for share of l
+)
+update factline.workflow_instances i
+   set state = 'stuck', due_at = null, held = false, changed_at = factline.clock(),
+       stuck = jsonb_build_object('reason', 'killed the process', 'message', format('%s processes ended while they ran it', i.deaths))
+  from fence where i.id = $1::bigint and i.ended_at is null

@@ -1,0 +1,55 @@
+import { type ContractSet, type FactEvent, openEnvelope } from '../../contracts/index.ts';
+import { type StoredEvent, storedEvent } from '../../log/index.ts';
+import { loadQueries, runArrays } from '../../postgres/index.ts';
+import { Grouping } from '../operational/grouping.ts';
+import type { RunnerServices } from '../runner.ts';
+
+const sql = loadQueries<'deliver_mail' | 'wake_waiting' | 'read_mail' | 'purge_mail'>(
+  new URL('./routing.sql', import.meta.url),
+);
+
+/** An open wait, as its mail is looked for. */
+export interface MailRequest {
+  readonly instance: number;
+  readonly ordinal: number;
+  readonly workflow: number;
+  readonly type: string;
+  readonly key: string;
+  /** Only what came after this position. */
+  readonly after: number;
+}
+
+/** Waits in one look at most. */
+const requestsMax = 500;
+
+/** Looks for events that came for open waits: the looks of many instances are one statement. */
+export class Mailbox {
+  readonly #grouping: Grouping<MailRequest, readonly StoredEvent[]>;
+
+  constructor(services: RunnerServices) {
+    const { database, clock, telemetry, consumer } = services;
+    this.#grouping = new Grouping({
+      unit: `the mailbox of ${consumer.name}`,
+      clock,
+      telemetry,
+      jobsMax: requestsMax,
+      givenUp: () => null,
+      write: async (requests) => {
+        const rows = await runArrays(database.operations, sql.read_mail, [JSON.stringify(requests)]);
+        const found = Map.groupBy(rows, ([instance, ordinal]) => `${instance}/${ordinal}`);
+        return requests.map(({ instance, ordinal }) =>
+          (found.get(`${instance}/${ordinal}`) ?? []).map((row) => storedEvent(row, 2)),
+        );
+      },
+    });
+  }
+
+  /** In position order. */
+  read(request: MailRequest): Promise<readonly StoredEvent[]> {
+    return this.#grouping.submit(request);
+  }
+}
+
+/** An event as the function gets it: checked and brought up to date by the contracts, else as it was stored. */
+export const openMail = (contracts: ContractSet, event: StoredEvent): FactEvent =>
+  contracts.has(event.type) ? contracts.open(event) : openEnvelope(event);

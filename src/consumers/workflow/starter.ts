@@ -1,0 +1,102 @@
+import { type Clock, FactlineError, type Telemetry } from '../../foundation/index.ts';
+import { type Database, type ForeignTransaction, run } from '../../postgres/index.ts';
+import { Grouping } from '../operational/grouping.ts';
+import { hubOf, type WorkflowHub } from './hub.ts';
+import { storedOf } from './router.ts';
+import {
+  freshInstance,
+  reserveSlot,
+  type Start,
+  type StartOutcome,
+  type StartStatement,
+  startInstance,
+  startParameter,
+  startQuery,
+  tellOwnersQuery,
+} from './starting.ts';
+
+const startsMax = 500;
+
+type Stored = Parameters<typeof freshInstance>[1];
+
+interface Submitted {
+  readonly start: Start;
+  readonly held: boolean;
+}
+
+/** Starts instances for the app: those that are asked for at one time are one statement. */
+export class Starter {
+  readonly #database: Database;
+  readonly #hub: WorkflowHub;
+  readonly #grouping: Grouping<Submitted, Stored | null>;
+
+  constructor(services: {
+    readonly database: Database;
+    readonly clock: Clock;
+    readonly telemetry: Telemetry;
+  }) {
+    const { database, clock, telemetry } = services;
+    this.#database = database;
+    this.#hub = hubOf(database);
+    this.#grouping = new Grouping({
+      unit: 'the starts of workflows',
+      clock,
+      telemetry,
+      jobsMax: startsMax,
+      givenUp: () => null,
+      write: (submitted) => this.#write(submitted),
+    });
+  }
+
+  /** Starts it in a transaction of its own. @throws FactlineError WORKFLOW_RUNNING */
+  async start(start: Start): Promise<number> {
+    const slot = reserveSlot(this.#hub, start);
+    try {
+      const stored = await this.#grouping.submit({ start, held: slot !== null });
+      if (stored !== null) {
+        if (slot !== null) slot.give(freshInstance(start, stored));
+        else this.#hub.wake([{ id: stored.id, consumerId: stored.consumerId }]);
+        return stored.id;
+      }
+    } finally {
+      slot?.cancel();
+    }
+    const { operations } = this.#database;
+    const outcome = await startInstance(
+      (query, parameter) => run(operations, query, [parameter]),
+      start,
+      false,
+    );
+    if ((outcome.kind === 'started' || outcome.kind === 'queued') && outcome.consumerId !== null)
+      this.#hub.wake([{ id: outcome.id, consumerId: outcome.consumerId }]);
+    return idOf(start, outcome);
+  }
+
+  /** Starts it in the user's own transaction: it lives when that has committed. @throws FactlineError WORKFLOW_RUNNING */
+  async startIn(tx: ForeignTransaction, start: Start): Promise<number> {
+    const statement: StartStatement = (query, parameter) => tx.query(query.text, parameter);
+    const outcome = await startInstance(statement, start, false);
+    await tx.query(tellOwnersQuery.text, 'workflows');
+    return idOf(start, outcome);
+  }
+
+  /** Null where an instance lives, or the same key was asked for twice at one time. */
+  async #write(submitted: readonly Submitted[]): Promise<readonly (Stored | null)[]> {
+    const seen = new Set<string>();
+    const first = submitted.map(({ start: { workflow, key } }) => {
+      const place = `${workflow.name} ${key}`;
+      return seen.has(place) ? false : Boolean(seen.add(place));
+    });
+    const wanted = submitted.filter((_, index) => first[index]);
+    const rows = await run(this.#database.operations, startQuery, [startParameter(wanted)]);
+    const made = new Map(rows.map((row) => [`${row['name']} ${row['key']}`, storedOf(row)]));
+    return submitted.map(({ start: { workflow, key } }, index) =>
+      first[index] ? (made.get(`${workflow.name} ${key}`) ?? null) : null,
+    );
+  }
+}
+
+const idOf = ({ workflow, key }: Start, outcome: StartOutcome): number => {
+  if (outcome.kind !== 'rejected') return outcome.id;
+  throw new FactlineError('WORKFLOW_RUNNING', { workflow: workflow.name, key, id: outcome.living });
+};

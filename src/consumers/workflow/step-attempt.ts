@@ -1,0 +1,201 @@
+import { payloadText } from '../../contracts/index.ts';
+import { contextOfTrace, currentTrace, FactlineError, uuidv8 } from '../../foundation/index.ts';
+import { type Cause, currentCause, publishingTransaction, type Tx } from '../../log/index.ts';
+import type { LastStatement } from '../../postgres/index.ts';
+import { cancellableWork } from '../operational/query-cancellation.ts';
+import type { RunnerServices } from '../runner.ts';
+import type { StepCall } from './context.ts';
+import type { WorkflowStep } from './steps.ts';
+
+/** abandoned: given up by us, it does not count. */
+export type AttemptOutcome =
+  | { readonly kind: 'done'; readonly text: string | null; readonly tookMs: number }
+  | { readonly kind: 'failed'; readonly error: unknown; readonly tookMs: number }
+  | { readonly kind: 'abandoned' };
+
+export interface AttemptFacts {
+  readonly workflow: string;
+  readonly instance: number;
+  readonly key: string;
+  readonly step: string;
+  readonly undo: boolean;
+  /** 1 for the first. */
+  readonly attempt: number;
+  readonly timeoutMs: number;
+  readonly cause: Cause;
+}
+
+/** What an attempt that is a transaction needs beside. */
+export interface TransactionPart {
+  readonly publisher: string;
+  /** Called with the result's text and the events, when the work is done: makes the statement that commits it. */
+  readonly last: (text: string | null, events: string) => LastStatement;
+}
+
+/** The result of a step, of an undo or of a function as it is recorded; null for undefined. @throws FactlineError WORKFLOW_RESULT_INVALID */
+export const resultText = (workflow: string, what: string, value: unknown): string | null => {
+  if (value === undefined) return null;
+  try {
+    return payloadText(what, value);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new FactlineError('WORKFLOW_RESULT_INVALID', { workflow, what, reason });
+  }
+};
+
+/**
+ * One attempt at a step or an undo.
+ *
+ *   open ──► done | failed
+ *     ├── time limit ──► failed; its signal aborts, what it still does has no effect
+ *     ├── abort, abandon ──► the signal aborts; `abandon` also ends the wait for it
+ *     └── COMMIT on its way ──► the COMMIT decides
+ */
+export class StepAttempt {
+  readonly #services: RunnerServices;
+  readonly #facts: AttemptFacts;
+  readonly #controller = new AbortController();
+  readonly #begunMs: number;
+  #phase: 'open' | 'committing' | 'ended' = 'open';
+  #end: (outcome: AttemptOutcome) => void = () => {};
+  #cancel: ((reason: unknown) => void) | null = null;
+
+  constructor(services: RunnerServices, facts: AttemptFacts) {
+    this.#services = services;
+    this.#facts = facts;
+    this.#begunMs = services.clock.monotonic();
+  }
+
+  /** Asks it to end; it may still finish. */
+  abort(): void {
+    this.#controller.abort(new FactlineError('STOPPED', { unit: 'the workflow', operation: this.#what }));
+  }
+
+  /** Gives it up. A COMMIT that is on its way is not touched. */
+  abandon(): void {
+    this.abort();
+    if (this.#phase === 'open') this.#finish({ kind: 'abandoned' });
+  }
+
+  get #what(): string {
+    return this.#facts.undo ? `the undo of step ${this.#facts.step}` : `step ${this.#facts.step}`;
+  }
+
+  /** Runs the work outside of any transaction of ours. */
+  run(work: (call: StepCall) => Promise<unknown>): Promise<AttemptOutcome> {
+    return this.#limited(async (call) => {
+      const text = resultText(this.#facts.workflow, this.#what, await work(call));
+      return text;
+    });
+  }
+
+  /** Runs the work in one transaction that also records the result. */
+  runTransaction(
+    work: (call: StepCall, tx: Tx) => Promise<unknown>,
+    { publisher, last }: TransactionPart,
+  ): Promise<AttemptOutcome> {
+    const { database, clock, telemetry, app, tail, testStep } = this.#services;
+    const step = (name: WorkflowStep): void | Promise<void> | undefined => testStep?.(name);
+    return this.#limited(async (call) => {
+      let text: string | null = null;
+      const { positions } = await publishingTransaction(
+        {
+          database,
+          pool: database.handlers,
+          clock,
+          source: app.source,
+          telemetry,
+          cause: this.#facts.cause,
+          nextId: (ordinal) => uuidv8([publisher, `${this.#facts.instance}:${this.#facts.step}`, ordinal]),
+          signal: this.#controller.signal,
+          last: (events) => {
+            if (this.#phase !== 'open') throw this.#closed();
+            this.#phase = 'committing';
+            return last(text, events);
+          },
+        },
+        async (tx) => {
+          const cancellable = cancellableWork(database, tx.client);
+          this.#cancel = cancellable.cancel;
+          const value = await cancellable.until(work(call, tx)).finally(() => {
+            this.#cancel = null;
+          });
+          text = resultText(this.#facts.workflow, this.#what, value);
+          await step('workflow.before-transaction-commit');
+        },
+      );
+      await step('workflow.after-transaction-commit');
+      if (positions.length > 0) tail.wake();
+      return text;
+    });
+  }
+
+  async #limited(work: (call: StepCall) => Promise<string | null>): Promise<AttemptOutcome> {
+    const { clock } = this.#services;
+    const { attempt, instance, step, workflow, undo, timeoutMs } = this.#facts;
+    const ended = new Promise<AttemptOutcome>((resolve) => {
+      this.#end = resolve;
+    });
+    const limit = clock.timer(timeoutMs, () => this.#expire());
+    const call: StepCall = {
+      idempotencyKey: `${workflow}:${instance}:${step}${undo ? ':undo' : ''}`,
+      attempt,
+      signal: this.#controller.signal,
+    };
+    this.#traced(() => work(call)).then(
+      (text) => this.#finish({ kind: 'done', text, tookMs: this.#tookMs }),
+      (error: unknown) => this.#finish({ kind: 'failed', error, tookMs: this.#tookMs }),
+    );
+    return ended.finally(() => limit.cancel());
+  }
+
+  #traced(work: () => Promise<string | null>): Promise<string | null> {
+    const { telemetry } = this.#services;
+    const { workflow, instance, key, step, undo, attempt, cause } = this.#facts;
+    const carried = {
+      ...(cause.traceparent ? { traceparent: cause.traceparent } : {}),
+      ...(cause.tracestate ? { tracestate: cause.tracestate } : {}),
+    };
+    const attributes = {
+      'factline.workflow': workflow,
+      'factline.instance': instance,
+      'factline.key': key,
+      'factline.step': undo ? `undo ${step}` : step,
+      'factline.attempt': attempt,
+    };
+    return telemetry.withSpan(
+      { name: 'factline.workflow.step', attributes, parent: contextOfTrace(carried) },
+      () => currentCause.run({ ...cause, ...currentTrace(carried) }, work),
+    );
+  }
+
+  get #tookMs(): number {
+    return Math.round(this.#services.clock.monotonic() - this.#begunMs);
+  }
+
+  #expire(): void {
+    if (this.#phase === 'ended') return;
+    if (this.#phase === 'committing') {
+      this.#services.clock.timer(commitGraceMs, () => this.#expire());
+      return;
+    }
+    const { workflow, step, timeoutMs } = this.#facts;
+    const error = new FactlineError('WORKFLOW_STEP_TIMEOUT', { workflow, step, limit: `${timeoutMs} ms` });
+    this.#controller.abort(error);
+    this.#finish({ kind: 'failed', error, tookMs: this.#tookMs });
+  }
+
+  #finish(outcome: AttemptOutcome): void {
+    if (this.#phase === 'ended') return;
+    this.#phase = 'ended';
+    this.#cancel?.(this.#closed());
+    this.#end(outcome);
+  }
+
+  #closed(): FactlineError {
+    return new FactlineError('TRANSACTION_CLOSED', { operation: `${this.#what} that was given up` });
+  }
+}
+
+/** How often an attempt past its limit looks whether its COMMIT has answered. */
+const commitGraceMs = 50;
