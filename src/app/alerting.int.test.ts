@@ -96,6 +96,26 @@ describe('a pause with an end', () => {
   }, 30_000);
 });
 
+describe('a paused key with an end', () => {
+  it('goes on by itself, in order, on record', async () => {
+    const consumer = await findConsumer(pool, 'payment');
+    const given = { key: 'orderId=A', forMs: 600_000 };
+    const request = { consumer, verb: 'pause', actor: 'ada', reason: 'refund', arguments: given };
+    const id = await sendRequest(pool, request);
+    await awaitAnswer(pool, { id, request, withinMs: 10_000, clock: systemClock });
+    await app.publish([OrderPlaced({ orderId: 'A' }), OrderPlaced({ orderId: 'B' })]);
+    await expect.poll(() => seen, { timeout: 10_000 }).toEqual(['B']);
+    const pass = await alerting();
+    await pool.query('update factline.pauses set paused_until = factline.clock()');
+    await pass();
+    await expect.poll(() => seen, { timeout: 10_000 }).toEqual(['B', 'A']);
+    const record = { act: 'consumer.resume', limit: 10, before: 1_000, denied: false };
+    expect(await listAudit(pool, record)).toMatchObject([
+      { target: 'consumer payment', details: { part: 'key orderId=A', pausedBy: 'ada', resumed: true } },
+    ]);
+  }, 30_000);
+});
+
 describe('the alerts of a running app', () => {
   let server: Server;
   const bodies: { state: string; alerts: { key: string }[] }[] = [];

@@ -99,10 +99,22 @@ const carryOutOne = async (
 const askOnRecord = (pool: pg.Pool, actor: Actor, request: KnownRequest): Promise<number> => {
   const { consumer, verb, parkedId, reason } = request;
   const target = parkedId === undefined ? `consumer ${consumer.name}` : `quarantine ${parkedId}`;
-  const details = (id: number): Record<string, unknown> => ({ consumer: consumer.name, verb, request: id });
+  const part = partOf(request);
+  const details = (id: number): Record<string, unknown> => ({
+    consumer: consumer.name,
+    verb,
+    request: id,
+    ...(part === null ? {} : { part }),
+  });
   return perform(pool, { actor, act: actOf[verb], target, reason, details }, (client) =>
     sendRequest(client, request),
   );
+};
+
+/** Of a pause: the type or key that is meant; null: all of the consumer. */
+const partOf = ({ arguments: given = {} }: PersonsRequest): string | null => {
+  if (typeof given['type'] === 'string') return `type ${given['type']}`;
+  return typeof given['key'] === 'string' ? `key ${given['key']}` : null;
 };
 
 interface CarriedFacts {
@@ -132,9 +144,9 @@ const carriedLine = (
     case 'restore':
       return `${done} ${subject} is in quarantine again`;
     case 'pause':
-      return `${done} ${subject} paused`;
+      return `${done} ${subject}${partText(request)} paused${untilText(answer)}`;
     case 'resume':
-      return `${done} ${subject} goes on`;
+      return `${done} ${subject}${partText(request)} goes on`;
     case 'rebuild':
       return `${done} build ${answer['build']} of ${subject} is being filled${lanesText(answer)}; see: factline projection list`;
     case 'accept':
@@ -143,6 +155,14 @@ const carriedLine = (
       return `${done} ${subject}: ${request.verb} on record`;
   }
 };
+
+const partText = (request: PersonsRequest): string => {
+  const part = partOf(request);
+  return part === null ? '' : `: ${printable(part)}`;
+};
+
+const untilText = ({ until }: Readonly<Record<string, unknown>>): string =>
+  typeof until === 'string' ? ` until ${until.slice(0, 19)}Z` : '';
 
 const lanesText = ({ shards, because }: Readonly<Record<string, unknown>>): string => {
   if (Number(shards) > 1) return ` by ${shards} lanes`;

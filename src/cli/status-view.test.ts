@@ -31,6 +31,8 @@ const fine: Verdict = {
   head: 10,
   breaker: null,
   paused: null,
+  pausedParts: [],
+  held: 0,
   version: 1,
   build: 1,
   state: 'live',

@@ -5,6 +5,7 @@ import type { Holding, LaneRef } from './lanes/plan-lanes.ts';
 import type { Registration } from './registration/register.ts';
 import {
   type ConsumerRunner,
+  type HeldPart,
   type LaneLease,
   noBarrier,
   type OwnerRequest,
@@ -46,6 +47,7 @@ export class ConsumerUnit {
   #runner: ConsumerRunner | undefined;
   #last: Promise<void> = Promise.resolve();
   #paused = false;
+  #held = '[]';
   #lookWanted = false;
   #watched = false;
 
@@ -169,6 +171,18 @@ export class ConsumerUnit {
     if (this.#paused === (pause !== null)) return;
     this.#paused = pause !== null;
     this.runner.pause(pause);
+  }
+
+  /** Whether single types and keys of it can be paused. */
+  get holds(): boolean {
+    return this.runner.hold !== undefined;
+  }
+
+  hold(parts: readonly HeldPart[]): void {
+    const text = JSON.stringify(parts);
+    if (this.#held === text) return;
+    this.#held = text;
+    this.runner.hold?.(parts);
   }
 
   /** `answer` is called with what the runner said, in its turn; a runner that throws has refused. */

@@ -140,7 +140,8 @@ export class Looker {
     for (const consumer of picture.consumers) {
       const unit = this.#options.units.get(consumer.id);
       if (unit === undefined) continue;
-      const { pausedAt, pausedReason, pausedBy } = consumer;
+      const { pausedAt, pausedReason, pausedBy, held } = consumer;
+      unit.hold(held);
       unit.pause(pausedAt === null ? null : { reason: pausedReason ?? '', by: pausedBy ?? '' });
       if (picture.due.has(consumer.id)) unit.runner.due();
     }

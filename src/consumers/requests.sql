@@ -19,5 +19,20 @@ with breaker as (
 )
 update factline.consumers set paused_reason = null, paused_by = null, paused_at = null, paused_until = null where id = $1
 
+-- name: pause_part
+-- $2 type or key, $3 which, $4 why, $5 who, $6 milliseconds until it goes on by itself, or null.
+insert into factline.pauses (consumer_id, scope, value, reason, actor, paused_until)
+values ($1, $2, $3, $4, $5, factline.clock() + make_interval(secs => $6::double precision / 1000))
+on conflict (consumer_id, scope, value) do update
+   set reason = excluded.reason, actor = excluded.actor, paused_at = excluded.paused_at, paused_until = excluded.paused_until
+returning paused_until
+
+-- name: resume_part
+-- $2 type or key, $3 which.
+delete from factline.pauses where consumer_id = $1 and scope = $2 and value = $3 returning value
+
+-- name: held_parts
+select scope, value from factline.pauses where consumer_id = $1 order by scope, value
+
 -- name: wake_owners
 select pg_notify('factline_requests', $1::text)

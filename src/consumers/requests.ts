@@ -3,35 +3,95 @@ import { type Database, engineTransaction, loadQueries, run } from '../postgres/
 import type { Answered, ConsumerUnit } from './consumer-unit.ts';
 import type { SeenRequest } from './membership/picture.ts';
 import { insertGeneration } from './registration/register.ts';
-import type { TestStep } from './runner.ts';
+import type { HeldPart, TestStep } from './runner.ts';
 import { reachStep } from './steps.ts';
 
-const sql = loadQueries<'answer_request' | 'pause_consumer' | 'resume_consumer' | 'wake_owners'>(
-  new URL('./requests.sql', import.meta.url),
-);
+const sql = loadQueries<
+  | 'answer_request'
+  | 'pause_consumer'
+  | 'resume_consumer'
+  | 'pause_part'
+  | 'resume_part'
+  | 'held_parts'
+  | 'wake_owners'
+>(new URL('./requests.sql', import.meta.url));
 
 /** Verbs that the shared engine carries out itself, for every class; all others go to the consumer's runner. */
 const engineVerbs: Readonly<
   Record<string, (database: Database, unit: ConsumerUnit, request: SeenRequest) => Promise<Answered>>
 > = {
   pause: async (database, unit, request) => {
+    const part = partOf(request);
+    if (part !== null) return pausePart(database, unit, { request, part });
     const reason = request.reason ?? 'paused by a person';
-    const { forMs } = request.arguments;
     const [paused] = await run(database.operations, sql.pause_consumer, [
       unit.registration.consumer.id,
       reason,
       request.actor,
-      typeof forMs === 'number' && forMs > 0 ? forMs : null,
+      forMsOf(request),
     ]);
     unit.pause({ reason, by: request.actor });
     return { state: 'done', answer: { paused: true, until: paused?.['paused_until'] ?? null } };
   },
   resume: async (database, unit, request) => {
+    const part = partOf(request);
+    if (part !== null) return resumePart(database, unit, { request, part });
     await run(database.operations, sql.resume_consumer, [request.consumerId]);
     unit.pause(null);
     return { state: 'done', answer: { paused: false } };
   },
   accept: acceptDeclaration,
+};
+
+const forMsOf = ({ arguments: { forMs } }: SeenRequest): number | null =>
+  typeof forMs === 'number' && forMs > 0 ? forMs : null;
+
+/** What of the consumer is meant; null: all of it. */
+const partOf = ({ arguments: { type, key } }: SeenRequest): HeldPart | null => {
+  if (typeof type === 'string') return { scope: 'type', value: type };
+  return typeof key === 'string' ? { scope: 'key', value: key } : null;
+};
+
+interface PartRequest {
+  readonly request: SeenRequest;
+  readonly part: HeldPart;
+}
+
+const pausePart = async (
+  database: Database,
+  unit: ConsumerUnit,
+  { request, part: { scope, value } }: PartRequest,
+): Promise<Answered> => {
+  const { definition, consumer } = unit.registration;
+  if (!unit.holds)
+    return { state: 'refused', answer: { reason: `a ${definition.class} is paused as a whole` } };
+  if (scope === 'type' && !definition.types.has(value))
+    return { state: 'refused', answer: { reason: `${definition.name} does not handle ${value}` } };
+  if (scope === 'key' && !value.includes('='))
+    return { state: 'refused', answer: { reason: `a key is written with its field: orderId=${value}` } };
+  const reason = request.reason ?? 'paused by a person';
+  const values = [consumer.id, scope, value, reason, request.actor, forMsOf(request)];
+  const [paused] = await run(database.operations, sql.pause_part, values);
+  await holdStored(database, unit);
+  return { state: 'done', answer: { paused: true, [scope]: value, until: paused?.['paused_until'] ?? null } };
+};
+
+/** At once, where this process works the consumer; others see it with their next look. */
+const holdStored = async (database: Database, unit: ConsumerUnit): Promise<void> => {
+  const rows = await run(database.operations, sql.held_parts, [unit.registration.consumer.id]);
+  unit.hold(rows.map(({ scope, value }) => ({ scope: scope as HeldPart['scope'], value: String(value) })));
+};
+
+const resumePart = async (
+  database: Database,
+  unit: ConsumerUnit,
+  { part: { scope, value } }: PartRequest,
+): Promise<Answered> => {
+  const { id } = unit.registration.consumer;
+  if ((await run(database.operations, sql.resume_part, [id, scope, value])).length === 0)
+    return { state: 'refused', answer: { reason: `the ${scope} ${value} is not paused` } };
+  await holdStored(database, unit);
+  return { state: 'done', answer: { paused: false, [scope]: value } };
 };
 
 /** Drops the types for good that this process's code no longer declares: a generation of exactly what it declares. */

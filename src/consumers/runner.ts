@@ -116,6 +116,12 @@ export interface Pause {
   readonly by: string;
 }
 
+/** A type, or a key, whose events a person lets wait. */
+export interface HeldPart {
+  readonly scope: 'type' | 'key';
+  readonly value: string;
+}
+
 export interface ConsumerRunner {
   /** After the takeover has committed: load the state in a new snapshot, then work these lanes. */
   take(leases: readonly LaneLease[]): Promise<void>;
@@ -125,6 +131,8 @@ export interface ConsumerRunner {
   drop(lanes: readonly number[]): void;
   /** A person pauses or (null) resumes the consumer: no new event is begun; lanes are kept, requests carried out. */
   pause(pause: Pause | null): void;
+  /** All that is held from now on: no event of it is begun. A class that is paused as a whole only does not have it. */
+  hold?(parts: readonly HeldPart[]): void;
   /**
    * The heartbeat (every 2 s, and after a wake-up) saw that by the database's clock parked events of this consumer are
    * due, or its breaker may probe. Only a hint: the runner looks for itself, and may keep timers of its own.

@@ -31,6 +31,9 @@ export interface ConsumerFacts {
   readonly earlier: EarlierFacts | null;
   readonly databaseClock: ClockFacts;
   readonly paused: PauseFacts | null;
+  readonly pausedParts: readonly PausedPart[];
+  /** Events that wait because of these; they are not in `unhandled`. */
+  readonly heldEvents: number;
   readonly breaker: BreakerFacts | null;
   readonly lanes: readonly LaneFacts[];
   readonly owners: readonly OwnerFacts[];
@@ -43,6 +46,12 @@ export interface ConsumerFacts {
   readonly hottestKey: { readonly key: string; readonly waiting: number } | null;
   /** The instances of a workflow; null for the other classes. */
   readonly workflow: WorkflowFacts | null;
+}
+
+/** A type or a key of the consumer that a person has paused. */
+export interface PausedPart extends PauseFacts {
+  readonly scope: 'type' | 'key';
+  readonly value: string;
 }
 
 export interface PauseFacts {

@@ -23,6 +23,11 @@ select c.id, c.app, c.class, c.name, c.version, c.build, c.state, c.generation, 
        c.handled_within_ms, c.error_budget, c.paused_reason, c.paused_by,
        extract(epoch from clock.now - c.paused_at) * 1000 as paused_ms,
        extract(epoch from c.paused_until - clock.now) * 1000 as resumes_ms,
+       coalesce((select json_agg(json_build_object(
+                    'scope', h.scope, 'value', h.value, 'reason', h.reason, 'by', h.actor,
+                    'forMs', extract(epoch from clock.now - h.paused_at) * 1000,
+                    'resumesMs', extract(epoch from h.paused_until - clock.now) * 1000) order by h.scope, h.value)
+                   from factline.pauses h where h.consumer_id = c.id), '[]') as paused_parts,
        newer.generation as newer_generation, newer.barrier as newer_barrier, coalesce(newer.types, '{}') as newer_types,
        b.kind as breaker_kind, b.reason as breaker_reason, b.fingerprint as breaker_fingerprint,
        b.opened_at as breaker_opened_at, b.actor as breaker_actor,
@@ -136,7 +141,7 @@ select s.id, w.scanned, w.last, w.unhandled, w.position, w.key_hash, w.candidate
 -- $1 consumers, $2 rows that are looked at for each, in the order of parked_pkey: by key, then position. An event that waits on
 -- several keys counts once, and as waiting behind a person when one of its keys does.
 select c.id, r.rows,
-       r.quarantined, r.quarantined_keys, r.behind_quarantined, r.retrying, r.running, r.waiting, r.without_code,
+       r.quarantined, r.quarantined_keys, r.behind_quarantined, r.retrying, r.running, r.waiting, r.without_code, r.paused,
        extract(epoch from r.next_at - factline.clock()) * 1000 as next_ms,
        r.hottest_key, r.hottest_waiting,
        (select json_object_agg(o.state, json_build_object(
@@ -159,18 +164,21 @@ select c.id, r.rows,
      order by p.key, p.position
      limit $2
   ), by_key as (
-    select g.*, bool_or(g.state = 'quarantined') over (partition by g.key) as stopped from given g
+    select g.*, bool_or(g.state = 'quarantined') over (partition by g.key) as stopped,
+           bool_or(g.reason = 'paused' and g.state = 'waiting') over (partition by g.key) as held
+      from given g
   ), by_event as materialized (
     select position, min(key) as key, min(next_at) as next_at,
            case when bool_or(state = 'quarantined') then 'quarantined'
                 when bool_or(stopped) then 'behind quarantined'
+                when bool_or(held) then 'paused'
                 when bool_or(reason = 'no code') then 'without code'
                 when bool_or(state = 'running') then 'running'
                 when bool_or(state = 'retrying') then 'retrying'
                 else 'waiting' end as state
       from by_key group by position
   ), hottest as (
-    select key, count(*) as waiting from by_key where not stopped and state = 'waiting'
+    select key, count(*) as waiting from by_key where not stopped and not held and state = 'waiting'
      group by key order by count(*) desc, key limit 1
   )
   select (select count(*) from given) as rows,
@@ -181,6 +189,7 @@ select c.id, r.rows,
          count(*) filter (where state = 'running') as running,
          count(*) filter (where state = 'waiting') as waiting,
          count(*) filter (where state = 'without code') as without_code,
+         count(*) filter (where state = 'paused') as paused,
          min(next_at) as next_at,
          (select key from hottest) as hottest_key, (select waiting from hottest) as hottest_waiting,
          coalesce((select json_agg(json_build_object('state', f.state, 'position', f.position, 'key', f.key))

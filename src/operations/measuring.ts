@@ -11,6 +11,7 @@ import type {
   NewerGeneration,
   OldestUnhandled,
   OwnerFacts,
+  PausedPart,
   QuarantineFacts,
   TailIncident,
   UnhandledFacts,
@@ -63,7 +64,7 @@ export const readTailIncident = async (on: Queryable): Promise<TailIncident | nu
 /** What stands in the tables of consumers and lanes; what is measured in log and parked rows follows. */
 export type StoredFacts = Omit<
   ConsumerFacts,
-  'oldest' | 'unhandled' | 'quarantined' | 'hottestKey' | 'workflow'
+  'heldEvents' | 'oldest' | 'unhandled' | 'quarantined' | 'hottestKey' | 'workflow'
 >;
 
 const storedFacts = (row: Row): StoredFacts => ({
@@ -104,6 +105,7 @@ const storedFacts = (row: Row): StoredFacts => ({
           resumesMs: nullable(row['resumes_ms']),
         },
   breaker: breaker(row),
+  pausedParts: row['paused_parts'] as PausedPart[],
   lanes: row['lanes'] as LaneFacts[],
   owners: row['owners'] as OwnerFacts[],
   head: row['head'] === null ? 0 : Number(row['head']),
@@ -170,6 +172,7 @@ const withMeasurement = (consumer: StoredFacts, measured: Measured): ConsumerFac
   const hottest = parked?.['hottest_key'] ?? null;
   return {
     ...consumer,
+    heldEvents: count('paused'),
     oldest: oldestOf(consumer, measured, heads),
     unhandled,
     quarantined,

@@ -235,6 +235,8 @@ const unknownVerdict = (
   head: null,
   breaker: null,
   paused: null,
+  pausedParts: [],
+  held: null,
   version: definition.version ?? 1,
   build: 1,
   state: 'live',

@@ -5,6 +5,19 @@
 select id, name, paused_by, paused_reason from factline.consumers
  where app = $1 and state <> 'retired' and paused_until <= factline.clock() order by id
 
+-- name: due_parts
+-- $1 the app.
+select p.consumer_id as id, c.name, p.scope, p.value, p.actor, p.reason
+  from factline.pauses p join factline.consumers c on c.id = p.consumer_id
+ where c.app = $1 and p.paused_until <= factline.clock() order by p.consumer_id, p.scope, p.value
+
+-- name: resume_part_due
+-- $1 the consumer, $2 type or key, $3 which.
+with resumed as (
+  delete from factline.pauses where consumer_id = $1 and scope = $2 and value = $3 and paused_until <= factline.clock() returning consumer_id
+)
+select r.consumer_id, pg_notify('factline_requests', r.consumer_id::text) from resumed r
+
 -- name: resume_due
 -- $1 the consumer. Its breaker is left alone: nobody decided that what it waits for is well.
 with resumed as (

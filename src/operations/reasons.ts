@@ -1,7 +1,7 @@
 import { budgetSpent } from './budget.ts';
 import { burnRates } from './burn-rate.ts';
 import { countText, durationText } from './duration-text.ts';
-import type { ConsumerFacts, VerdictContext } from './facts.ts';
+import type { ConsumerFacts, PauseFacts, VerdictContext } from './facts.ts';
 import { abandonedLanes, clockProblem, measurementMaxAgeMs } from './limits.ts';
 import type { Reason, VerdictName } from './verdict.ts';
 import { abandonedReasons, isAbandoned, stuckReasons } from './workflows/standing.ts';
@@ -24,6 +24,7 @@ export const reasonsOf = (facts: ConsumerFacts, context: VerdictContext, verdict
   }
   return [
     ...pauses(facts),
+    ...pausedParts(facts),
     ...lanesUnowned(facts),
     ...abandonedReasons(facts),
     ...lateness(facts, verdict),
@@ -43,12 +44,31 @@ const pauses = ({ paused, breaker }: ConsumerFacts): Reason[] => {
   const reasons: Reason[] = [];
   if (paused !== null) {
     const by = paused.by === null ? '' : ` by ${paused.by}`;
-    const until = paused.resumesMs === null ? '' : ` (goes on in ${durationText(paused.resumesMs)})`;
-    reasons.push({ code: 'paused-by-person', text: `paused${by}: ${paused.reason}${until}` });
+    reasons.push({ code: 'paused-by-person', text: `paused${by}: ${paused.reason}${untilText(paused)}` });
   }
   if (breaker !== null)
     reasons.push({ code: 'breaker-open', text: `the breaker is open: ${breaker.reason}` });
   return reasons;
+};
+
+const untilText = ({ resumesMs }: PauseFacts): string =>
+  resumesMs === null ? '' : ` (goes on in ${durationText(resumesMs)})`;
+
+/** A long list is in the JSON. */
+const partsMax = 5;
+
+const pausedParts = ({ pausedParts: parts, heldEvents }: ConsumerFacts): Reason[] => {
+  if (parts.length === 0) return [];
+  const shown = parts.slice(0, partsMax).map((part): Reason => {
+    const which = part.scope === 'key' ? `the key ${JSON.stringify(part.value)}` : `the type ${part.value}`;
+    return {
+      code: 'part-paused',
+      text: `${which} is paused by ${part.by}: ${part.reason}${untilText(part)}`,
+    };
+  });
+  const others = parts.length > partsMax ? `, ${parts.length - partsMax} more parts are paused` : '';
+  const text = `${countText(heldEvents, 'event waits', 'events wait')} for what is paused${others}`;
+  return [...shown, { code: 'part-paused', text }];
 };
 
 const lanesUnowned = (facts: ConsumerFacts): Reason[] => {

@@ -25,6 +25,8 @@ const quiet: ConsumerFacts = {
   earlier: null,
   databaseClock: { nowMs: 0, headAheadMs: -1_000, jump: null },
   paused: null,
+  pausedParts: [],
+  heldEvents: 0,
   breaker: null,
   lanes: [lane],
   owners: [{ process: 7, host: 'a', pid: 100, codeVersion: '1' }],

@@ -18,7 +18,7 @@
 
 import { budgetSpent } from './budget.ts';
 import { burnRates } from './burn-rate.ts';
-import type { ConsumerFacts, OldestUnhandled, Trend, VerdictContext } from './facts.ts';
+import type { ConsumerFacts, OldestUnhandled, PauseFacts, Trend, VerdictContext } from './facts.ts';
 import {
   abandonedLanes,
   clockProblem,
@@ -27,7 +27,7 @@ import {
   stalledAfterMs,
 } from './limits.ts';
 import { reasonsOf } from './reasons.ts';
-import type { Verdict, VerdictName } from './verdict.ts';
+import type { Verdict, VerdictName, VerdictPause } from './verdict.ts';
 import { isAbandoned, standingOfWorkflow } from './workflows/standing.ts';
 
 /** @example verdictOf(facts, { measuredAgoMs: 0, trend: null, tail: null, runner: null }).verdict // 'OK' */
@@ -75,15 +75,9 @@ export const verdictOf = (facts: ConsumerFacts, context: VerdictContext): Verdic
     checkpoint: lowestCheckpoint(facts),
     head: facts.head,
     breaker: facts.breaker,
-    paused:
-      facts.paused === null
-        ? null
-        : {
-            reason: facts.paused.reason,
-            by: facts.paused.by,
-            forSeconds: seconds(facts.paused.forMs),
-            resumesInSeconds: facts.paused.resumesMs === null ? null : seconds(facts.paused.resumesMs),
-          },
+    paused: facts.paused === null ? null : pauseOf(facts.paused),
+    pausedParts: facts.pausedParts.map(({ scope, value, ...pause }) => ({ scope, value, ...pauseOf(pause) })),
+    held: known ? facts.heldEvents : null,
     version: facts.version,
     build: facts.build,
     state: facts.state,
@@ -92,6 +86,13 @@ export const verdictOf = (facts: ConsumerFacts, context: VerdictContext): Verdic
     measuredSecondsAgo: seconds(context.measuredAgoMs),
   };
 };
+
+const pauseOf = ({ reason, by, forMs, resumesMs }: PauseFacts): VerdictPause => ({
+  reason,
+  by,
+  forSeconds: seconds(forMs),
+  resumesInSeconds: resumesMs === null ? null : seconds(resumesMs),
+});
 
 const decide = (facts: ConsumerFacts, measuredAgoMs: number): VerdictName => {
   if (measuredAgoMs > measurementMaxAgeMs) return 'UNKNOWN';

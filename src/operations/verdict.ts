@@ -26,6 +26,7 @@ export type ReasonCode =
   | 'not-measured'
   | 'not-registered'
   | 'older-than-promised'
+  | 'part-paused'
   | 'paused-by-person'
   | 'quarantine'
   | 'retrying'
@@ -89,6 +90,13 @@ export interface Verdict {
   readonly breaker: VerdictBreaker | null;
   /** By a person. */
   readonly paused: VerdictPause | null;
+  /** Types and keys that a person has paused; the others flow, and the verdict is about those. */
+  readonly pausedParts: readonly (VerdictPause & {
+    readonly scope: 'type' | 'key';
+    readonly value: string;
+  })[];
+  /** Events that wait for these, and behind them in their keys; not in `unhandled`. */
+  readonly held: number | null;
   readonly version: number;
   readonly build: number;
   readonly state: 'live' | 'building';

@@ -18,6 +18,8 @@ const verdict = (name: VerdictName, extra: Partial<Verdict> = {}): Verdict =>
     timeToDrainSeconds: null,
     breaker: null,
     paused: null,
+    pausedParts: [],
+    held: 0,
     budget: null,
     burn: null,
     build: 1,

@@ -33,11 +33,39 @@ export const consumersAccept: Command = {
   },
 };
 
+const partOptions = [
+  {
+    name: 'type',
+    value: 'TYPE',
+    help: 'Only events of this type, and what comes behind them in their keys.',
+  },
+  {
+    name: 'key',
+    value: 'KEY',
+    help: 'Only events of this key, as `events` and `quarantine list` show it: orderId=A1.',
+  },
+] as const;
+
+/** @throws FactlineError OPTION_INVALID */
+const partOf = ({ given }: CommandContext): Readonly<Record<string, unknown>> => {
+  const [type, key] = [given.text('type'), given.text('key')];
+  if (type !== undefined && key !== undefined)
+    throw new FactlineError('OPTION_INVALID', {
+      option: '--key',
+      expected: 'no --type beside it',
+      actual: 'both',
+    });
+  return { ...(type === undefined ? {} : { type }), ...(key === undefined ? {} : { key }) };
+};
+
 export const consumersPause: Command = {
   path: ['consumers', 'pause'],
-  summary: 'Stop a consumer; its events accumulate and nothing is skipped.',
+  summary: 'Stop a consumer, or a type or a key of it; events accumulate and nothing is skipped.',
+  description:
+    'Stops a consumer; its events accumulate and nothing is skipped. With --type or --key only these wait (of operational handlers), and what comes behind them in their keys; other keys flow. What is being handled ends. On record, and shown by `status`.',
   arguments: [name],
   options: [
+    ...partOptions,
     {
       name: 'for',
       value: 'TIME',
@@ -50,23 +78,27 @@ export const consumersPause: Command = {
   examples: [
     { line: 'factline consumers pause payment --reason maintenance', does: 'until it is resumed' },
     { line: 'factline consumers pause payment --for 30m --reason deploy', does: 'for half an hour' },
+    {
+      line: 'factline consumers pause payment --key orderId=A1 --reason "refund"',
+      does: 'one key; others flow',
+    },
   ],
   json: answerFields,
   run: (context) => {
     const { given } = context;
     const forMs = given.text('for') === undefined ? null : duration(given, 'for', '1m');
-    return ask(context, 'pause', forMs === null ? {} : { forMs });
+    return ask(context, 'pause', { ...partOf(context), ...(forMs === null ? {} : { forMs }) });
   },
 };
 
 export const consumersResume: Command = {
   path: ['consumers', 'resume'],
-  summary: 'Let a paused consumer go on.',
+  summary: 'Let a paused consumer, or a paused type or key of it, go on.',
   arguments: [name],
-  options: [...personOptions, ...waitOptions, ...databaseOptions],
+  options: [...partOptions, ...personOptions, ...waitOptions, ...databaseOptions],
   examples: [{ line: 'factline consumers resume payment', does: 'it goes on where it was' }],
   json: answerFields,
-  run: (context) => ask(context, 'resume'),
+  run: (context) => ask(context, 'resume', partOf(context)),
 };
 
 const ask = (

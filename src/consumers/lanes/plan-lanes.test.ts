@@ -14,6 +14,7 @@ const consumer = (leading = 1, latest = leading): SeenConsumer => ({
   pausedReason: null,
   pausedBy: null,
   pausedAt: null,
+  held: [],
 });
 
 const process = (id: number, generation = 1, covers: readonly number[] = [generation]): SeenProcess => ({

@@ -61,7 +61,9 @@ select
             'id', c.id, 'name', c.name, 'formerNames', c.former_names, 'version', c.version, 'state', c.state,
             'leading', c.generation,
             'latest', (select max(g.generation) from factline.consumer_generations g where g.consumer_id = c.id),
-            'pausedReason', c.paused_reason, 'pausedBy', c.paused_by, 'pausedAt', c.paused_at)), '[]')
+            'pausedReason', c.paused_reason, 'pausedBy', c.paused_by, 'pausedAt', c.paused_at,
+            'held', (select coalesce(json_agg(json_build_object('scope', h.scope, 'value', h.value) order by h.scope, h.value), '[]')
+                       from factline.pauses h where h.consumer_id = c.id))), '[]')
      from factline.consumers c where c.app = $4 and c.state <> 'retired') as consumers,
   (select coalesce(json_agg(json_build_array(
             l.consumer_id, l.lane, l.generation, l.token, l.owner, l.stop_at, k.position)

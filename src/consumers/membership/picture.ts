@@ -1,5 +1,5 @@
 import type { Row } from '../../postgres/index.ts';
-import type { ConsumerState } from '../runner.ts';
+import type { ConsumerState, HeldPart } from '../runner.ts';
 
 /** What a process declares of one consumer: its generation (0: none is exactly like it), and those it has all code for. */
 export interface Declared {
@@ -29,6 +29,7 @@ export interface SeenConsumer {
   readonly pausedReason: string | null;
   readonly pausedBy: string | null;
   readonly pausedAt: string | null;
+  readonly held: readonly HeldPart[];
 }
 
 export interface SeenLane {

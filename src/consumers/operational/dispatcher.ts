@@ -126,9 +126,9 @@ export class Dispatcher {
       }
       // Its dispatch limit is being raised; that calls us again.
       if (entry.open && !limit.admits(queue.lane, entry.position)) continue;
-      if (!this.#options.tools.handler.types.has(entry.event.type)) {
+      if (this.#options.parking.obstacle(entry.event) !== null) {
         workload.ready.delete(queue);
-        void this.#options.parking.parkArrivalsWithoutCode(queue);
+        void this.#options.parking.parkNext(queue);
         continue;
       }
       if (!breaker.admits()) return;

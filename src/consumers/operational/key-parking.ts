@@ -11,6 +11,7 @@ import {
 import type { RunnerServices } from '../runner.ts';
 import type { Entry } from './entry.ts';
 import { type Failed, failureRecord } from './failure-record.ts';
+import type { Holds } from './holds.ts';
 import type { KeyQueue, ParkedHeadFacts } from './key-queue.ts';
 import type { LaneWork } from './lane-work.ts';
 import type { ParkAnswer, ParkingWriter } from './parking-writer.ts';
@@ -22,6 +23,8 @@ export interface KeyParkingOptions {
   readonly writer: ParkingWriter;
   /** The types that this code can handle. */
   readonly types: ReadonlySet<string>;
+  /** What people have paused. */
+  readonly holds: Holds;
   readonly onLost: (lane: LaneWork) => void;
   /** Something may begin, or be read, that could not before. */
   readonly onChange: () => void;
@@ -40,6 +43,8 @@ const loadsMax = 2;
 export class KeyParking {
   readonly #options: KeyParkingOptions;
   readonly #wanted = new Set<KeyQueue>();
+  /** Parked because of a hold. */
+  readonly #held = new Set<KeyQueue>();
   #loads = 0;
 
   constructor(options: KeyParkingOptions) {
@@ -150,6 +155,27 @@ export class KeyParking {
 
   forget(lane: LaneWork): void {
     for (const queue of this.#wanted) if (queue.lane === lane) this.#wanted.delete(queue);
+    for (const queue of this.#held) if (queue.lane === lane) this.#held.delete(queue);
+  }
+
+  /** Why no handler may begin this event now; null: nothing speaks against it. */
+  obstacle(event: StoredEvent): WaitReason | null {
+    const { types, holds } = this.#options;
+    if (!types.has(event.type)) return 'no code';
+    return holds.has(event) ? 'paused' : null;
+  }
+
+  /** A hold was lifted: keys that wait for one are looked at again, and wait on when it is another. */
+  lifted(): void {
+    const held = [...this.#held];
+    this.#held.clear();
+    for (const queue of held) {
+      // What is being loaded may have been judged by the hold.
+      if (queue.phase === 'loading') queue.askedAgain = true;
+      if (queue.phase !== 'parked' || queue.lane.dropped) continue;
+      queue.head = { position: queue.head?.position ?? 0, state: 'waiting' };
+      this.settled(queue);
+    }
   }
 
   /** After anything has changed about a queue: the next thing that its state asks for. */
@@ -254,12 +280,12 @@ export class KeyParking {
   }
 
   async #loaded(queue: KeyQueue, { entries, more }: { entries: Entry[]; more: boolean }): Promise<void> {
-    const { workload, types } = this.#options;
+    const { workload } = this.#options;
     queue.more = queue.more || more;
-    const unknown = entries.findIndex(({ event }) => !types.has(event.type));
-    if (unknown === 0) return this.#parkWithoutCode(queue, entries);
-    const rows = unknown < 0 ? entries : entries.slice(0, unknown);
-    if (unknown > 0) queue.more = true;
+    const stopped = entries.findIndex(({ event }) => this.obstacle(event) !== null);
+    if (stopped === 0) return this.#parkAgain(queue, entries);
+    const rows = stopped < 0 ? entries : entries.slice(0, stopped);
+    if (stopped > 0) queue.more = true;
     if (rows.length > 0) {
       queue.move('rows');
       workload.load(queue, rows);
@@ -272,28 +298,36 @@ export class KeyParking {
     this.settled(queue);
   }
 
-  /** Events of a type that this code does not know wait until some code does (a rolled-back deploy). */
-  async #parkWithoutCode(queue: KeyQueue, entries: readonly Entry[]): Promise<void> {
+  /** What was loaded may not begin: events of a type that this code does not know (a rolled-back deploy), or held ones. */
+  async #parkAgain(queue: KeyQueue, entries: readonly Entry[]): Promise<void> {
     queue.move('rows');
     queue.move('failed');
-    const rows = entries.map((entry) => this.#row(entry, waiting('no code')));
-    if ((await this.#write(queue.lane, rows, [])) === null) return;
-    queue.move('stored');
-    // Not `waiting`: nothing in this process can make it run.
-    queue.head = { position: entries[0]?.position ?? 0, state: 'quarantined' };
-    this.settled(queue);
+    await this.#putDown(queue, entries);
   }
 
-  /** The next event of a flowing key is of a type that this code does not know: it and what follows is parked. */
-  async parkArrivalsWithoutCode(queue: KeyQueue): Promise<void> {
-    const followers = [...queue.arrivals];
+  /** The next event of the key may not begin: it and what follows is parked, in the key's order. */
+  async parkNext(queue: KeyQueue): Promise<void> {
+    const fromRows = queue.phase === 'draining';
+    const followers = fromRows ? [...queue.rows] : [...queue.arrivals];
     queue.move('failed');
-    const rows = followers.map((each) => this.#row(each, waiting('no code')));
+    await this.#putDown(queue, followers, () => {
+      if (fromRows) queue.rows = [];
+      else queue.arrivals.splice(0, followers.length);
+      this.#options.workload.release(queue.lane, followers);
+    });
+  }
+
+  async #putDown(queue: KeyQueue, entries: readonly Entry[], stored?: () => void): Promise<void> {
+    const [first] = entries as readonly [Entry, ...Entry[]];
+    const reason = this.obstacle(first.event) ?? 'paused';
+    if (reason === 'paused') this.#held.add(queue);
+    const rows = entries.map((entry) => this.#row(entry, waiting(reason)));
     if ((await this.#write(queue.lane, rows, [])) === null) return;
-    queue.arrivals.splice(0, followers.length);
-    this.#options.workload.release(queue.lane, followers);
+    stored?.();
     queue.move('stored');
-    queue.head = { position: followers[0]?.position ?? 0, state: 'quarantined' };
+    // Not `waiting`: nothing in this process makes it run, unless the hold was lifted meanwhile.
+    const lifted = reason === 'paused' && this.obstacle(first.event) === null;
+    queue.head = { position: first.position, state: lifted ? 'waiting' : 'quarantined' };
     this.settled(queue);
   }
 
@@ -330,6 +364,8 @@ export class KeyParking {
     });
   }
 }
+
+type WaitReason = 'no code' | 'paused';
 
 /** After a failed load. */
 const loadPauseMs = 500;

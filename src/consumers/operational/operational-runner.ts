@@ -3,6 +3,7 @@ import type { EventBatch } from '../../log/index.ts';
 import { laneFor, orderingKey, orderingKeyHash } from '../definition.ts';
 import type {
   ConsumerRunner,
+  HeldPart,
   LaneLease,
   OwnerAnswer,
   OwnerRequest,
@@ -115,6 +116,10 @@ class OperationalRunner implements ConsumerRunner {
     this.#parts.dispatcher.paused = pause !== null;
     if (pause === null) this.#parts.due.check();
     this.#onChange();
+  }
+
+  hold(parts: readonly HeldPart[]): void {
+    if (this.#parts.holds.set(parts)) this.#parts.parking.lifted();
   }
 
   due(): void {

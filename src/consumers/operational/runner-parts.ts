@@ -10,6 +10,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { DueRetries } from './due-retries.ts';
 import { EffectLedger } from './effect-ledger.ts';
 import type { Handler } from './handler.ts';
+import { Holds } from './holds.ts';
 import { InboxWriter } from './inbox-writer.ts';
 import { KeyParking } from './key-parking.ts';
 import type { LaneWork } from './lane-work.ts';
@@ -37,6 +38,7 @@ export interface RunnerParts {
   readonly window: Window;
   readonly breaker: Breaker;
   readonly checkpoints: CheckpointWriter;
+  readonly holds: Holds;
   readonly parking: KeyParking;
   readonly due: DueRetries;
   readonly redelivery: Redelivery;
@@ -94,7 +96,8 @@ export const assembleParts = (
     onLost,
     onBreakerOpen: () => breaker.notice(),
   });
-  const parking = parkingOf({ handler, services, workload }, hooks, (delayMs) => due.expect(delayMs));
+  const holds = new Holds();
+  const parking = parkingOf({ handler, services, workload, holds }, hooks, (delayMs) => due.expect(delayMs));
   const due: DueRetries = new DueRetries({
     services,
     lanes: () => laneSetOf(workload),
@@ -111,8 +114,14 @@ export const assembleParts = (
     { handler, contracts, services, workload, parking, breaker, effects, limit, redelivery },
     hooks,
   );
-  const room = (): number => window.room;
-  const reader = new Reader({ tail, clock, telemetry, consumer: handler.name, room, accept });
+  const reader = new Reader({
+    tail,
+    clock,
+    telemetry,
+    consumer: handler.name,
+    room: () => window.room,
+    accept,
+  });
   const spilling = spillingOf({ handler, services, workload, window, parking, dispatcher });
   const upkeep = new Upkeep({
     clock,
@@ -125,13 +134,13 @@ export const assembleParts = (
     inFlight: () => dispatcher.inFlight,
     handled: () => dispatcher.handled,
   });
-  const requests = new OwnerRequests({ services, contracts, workload, parking, effects });
   return {
     contracts,
     workload,
     window,
     breaker,
     checkpoints,
+    holds,
     parking,
     due,
     redelivery,
@@ -140,7 +149,7 @@ export const assembleParts = (
     reader,
     spilling,
     upkeep,
-    requests,
+    requests: new OwnerRequests({ services, contracts, workload, parking, effects }),
   };
 };
 
@@ -219,13 +228,19 @@ const limitOf = (
 };
 
 const parkingOf = (
-  parts: { readonly handler: Handler; readonly services: RunnerServices; readonly workload: Workload },
+  parts: {
+    readonly handler: Handler;
+    readonly services: RunnerServices;
+    readonly workload: Workload;
+    readonly holds: Holds;
+  },
   { onChange, onLost }: RunnerHooks,
   onRetry: (delayMs: number) => void,
 ): KeyParking => {
-  const { handler, services, workload } = parts;
+  const { handler, services, workload, holds } = parts;
   const writer = new ParkingWriter(services);
-  return new KeyParking({ services, workload, writer, types: handler.types, onLost, onChange, onRetry });
+  const { types } = handler;
+  return new KeyParking({ services, workload, writer, types, holds, onLost, onChange, onRetry });
 };
 
 interface DispatcherParts {
