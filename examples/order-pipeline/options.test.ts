@@ -21,7 +21,7 @@ describe('the command line', () => {
 
   it('takes every option', () => {
     const line =
-      '--input f.csv --orders 5 --rate 2.5 --until-drained --report r.json --port 4100 --workers 3 --chaos --keep --database postgres://x/y';
+      '--input f.csv --orders 5 --rate 2.5 --until-drained --report r.json --port 4100 --workers 3 --chaos --keep --orchestrated --carrier-misses 5 --database postgres://x/y';
     expect(readOptions(line.split(' '))).toEqual({
       input: 'f.csv',
       invoicesMax: 5,
@@ -32,8 +32,8 @@ describe('the command line', () => {
       workers: 3,
       chaos: true,
       keep: true,
-      orchestrated: false,
-      carrierMissesPercent: 0,
+      orchestrated: true,
+      carrierMissesPercent: 5,
       database: 'postgres://x/y',
     });
     expect(readOptions(['--rate', 'max'])?.rate).toBe('max');
@@ -48,7 +48,6 @@ describe('the command line', () => {
     ['--workers 9', /--workers: expected a whole number from 1 to 8/],
     ['--chaos', /--workers 2 or more/],
     ['--carrier-misses 5', /--carrier-misses.*--orchestrated/],
-    ['--orchestrated', /does not run workflows yet/],
     ['--orchestrated --carrier-misses 101', /--carrier-misses: expected a whole number from 0 to 100/],
     ['--database mysql://x', /--database/],
     ['--speed 3', /--speed/],

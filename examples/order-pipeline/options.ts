@@ -81,7 +81,6 @@ export function readOptions(args: readonly string[]): Options | null {
   const rate = readRate(values.rate, faults);
   const misses = number('carrier-misses', 0, 100);
   const { chaos = false, keep = false, orchestrated = false, database = null } = values;
-  if (orchestrated) faults.push('--orchestrated: Factline does not run workflows yet');
   if (misses !== null && !orchestrated) {
     faults.push('--carrier-misses: only the workflow waits for the carrier: add --orchestrated');
   }

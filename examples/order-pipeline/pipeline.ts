@@ -8,6 +8,7 @@ import { customerNotification } from './boxes/notification/customer-notification
 import { payment } from './boxes/payment/payment.ts';
 import { shipping } from './boxes/shipping/shipping.ts';
 import { createMailer } from './mail/mailer.ts';
+import { cancelFulfilment } from './orchestration/cancel-fulfilment.ts';
 import { fulfilOrder } from './orchestration/fulfil-order.ts';
 import { takeBack } from './orchestration/take-back.ts';
 import { customerSpend } from './read-models/customer-spend.ts';
@@ -65,9 +66,7 @@ function orchestration({ providerUrl }: Surroundings, behaviour: CarrierBehaviou
     collectedWithin: COLLECTED_WITHIN,
     transaction: (...work) => app().transaction(...work),
   });
-  const cancelWorkflow = async (orderId: string): Promise<void> => {
-    throw new Error(`the workflow of ${orderId} cannot be cancelled yet`);
-  };
+  const cancelWorkflow = (orderId: string) => cancelFulfilment(app(), workflow, orderId);
   return [workflow, takeBack({ providerUrl, cancelWorkflow }), carrier(behaviour)];
 }
 

@@ -18,7 +18,6 @@ export function drawSummary(facts: SummaryFacts): Line[] {
   const good = report.parity.filter(({ ok }) => ok).length;
   const parity = `PARITY ${good}/${report.parity.length}`;
   const placed = report.events.find(({ type }) => type === 'orders.order.placed.v1')?.count ?? 0;
-  const quarantined = report.consumers.reduce((sum, consumer) => sum + (consumer.quarantined ?? 0), 0);
   return [
     [
       { text: drained ? 'Drained' : 'Not drained', tone: 'bold' },
@@ -27,8 +26,7 @@ export function drawSummary(facts: SummaryFacts): Line[] {
       },
     ],
     ...report.input.refused.map(({ reason, count }): Line => [{ text: `  ${count} refused: ${reason}` }]),
-    [{ text: `  ${quarantined} keys in quarantine; every other order ended in one final state` }],
-    ...workflowLines(report),
+    ...endLines(report),
     [
       { text: report.ok ? `${parity} to the penny` : parity, tone: report.ok ? 'green' : 'red' },
       { text: report.kills > 0 ? ` · ${report.kills} kills · ${facts.mailRepeats} mails arrived again` : '' },
@@ -48,10 +46,14 @@ export function drawSummary(facts: SummaryFacts): Line[] {
   ];
 }
 
-function workflowLines({ workflows }: Report): Line[] {
-  if (workflows.length === 0) return [];
-  const text = workflowText(new Map(workflows.map(({ state, count }) => [state, count])));
-  return [[{ text: `  workflows: ${text}` }]];
+function endLines({ mode, workflows, consumers }: Report): Line[] {
+  const quarantined = consumers.reduce((sum, consumer) => sum + (consumer.quarantined ?? 0), 0);
+  const keys = `${quarantined} keys in quarantine`;
+  if (mode === 'choreographed') {
+    return [[{ text: `  ${keys}; every other order ended in one final state` }]];
+  }
+  const states = workflowText(new Map(workflows.map(({ state, count }) => [state, count])));
+  return [[{ text: `  workflows: ${states}; a total of zero failed for a person to decide; ${keys}` }]];
 }
 
 function latencyLines({ latency }: Report): Line[] {
@@ -63,10 +65,11 @@ function latencyLines({ latency }: Report): Line[] {
   ];
 }
 
-function suggestions({ apiUrl, staysUp }: SummaryFacts): Line[] {
+function suggestions({ report, apiUrl, staysUp }: SummaryFacts): Line[] {
+  const orchestrated = report.mode === 'orchestrated';
   const commands = [
-    'npm start -- --workers 3 --chaos',
-    `npx factline quarantine list ${APP_OPTION}`,
+    `npm start -- ${orchestrated ? '--orchestrated ' : ''}--workers 3 --chaos`,
+    `npx factline ${orchestrated ? 'workflow' : 'quarantine'} list ${APP_OPTION}`,
     `npx factline events tail ${APP_OPTION}`,
     ...(staysUp ? [`curl ${apiUrl}/orders/536365`] : []),
   ];
