@@ -36,6 +36,8 @@ export interface DoctorOptions {
   readonly app?: {
     readonly name: string;
     readonly consumers: readonly ConsumerDefinition[];
+    /** What runs the versions of its workflows; each is called NAME@VERSION. */
+    readonly executors: readonly Pick<ConsumerDefinition, 'name'>[];
     readonly pools: PoolSizes;
   };
 }
@@ -271,7 +273,7 @@ const progress: Check = async ({ database, app }) => {
 
 const workflows: Check = async ({ database, app }) => {
   const verdicts = await measure({ database, ...(app === undefined ? {} : { app: app.name }) });
-  return workflowFindings(verdicts, app?.consumers ?? null);
+  return workflowFindings(verdicts, app?.executors.map(({ name }) => name) ?? null);
 };
 
 const deadOwners: Check = async ({ database }) => {
