@@ -30,7 +30,10 @@ class FakeTail {
         new Promise((resolve, reject) => {
           this.#give = (batch) => {
             position = batch.at(-1)?.position ?? position;
-            resolve({ events: batch.filter(({ type }) => types === 'all' || types.has(type)), upTo: position });
+            resolve({
+              events: batch.filter(({ type }) => types === 'all' || types.has(type)),
+              upTo: position,
+            });
           };
           this.#fail = reject;
           signal?.addEventListener('abort', () => {
