@@ -63,7 +63,8 @@ select c.id, c.app, c.name, c.class, c.build, c.version, c.state
  limit 1
 
 -- name: consumer_names
-select distinct name from factline.consumers where state <> 'retired' order by name
+-- What people call a consumer: versions of workflows (NAME@VERSION) are not among them.
+select distinct name from factline.consumers where state <> 'retired' and strpos(name, '@') = 0 order by name
 
 -- name: request
 -- $1 consumer, $2 verb, $3 parked number or null, $4 arguments, $5 actor, $6 reason. Wakes the owners at the commit.
