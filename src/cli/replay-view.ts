@@ -1,12 +1,9 @@
 import { durationText } from '../operations/index.ts';
 import {
   type BlastRadius,
-  hasEnded,
   type Predicted,
   predicateText,
   type Replay,
-  type ReplayOutcome,
-  type ReplayReport,
   type ReplaySummary,
   type SampleRun,
   windowText,
@@ -19,13 +16,13 @@ export interface ReplayViewOptions {
   readonly style: Style;
 }
 
-const numberText = (count: number): string => count.toLocaleString('en-US');
+export const numberText = (count: number): string => count.toLocaleString('en-US');
 
 const labelWidth = 11;
 const readableWidth = 100;
 
 /** Facts with their labels in a column of their own; what is empty is left out. */
-const facts = (
+export const facts = (
   rows: readonly (readonly [label: string, text: string])[],
   { width, style }: ReplayViewOptions,
 ): string[] =>
@@ -71,6 +68,7 @@ const people = ({ plannedBy, requestedBy, manifest }: Replay): string =>
     .join(', ');
 
 const effectsText = ({ mode, manifest: { effects, publish } }: Replay): string => {
+  if (mode === 'shadow') return 'tried in the shadow and compared with what is recorded; nothing happens';
   if (mode === 'release') return 'released from quarantine: effects and published events as in life';
   if (mode === 'blue-green') return 'rebuilt beside the live table, switched when it agrees';
   const limit = effects.max === null ? '' : ` (at most ${effects.max})`;
@@ -116,7 +114,7 @@ export const replayLines = (replay: Replay, view: ReplayViewOptions): string[] =
   ];
 };
 
-const predictedText = ({ likely, low, high }: Predicted): string =>
+export const predictedText = ({ likely, low, high }: Predicted): string =>
   low === high ? numberText(likely) : `${numberText(likely)} (${numberText(low)} to ${numberText(high)})`;
 
 /** The blast-radius card. */
@@ -238,83 +236,3 @@ const listColumns: readonly Column<ReplaySummary>[] = [
 
 export const replayListLines = (replays: readonly ReplaySummary[], view: ReplayViewOptions): string[] =>
   replays.length === 0 ? ['No replay.'] : renderTable(replays, listColumns, view);
-
-const outcomeRows = ({ mode, outcome, manifest }: Replay): (readonly [string, string])[] => {
-  if (outcome === null) return [];
-  if (mode === 'blue-green') return [['outcome', JSON.stringify(outcome)]];
-  const { behindFailed, published, suppressed, live } = outcome as unknown as ReplayOutcome;
-  const behind = `${numberText(behindFailed)} not handled, since an event of their key before them failed`;
-  return [
-    ['behind', behindFailed === 0 ? '' : behind],
-    [
-      'published',
-      mode === 'release'
-        ? ''
-        : manifest.publish === 'publish'
-          ? numberText(published)
-          : `nothing; ${numberText(suppressed)} dropped`,
-    ],
-    [
-      'live',
-      `at worst ${Math.round(live.worst * 100)} % of a promise; it gave way for ${durationText(live.yieldedSeconds * 1_000)}`,
-    ],
-  ];
-};
-
-/** What was asked and approved, what it came to, and everything on record. */
-export const reportLines = (report: ReplayReport, view: ReplayViewOptions): string[] => {
-  const { replay, counts, comparison, runSeconds, arrivedSince, timeline } = report;
-  const { style } = view;
-  const rows: (readonly [string, string])[] = [
-    [
-      'ran',
-      runSeconds === null
-        ? 'not yet'
-        : `${durationText(runSeconds * 1_000)}${hasEnded(replay.state) ? '' : ' so far'}`,
-    ],
-    // Of a rebuild the outcome tells what there is to tell.
-    [
-      'handled',
-      replay.mode !== 'blue-green' ? `${numberText(counts.handled)} of ${numberText(counts.selected)}` : '',
-    ],
-    ['failed', counts.quarantined === 0 ? '' : `${numberText(counts.quarantined)} in quarantine`],
-    ['under way', counts.parked === 0 ? '' : numberText(counts.parked)],
-    ...counts.effects.map(
-      ({ name, disposition, count }) => ['effect', `${name}: ${count} ${disposition}`] as const,
-    ),
-    ...counts.failures.map(
-      ({ fingerprint, code, message, events, known }) =>
-        [
-          known ? 'failure' : 'new failure',
-          `${events}× ${code ?? ''} ${message ?? ''} (${fingerprint})`,
-        ] as const,
-    ),
-    [
-      'since then',
-      arrivedSince === null
-        ? ''
-        : `${arrivedSince.exact ? '' : 'at least '}${arrivedSince.count} more events match; they are no part of it`,
-    ],
-    ...outcomeRows(replay),
-  ];
-  const compared = comparison.map(
-    ({ what, estimated, actual, within }) =>
-      [
-        'estimated',
-        `${what}: ${predictedText(estimated)}, actual ${numberText(actual)}${within ? '' : ' – outside of the estimate'}`,
-      ] as const,
-  );
-  return [
-    ...replayLines(replay, view),
-    '',
-    style.bold('Outcome'),
-    ...facts([...rows, ...compared], view),
-    '',
-    style.bold('On record'),
-    ...timeline.map(({ at, actor, act, decision, reason }) =>
-      printable(
-        `  ${at.slice(0, 19).replace('T', ' ')}  ${actor}  ${act}${decision === 'denied' ? ' DENIED' : ''}${reason === null ? '' : `  ${reason}`}`,
-      ),
-    ),
-  ];
-};

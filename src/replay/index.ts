@@ -39,4 +39,6 @@ export { windowText } from './request/window.ts';
 export { type CarryOutOptions, ReplayRun, type ReplayRunStep, replayRunSteps } from './run/carry-out.ts';
 export type { ReplayOutcome } from './run/verify.ts';
 export { beginReplay } from './run-port.ts';
+export type { ShadowFinding } from './shadow/compare-outcome.ts';
+export { runShadow, type ShadowDifference } from './shadow/run-shadow.ts';
 export { abortReplay, pauseReplay, resumeReplay } from './steer.ts';

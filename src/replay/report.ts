@@ -5,6 +5,7 @@ import { countArrivedSince, countJoinedSince } from './freeze/freeze.ts';
 import { findReplayed, readLogEnd } from './request/plan.ts';
 import { type Replay, readReplay } from './request/replay.ts';
 import { type ReplayCounts, readCounts } from './run-port.ts';
+import { type Compared, readCompared, readDifferences, type ShadowDifference } from './shadow/run-shadow.ts';
 
 /** A number that was predicted beside what it came to. */
 export interface EstimatedAgainstActual {
@@ -20,6 +21,9 @@ export interface ReplayReport {
   readonly comparison: readonly EstimatedAgainstActual[];
   /** From its beginning, or until now. */
   readonly runSeconds: number | null;
+  /** Of a shadow: what came to something else, the first hundred. */
+  readonly differences: readonly ShadowDifference[];
+  readonly compared: Compared | null;
   /** Events that match and came after the freeze; they are no part of it. Null before the freeze, or where nothing came. */
   readonly arrivedSince: { readonly count: number; readonly exact: boolean } | null;
   /** Everything on record, the first first. */
@@ -38,6 +42,8 @@ export const reportReplay = async (on: Queryable, id: number): Promise<ReplayRep
   return {
     replay,
     counts,
+    compared: replay.mode === 'shadow' ? await readCompared(on, replay) : null,
+    differences: replay.mode === 'shadow' ? await readDifferences(on, replay) : [],
     comparison: beganAt === null ? [] : comparisonOf(replay, counts),
     runSeconds: beganAt === null ? null : secondsBetween(beganAt, endedAt ?? end.now),
     arrivedSince: await arrivedSince(on, replay, end.head),
@@ -55,7 +61,7 @@ const comparisonOf = (
   counts: ReplayCounts,
 ): readonly EstimatedAgainstActual[] => {
   // A rebuild counts nothing event by event: its build was compared as a whole.
-  if (estimate === null || mode === 'blue-green') return [];
+  if (estimate === null || mode === 'blue-green' || mode === 'shadow') return [];
   const compare = (what: string, estimated: Predicted, actual: number): EstimatedAgainstActual => ({
     what,
     estimated,

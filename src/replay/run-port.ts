@@ -35,7 +35,8 @@ const sql = loadQueries<
 export const beginReplay = async (pool: pg.Pool, { actor, id, reason }: Decision): Promise<Replay> => {
   const replay = await readReplay(pool, id);
   const rebuild = replay.mode === 'blue-green';
-  const step = !rebuild && replay.manifest.canary.length > 0 ? 'begin_canary' : 'begin';
+  const steps = !rebuild && replay.mode !== 'shadow';
+  const step = steps && replay.manifest.canary.length > 0 ? 'begin_canary' : 'begin';
   await expireIfDue(pool, replay);
   if (nextState(replay.state, step) === null) throw stepRefused(id, replay.state, step);
   const what = await whatChanged(pool, replay);
@@ -58,7 +59,8 @@ export const whatChanged = async (on: Queryable, replay: Replay): Promise<string
   if (approvedDigest(replay, { ceiling, selected, excluded, rows, epoch }) !== frozen.digest)
     return 'its selection was changed in the database';
   if ((await readLogEnd(on)).epoch !== epoch) return 'the log was restored meanwhile';
-  return otherCodeRunning(on, { consumerId: consumer.id, codeVersion });
+  // Whoever tries code in the shadow has it at hand; what runs elsewhere does not matter.
+  return replay.mode === 'shadow' ? null : otherCodeRunning(on, { consumerId: consumer.id, codeVersion });
 };
 
 /** That other code runs than was approved, in a sentence; null: none does. */

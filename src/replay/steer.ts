@@ -11,8 +11,8 @@ export const pauseReplay = async (pool: pg.Pool, { actor, id, reason }: Decision
 
 /** Goes on where it was: in its canary until that is through. @throws FactlineError REPLAY_STEP_REFUSED, FORBIDDEN */
 export const resumeReplay = async (pool: pg.Pool, { actor, id, reason }: Decision): Promise<Replay> => {
-  const { manifest, run } = await readReplay(pool, id);
-  const step = run.released < (manifest.canary.at(-1) ?? 0) ? 'resume_canary' : 'resume';
+  const { manifest, mode, run } = await readReplay(pool, id);
+  const step = mode !== 'shadow' && run.released < (manifest.canary.at(-1) ?? 0) ? 'resume_canary' : 'resume';
   await actOnReplay(pool, { actor, act: 'replay.resume', id, step, reason });
   return readReplay(pool, id);
 };

@@ -11,30 +11,37 @@ import {
   rejectReplay,
   requestReplay,
   resumeReplay,
+  runShadow,
 } from '../../replay/index.ts';
 import { actorOf, personOf, personOptions } from '../actor.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { type Connected, databaseOptions, withDatabase } from '../connection.ts';
 import { replayArgument, replayFields, replayNumber, showReplay } from './replay.ts';
+import { codeOf } from './replay-code.ts';
 
 type Pool = Connected['database']['operations'];
+
+interface Place {
+  readonly context: CommandContext;
+  readonly connected: Connected;
+}
 
 /** A command that decides something about one replay, and shows what it is then. */
 const deciding = (
   command: Pick<Command, 'path' | 'summary' | 'examples'> & Partial<Pick<Command, 'description' | 'options'>>,
-  decide: (pool: Pool, decision: Decision, context: CommandContext) => Promise<Replay>,
+  decide: (pool: Pool, decision: Decision, place: Place) => Promise<Replay>,
 ): Command => ({
   ...command,
   arguments: [replayArgument],
   options: [...(command.options ?? []), ...personOptions, ...databaseOptions],
   json: replayFields,
   run: (context) =>
-    withDatabase(context, async ({ database }) => {
-      const pool = database.operations;
+    withDatabase(context, async (connected) => {
+      const pool = connected.database.operations;
       const id = replayNumber(context.given.arguments[0]);
       const { reason } = personOf(context);
       const actor = await actorOf(context, pool);
-      return showReplay(context, pool, await decide(pool, { actor, id, reason }, context));
+      return showReplay(context, pool, await decide(pool, { actor, id, reason }, { context, connected }));
     }),
 });
 
@@ -68,7 +75,7 @@ export const replayApprove: Command = deciding(
     ],
     examples: [{ line: 'factline replay approve 7 --digest 3f1c9a20', does: 'after looking at it' }],
   },
-  async (pool, decision, { given }) => {
+  async (pool, decision, { context: { given } }) => {
     const { id } = decision;
     const digest = given.text('digest');
     if (digest === undefined) throw unconfirmed(await readReplay(pool, id));
@@ -107,10 +114,24 @@ export const replayRun: Command = deciding(
     path: ['replay', 'run'],
     summary: 'Begin a replay that was approved.',
     description:
-      'Looks once more whether everything is as it was approved, then the processes that run the consumer carry it out, at the pace that live traffic leaves. This command returns at once.',
+      'Looks once more whether everything is as it was approved, then the processes that run the consumer carry it out, at the pace that live traffic leaves. This command returns at once. A shadow is run by this command, with the code at hand, and goes on where it was when it is called again.',
     examples: [{ line: 'factline replay run 7', does: 'then: factline replay watch 7' }],
   },
-  beginReplay,
+  async (pool, decision, { context, connected }) => {
+    if ((await readReplay(pool, decision.id)).mode !== 'shadow') return beginReplay(pool, decision);
+    const { clock, signal, terminal, json } = context;
+    const code = await codeOf(context, connected);
+    return runShadow(connected.database, {
+      ...decision,
+      code,
+      source: code.source,
+      clock,
+      signal,
+      onProgress: ({ run, frozen }) => {
+        if (!json) terminal.err(`${run.released} of ${frozen?.selected ?? 0} tried`);
+      },
+    });
+  },
 );
 
 export const replayPause: Command = deciding(

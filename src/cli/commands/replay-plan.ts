@@ -50,6 +50,10 @@ const manifestOptions: readonly CommandOption[] = [
   { name: 'reference', value: 'TEXT', help: 'What makes it safe now: a ticket, a deploy.' },
   { name: 'effects', value: 'POLICY', help: 'skip, reuse (recorded results) or execute. Default: skip.' },
   { name: 'effects-max', value: 'N', help: 'With execute: how many effects at most.' },
+  {
+    name: 'shadow',
+    help: 'Only try the code at hand on them and compare with what is recorded; nothing happens. For handlers.',
+  },
   { name: 'publish', help: 'Publish what the handler publishes, marked as replayed. Default: nothing is.' },
   { name: 'rate', value: 'N', help: 'Events a second at most. Default: 50.' },
   { name: 'floor', value: 'N', help: 'Events a second that live traffic may press it down to. Default: 1.' },
@@ -153,6 +157,7 @@ const manifestOf = async (given: Given, pool: Pool): Promise<Record<string, unkn
     reference: given.text('reference'),
     consumer,
     selection: await selectionOf(given, pool),
+    shadow: given.has('shadow'),
     effects: policy && { policy, ...(most === undefined ? {} : { max: Number(most) }) },
     publish: given.has('publish') ? 'publish' : undefined,
     rate: { ceiling: numberOf(given, 'rate'), floor: numberOf(given, 'floor') },

@@ -6,7 +6,8 @@ import { actorOf, personOptions } from '../actor.ts';
 import type { Command, CommandContext, JsonField } from '../command.ts';
 import { databaseOptions, withDatabase } from '../connection.ts';
 import { wholeNumber } from '../parse.ts';
-import { replayLines, replayListLines, reportLines } from '../replay-view.ts';
+import { reportLines } from '../replay-report-view.ts';
+import { replayLines, replayListLines } from '../replay-view.ts';
 import { codeOf } from './replay-code.ts';
 
 export const replayArgument = { name: 'ID', help: 'The number from `replay list`.', required: true } as const;
@@ -15,7 +16,7 @@ export const replayArgument = { name: 'ID', help: 'The number from `replay list`
 export const replayFields: readonly JsonField[] = [
   {
     name: 'id, app, consumer, class, mode',
-    help: 'What is replayed, and how: redeliver, release (from quarantine) or blue-green.',
+    help: 'What is replayed, and how: redeliver, release (from quarantine), shadow or blue-green.',
   },
   { name: 'state, revision, codeVersion', help: 'Where it is in its life.' },
   { name: 'manifest', help: 'Everything that was asked for, as --manifest takes it.' },
@@ -117,6 +118,10 @@ export const replayReport: Command = {
     { name: 'replay', help: 'As in `replay show`.' },
     { name: 'counts', help: '{ selected, handled, quarantined, parked, effects[], failures[] }' },
     { name: 'comparison[]', help: '{ what, estimated: { likely, low, high }, actual, within }' },
+    {
+      name: 'compared, differences[]',
+      help: 'Of a shadow: { selected, equal, differs }; { position, eventId, type, findings[] } of the first hundred.',
+    },
     { name: 'runSeconds', help: 'How long it ran; null: it did not.' },
     { name: 'arrivedSince', help: '{ count, exact }: events that match and came later; no part of it.' },
     { name: 'timeline[]', help: 'Everything on record, as in `audit list`.' },

@@ -19,6 +19,7 @@ export interface RowDifference {
 export interface PublishedInRehearsal {
   readonly type: string;
   readonly key: string;
+  readonly data: unknown;
 }
 
 /** What happened to one event until the rollback. */

@@ -41,7 +41,7 @@ export const rehearseHandler = (handler: Handler, { database, clock, source, sto
       failure: failed && { thrown: failed.error, failureClass: failed.failureClass },
       refusedEffects: effects.refused,
       reusedEffects: effects.reused,
-      published: rehearsed?.drafts.map(({ type, key }) => ({ type, key })) ?? [],
+      published: rehearsed?.drafts.map(({ type, key, data }) => ({ type, key, data })) ?? [],
       changes: rehearsed?.changes ?? [],
       rows: null,
     } satisfies Rehearsal;

@@ -123,17 +123,7 @@ export const assembleParts = (
     accept,
   });
   const spilling = spillingOf({ handler, services, workload, window, parking, dispatcher });
-  const upkeep = new Upkeep({
-    clock,
-    telemetry,
-    consumer: handler.name,
-    workload,
-    checkpoints,
-    spilling,
-    breaker,
-    inFlight: () => dispatcher.inFlight,
-    handled: () => dispatcher.handled,
-  });
+  const upkeep = upkeepOf({ handler, services, workload, checkpoints, spilling, breaker, dispatcher });
   return {
     contracts,
     workload,
@@ -151,6 +141,30 @@ export const assembleParts = (
     upkeep,
     requests: new OwnerRequests({ services, contracts, workload, parking, effects }),
   };
+};
+
+const upkeepOf = (parts: {
+  readonly handler: Handler;
+  readonly services: RunnerServices;
+  readonly workload: Workload;
+  readonly checkpoints: CheckpointWriter;
+  readonly spilling: Spilling;
+  readonly breaker: Breaker;
+  readonly dispatcher: Dispatcher;
+}): Upkeep => {
+  const { handler, services, workload, checkpoints, spilling, breaker, dispatcher } = parts;
+  const { clock, telemetry } = services;
+  return new Upkeep({
+    clock,
+    telemetry,
+    consumer: handler.name,
+    workload,
+    checkpoints,
+    spilling,
+    breaker,
+    inFlight: () => dispatcher.inFlight,
+    handled: () => dispatcher.handled,
+  });
 };
 
 const breakerOf = (services: RunnerServices, workload: Workload, onChange: () => void): Breaker => {

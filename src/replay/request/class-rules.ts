@@ -3,7 +3,7 @@ import { canonicalJson, FactlineError } from '../../foundation/index.ts';
 import { manifestDefaults, type ReplayManifest } from './manifest.ts';
 import type { LogSelection } from './selection.ts';
 
-export type ReplayMode = 'redeliver' | 'release' | 'blue-green';
+export type ReplayMode = 'redeliver' | 'release' | 'shadow' | 'blue-green';
 
 /** What each declaration allows: what it names, and everything that does less. */
 const weight: Readonly<Record<OnReplay, number>> = { skip: 0, reuse: 1, execute: 2 };
@@ -13,11 +13,13 @@ const weight: Readonly<Record<OnReplay, number>> = { skip: 0, reuse: 1, execute:
  * @throws FactlineError REPLAY_MODE_REFUSED
  */
 export const modeOf = (definition: ConsumerDefinition, manifest: ReplayManifest): ReplayMode =>
-  manifest.selection.source === 'quarantine'
-    ? release(definition, manifest)
-    : definition.class === 'projection'
-      ? blueGreen(definition, manifest, manifest.selection)
-      : redeliver(definition as Handler, manifest);
+  manifest.shadow
+    ? shadow(definition, manifest)
+    : manifest.selection.source === 'quarantine'
+      ? release(definition, manifest)
+      : definition.class === 'projection'
+        ? blueGreen(definition, manifest, manifest.selection)
+        : redeliver(definition as Handler, manifest);
 
 const refused = (consumer: string, why: string, line: string): FactlineError =>
   new FactlineError('REPLAY_MODE_REFUSED', { consumer, why, line });
@@ -58,6 +60,32 @@ const release = (
       'Leave out --effects and --publish.',
     );
   return 'release';
+};
+
+/** Nothing of it stays, so `onReplay` is not asked; and what steers a run that does something has no meaning. */
+const shadow = (definition: ConsumerDefinition, manifest: ReplayManifest): ReplayMode => {
+  const { selection, effects, publish, canary, guards, rollback, window } = manifest;
+  if (definition.class !== 'operational')
+    throw refused(
+      definition.name,
+      'another version of a projection is built beside the live one and compared with it',
+      `npx factline projection rebuild ${definition.name} --no-switch`,
+    );
+  if (selection.source !== 'log')
+    throw refused(
+      definition.name,
+      'of what waits in quarantine nothing is recorded that a shadow could be compared with',
+      'Leave out --shadow: the estimate tries a sample of it.',
+    );
+  const { canary: steps, guards: bounds } = manifestDefaults;
+  const steered = canonicalJson({ canary, guards }) !== canonicalJson({ canary: steps, guards: bounds });
+  if (effects.policy !== 'skip' || publish !== 'suppress' || rollback !== null || window !== null || steered)
+    throw refused(
+      definition.name,
+      'in the shadow nothing happens: effects are closed, nothing is published, nothing has to be stopped or undone',
+      'Leave out --effects, --publish, --rollback, --between, --canary, --failure-rate and --same-failure.',
+    );
+  return 'shadow';
 };
 
 /** A read model is made of everything: a part of the events would make other rows. */

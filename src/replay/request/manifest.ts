@@ -15,6 +15,8 @@ export interface ReplayManifest {
   readonly reference: string | null;
   readonly consumer: string;
   readonly selection: Selection;
+  /** The code at hand is only tried, and compared with what is recorded. */
+  readonly shadow: boolean;
   readonly effects: EffectsPolicy;
   /** What becomes of the events that the consumer publishes: nothing, or published with the mark of the replay. */
   readonly publish: 'suppress' | 'publish';
@@ -53,6 +55,7 @@ const members = [
   'reference',
   'consumer',
   'selection',
+  'shadow',
   'effects',
   'publish',
   'rate',
@@ -89,6 +92,7 @@ export const checkManifest = (given: unknown): ReplayManifest => {
     reference: optionalText(loose['reference'], 'reference'),
     consumer: text(loose['consumer'], 'consumer', { min: 1, max: 100 }),
     selection,
+    shadow: flag(loose['shadow'] ?? false, 'shadow'),
     effects: checkEffects(loose['effects'] ?? { policy: first ? 'reuse' : 'skip' }),
     publish: oneOf(loose['publish'] ?? (first ? 'publish' : 'suppress'), 'publish', ['suppress', 'publish']),
     rate: checkRate(loose['rate'] ?? {}),
@@ -120,6 +124,11 @@ const oneOf = <T extends string>(value: unknown, field: string, allowed: readonl
   const found = allowed.find((each) => each === value);
   if (found === undefined) throw manifestInvalid(field, `one of ${allowed.join(', ')}`, value);
   return found;
+};
+
+const flag = (value: unknown, field: string): boolean => {
+  if (typeof value === 'boolean') return value;
+  throw manifestInvalid(field, 'true or false', value);
 };
 
 const within = (value: unknown, field: string, { min, max }: { min: number; max: number }): number => {

@@ -95,7 +95,7 @@ export class ReplayRun {
 
   async #carryOn(replay: Replay, consumers: ReadonlyMap<number, ConsumerDefinition>): Promise<void> {
     const definition = consumers.get(replay.consumerId);
-    if (definition === undefined || replay.mode === 'blue-green') return;
+    if (definition === undefined || replay.mode === 'blue-green' || replay.mode === 'shadow') return;
     const { database, testStep } = this.#options;
     if (replay.state === 'verifying') return verifyReplay(database.operations, replay, testStep);
     const facts = await this.#facts(replay);
