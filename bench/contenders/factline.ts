@@ -10,6 +10,7 @@ import {
 import pg from 'pg';
 import { z } from 'zod';
 import { type RunContext, type RunReport, sizeOf } from '../harness/workload.ts';
+import { workflowWorkloads } from './factline-workflow.ts';
 import type { Workloads } from './index.ts';
 import { latencyWorkloads, type OpenMessaging } from './latency.ts';
 import { businessRow, businessStatement, businessTable, orderOf, runClients } from './load.ts';
@@ -225,4 +226,5 @@ export const workloads: Workloads = {
   operational,
   ...latencyWorkloads('factline', open),
   idle,
+  ...workflowWorkloads,
 };

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type RunContext, type RunReport, sizeOf } from '../harness/workload.ts';
+import { workflowWorkloads } from './floor-workflow.ts';
 import type { Workloads } from './index.ts';
 import { latencyWorkloads, type OpenMessaging } from './latency.ts';
 import { businessRow, businessStatement, businessTable, customers, runClients } from './load.ts';
@@ -200,4 +201,5 @@ export const workloads: Workloads = {
   operational,
   ...latencyWorkloads('floor', open),
   idle,
+  ...workflowWorkloads,
 };

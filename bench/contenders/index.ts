@@ -32,19 +32,19 @@ const everything: readonly WorkloadName[] = [
   'idle',
 ];
 /** Only Factline makes a read model anew beside the one that is read; the floor fills another table. */
-const ours: readonly WorkloadName[] = [...everything, 'rebuild', 'rebuild-sharded'];
+const ours: readonly WorkloadName[] = [...everything, 'rebuild', 'rebuild-sharded', 'workflow'];
 const without = (...names: WorkloadName[]): readonly WorkloadName[] =>
   everything.filter((name) => !names.includes(name));
 
 /** The hand-written floors, Factline, and the peers, each with what it honestly offers: see README.md. */
 export const contenders: Readonly<Record<string, Contender>> = {
   floor: { load: () => import('./floor.ts'), does: ours },
-  factline: { load: () => import('./factline.ts'), does: ours },
+  factline: { load: () => import('./factline.ts'), does: [...ours, 'workflow-start', 'workflow-asleep'] },
   'pg-boss': peer('pg-boss', everything),
   // No batches: each job is a handler call of its own, so there is no drain of several events in one transaction.
   'graphile-worker': peer('graphile-worker', without('drain-statement')),
   emmett: peer('emmett', without('operational')),
-  dbos: peer('dbos', without('drain-statement')),
+  dbos: peer('dbos', [...without('drain-statement'), 'workflow']),
   // No publishing in the user's transaction.
   bullmq: peer('bullmq', without('publish', 'drain-statement')),
   'pg-transactional-outbox': peer('pg-transactional-outbox', without('drain', 'drain-statement')),

@@ -159,7 +159,10 @@ const acrossProcesses = async (
 };
 
 /** Both latency workloads of one contender. */
-export const latencyWorkloads = (contender: string, open: OpenMessaging): Workloads => ({
+export const latencyWorkloads = (
+  contender: string,
+  open: OpenMessaging,
+): Required<Pick<Workloads, 'latency' | 'latency-across'>> => ({
   latency: (context) => inOneProcess(context, open),
   'latency-across': (context) => acrossProcesses(context, contender, open),
 });

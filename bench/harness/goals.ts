@@ -1,3 +1,4 @@
+import { stepsPerWorkflow } from '../contenders/workflow-load.ts';
 import type { Run } from './run.ts';
 import { median, quantile } from './statistics.ts';
 
@@ -37,6 +38,41 @@ const atMost = (name: string, value: number, bound: number): Goal => ({
 });
 
 const memoryOf = (run: Run): number => run.memoryMb ?? Number.NaN;
+
+const medianQuantile = (runs: readonly Run[], share: number): number =>
+  median(runs.map((run) => quantile(run.latenciesMs ?? [], share)));
+
+const workflowGoals = (runs: readonly Run[]): Goal[] => {
+  const goals: Goal[] = [];
+  const ours = (plan: string): Run[] => of(runs, plan, 'factline');
+  for (const [clients, bound] of [
+    [20, 0.7],
+    [200, 1],
+  ] as const)
+    if (ours(`workflow-${clients}`).length > 0 && of(runs, `workflow-${clients}`, 'floor').length > 0)
+      goals.push(
+        atLeast(`workflows, ${clients} at once: rate to floor`, ratio(runs, `workflow-${clients}`), bound),
+      );
+  const one = ours('workflow-1');
+  if (one.length > 0) {
+    goals.push(atMost('workflow, one at a time, p50 (ms)', medianQuantile(one, 0.5), 4));
+    const each = median(one.map(({ statementsPerDone }) => statementsPerDone)) / stepsPerWorkflow;
+    goals.push(atMost('workflow: statements a step', each, 2));
+  }
+  const starts = ours('workflow-start');
+  if (starts.length > 0) {
+    goals.push(atMost('workflow start by event, p50 (ms)', medianQuantile(starts, 0.5), 3));
+    goals.push(atMost('workflow start by event, p99 (ms)', medianQuantile(starts, 0.99), 15));
+  }
+  const asleep = ours('workflow-asleep');
+  const [first] = asleep;
+  if (first?.asleep !== undefined) {
+    goals.push(atMost('workflows asleep: memory for all of them (MB)', first.asleep.memoryMb, 5));
+    goals.push(atMost('workflows asleep: statements a second more', first.asleep.statementsPerSecond, 0.2));
+    goals.push(atMost('workflows asleep: woken late, p99 (ms)', medianQuantile(asleep, 0.99), 1_000));
+  }
+  return goals;
+};
 
 export const judge = (runs: readonly Run[]): Goal[] => {
   const goals: Goal[] = [];
@@ -107,6 +143,7 @@ export const judge = (runs: readonly Run[]): Goal[] => {
     goals.push(atMost('idle: statements a second', median(idle.map((run) => run.statementsPerSecond)), 2));
     goals.push(atMost('idle: connections', median(idle.map((run) => run.connections ?? Number.NaN)), 4));
   }
+  goals.push(...workflowGoals(runs));
   const all = runs.filter(({ contender }) => contender === 'factline');
   goals.push(
     atMost(

@@ -108,4 +108,28 @@ export const plan: readonly PlannedWorkload[] = [
     quick: { settleSeconds: 12, seconds: 8 },
     rounds: 1,
   },
+  ...[1, 20, 200].map((clients) => ({
+    name: `workflow-${clients}`,
+    workload: 'workflow' as const,
+    what: `a workflow of three trivial steps from its start to its result, ${clients} at once; the floor commits five times`,
+    size: { clients, instances: clients === 1 ? 1_000 : 10_000 },
+    quick: { clients, instances: clients === 1 ? 200 : 2_000 },
+    rounds: 5,
+  })),
+  {
+    name: 'workflow-start',
+    workload: 'workflow-start',
+    what: 'commit of an event acknowledged → first step of the workflow that it starts, 200 events/s',
+    size: { perSecond: 200, seconds: 20 },
+    quick: { perSecond: 200, seconds: 5 },
+    rounds: 3,
+  },
+  {
+    name: 'workflow-asleep',
+    workload: 'workflow-asleep',
+    what: 'how late instances wake up, while many others sleep',
+    size: { instances: 100_000, waking: 2_000 },
+    quick: { instances: 5_000, waking: 500 },
+    rounds: 1,
+  },
 ];

@@ -16,7 +16,10 @@ export type WorkloadName =
   | 'operational'
   | 'latency'
   | 'latency-across'
-  | 'idle';
+  | 'idle'
+  | 'workflow'
+  | 'workflow-start'
+  | 'workflow-asleep';
 
 /** What a contender reports of one run; times in milliseconds. */
 export interface RunReport {
@@ -30,6 +33,8 @@ export interface RunReport {
   readonly doubled: number;
   /** Workload `idle`: connections held. */
   readonly connections?: number;
+  /** Workload `workflow-asleep`: what the instances that sleep cost, beside what an app without them does. */
+  readonly asleep?: { readonly memoryMb: number; readonly statementsPerSecond: number };
   /** Processor time of further client processes in the measured part. */
   readonly otherProcessorMs?: number;
   /** The highest resident memory of the run's process, in MB. */

@@ -5,6 +5,7 @@ import { latencyWorkloads, type OpenMessaging, type Order } from '../contenders/
 import { orderOf } from '../contenders/load.ts';
 import { auditSpend, spendTable, upsertOne } from '../contenders/read-model.ts';
 import { type RunContext, type RunReport, sizeOf } from '../harness/workload.ts';
+import { workflow } from './dbos-workflow.ts';
 import { publishInTransactions } from './shared/publish.ts';
 import { measureIdle, until } from './shared/quiet.ts';
 
@@ -158,4 +159,5 @@ export const workloads: Workloads = {
   operational,
   ...latencyWorkloads('dbos', open),
   idle,
+  workflow: workflow(configure, version),
 };
