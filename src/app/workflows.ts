@@ -7,10 +7,10 @@ import {
   InstanceEnds,
   type InstanceState,
   isWorkflow,
+  recordedText,
   resultOf,
   WorkflowStarter,
 } from '../consumers/index.ts';
-import { payloadText } from '../contracts/index.ts';
 import {
   type Clock,
   currentTrace,
@@ -201,7 +201,7 @@ const inputText = async (workflow: AnyWorkflow, input: unknown): Promise<string 
     throw new FactlineError('WORKFLOW_INPUT_INVALID', { workflow: consumer, issues: issues.join('; ') });
   }
   try {
-    return payloadText(`the input of ${consumer}`, checked.value);
+    return recordedText(consumer, 'the input', checked.value);
   } catch (error) {
     const issues = error instanceof Error ? error.message : String(error);
     throw new FactlineError('WORKFLOW_INPUT_INVALID', { workflow: consumer, issues });

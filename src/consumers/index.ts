@@ -117,6 +117,7 @@ export {
   type JournalEntry,
   type JournalVerdict,
   type RecordedFailure,
+  recordedText,
   resultOf,
   type SortedDefinitions,
   type Start as WorkflowStart,

@@ -3,7 +3,7 @@ import type { ExecutionRecord } from './execution-record.ts';
 import { nextDelayMs } from './execution-rules.ts';
 import type { Departure, ExecutionServices } from './execution-services.ts';
 import type { LoadedInstance } from './instance.ts';
-import type { JournalEntry } from './journal.ts';
+import type { JournalEntry, RecordedFailure } from './journal.ts';
 import { recordFailure } from './recorded-failure.ts';
 import { type AttemptOutcome, StepAttempt } from './step-attempt.ts';
 
@@ -18,6 +18,8 @@ export interface Compensation {
   readonly services: ExecutionServices;
   readonly instance: LoadedInstance;
   readonly record: ExecutionRecord;
+  /** Why it compensates. */
+  readonly failure: RecordedFailure | null;
   /** Finished steps with an undo, the last one first. */
   readonly steps: readonly { readonly entry: JournalEntry; readonly request: StepRequest }[];
   /** Flushes what was gathered; false: the instance has left memory. */
@@ -49,7 +51,8 @@ export const compensate = async (compensation: Compensation): Promise<void> => {
   }
   const state = instance.ending ?? 'failed';
   record.change({ state, held: false, due: 'never' });
-  if (await recorded()) depart({ kind: 'ended', state });
+  const failure = compensation.failure ?? instance.failure;
+  if (await recorded()) depart({ kind: 'ended', state, ...(failure === null ? {} : { failure }) });
 };
 
 const undoStep = async (

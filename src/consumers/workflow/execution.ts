@@ -1,18 +1,17 @@
-import { Background, FactlineError } from '../../foundation/index.ts';
+import { Background } from '../../foundation/index.ts';
 import type { Call, StepRequest } from './calls.ts';
 import { compensate } from './compensation.ts';
 import { ExecutionRecord } from './execution-record.ts';
-import { differenceReason, isOutOfDate, nextDelayMs, pendingEntry, stuckFields } from './execution-rules.ts';
+import { differenceReason, pendingEntry, stuckFields } from './execution-rules.ts';
 import type { Departure, ExecutionListener, ExecutionServices, HeldLane } from './execution-services.ts';
-import { flushParameters, ownedEvents } from './flush-job.ts';
-import { flushQueries } from './flusher.ts';
 import { functionContext } from './function-context.ts';
 import type { LoadedInstance, StuckReason } from './instance.ts';
-import { callsMax, deliveryOf, type JournalEntry } from './journal.ts';
+import { callsMax, deliveryOf, type JournalEntry, type RecordedFailure } from './journal.ts';
 import { OpenWaits } from './open-waits.ts';
 import { recordFailure } from './recorded-failure.ts';
 import { type FunctionEnd, FunctionRun, type Turn } from './replaying.ts';
-import { type AttemptOutcome, resultText, StepAttempt } from './step-attempt.ts';
+import { resultText } from './step-attempt.ts';
+import { type Outcome, type StepListener, StepRunner } from './step-runner.ts';
 
 /*
  * One instance in memory.
@@ -28,15 +27,6 @@ import { type AttemptOutcome, resultText, StepAttempt } from './step-attempt.ts'
  */
 type Phase = 'replaying' | 'live' | 'freezing' | 'compensating' | 'closed';
 
-interface Outcome {
-  readonly call: Call;
-  readonly entry: JournalEntry;
-  readonly valueText: string | null;
-  readonly tookMs?: number;
-  /** Of a transaction: recorded with its commit. */
-  readonly recorded?: true;
-}
-
 export class Execution {
   readonly instance: LoadedInstance;
   readonly lane: HeldLane;
@@ -49,19 +39,16 @@ export class Execution {
   readonly #waits: OpenWaits;
   /** Calls that have no result yet. */
   readonly #open = new Map<number, Call>();
-  readonly #attempts = new Map<number, StepAttempt>();
+  readonly #steps: StepRunner;
   /** What was recorded since the instance was loaded, over what was loaded. */
   readonly #entries = new Map<number, JournalEntry>();
   #outcomes: Outcome[] = [];
-  /** Transactions that have committed while another one was about to. */
-  #committed: Outcome[] = [];
   #toBegin: Call[] = [];
   #end: FunctionEnd | null = null;
   #stuck: StuckReason | null = null;
   #completion: number;
   #phase: Phase = 'replaying';
   #busy = false;
-  #committing = 0;
   #stored: 'running' | 'waiting' = 'running';
   #suspect: boolean;
   #frozen: (() => void)[] = [];
@@ -83,6 +70,7 @@ export class Execution {
     this.#listener = listener;
     this.#suspect = suspect;
     this.#waits = new OpenWaits(services, instance);
+    this.#steps = new StepRunner(services, { instance, lane }, this.#stepListener());
     this.#completion = Math.max(0, ...instance.journal.map(({ completion }) => completion ?? 0));
     for (const entry of instance.journal) if (!entry.undo) this.#entries.set(entry.ordinal, entry);
     this.#background = new Background((error) => this.#report(error));
@@ -98,7 +86,7 @@ export class Execution {
 
   /** Whether something of it can fall due, or come, while it is in memory. */
   get waits(): boolean {
-    return this.#open.size > this.#attempts.size;
+    return this.#open.size > this.#steps.size;
   }
 
   begin(): void {
@@ -125,7 +113,7 @@ export class Execution {
     if (this.#phase !== 'live') return;
     for (const ordinal of ordinals) {
       const call = this.#open.get(ordinal);
-      if (call === undefined || this.#attempts.has(ordinal) || this.#toBegin.includes(call)) continue;
+      if (call === undefined || this.#steps.has(ordinal) || this.#toBegin.includes(call)) continue;
       if (this.#outcomes.some((outcome) => outcome.call === call)) continue;
       if (call.request.kind === 'sleep') this.#settle(call, { value: undefined, text: null });
       else if (call.request.kind === 'wait') this.#settle(call, { value: null, text: 'null' });
@@ -145,7 +133,7 @@ export class Execution {
    */
   freeze({ hurry }: { readonly hurry: boolean }): Promise<void> {
     if (this.#phase === 'closed') return Promise.resolve();
-    if (hurry) for (const attempt of this.#attempts.values()) attempt.abort();
+    if (hurry) this.#steps.abort();
     if (this.#phase !== 'compensating') this.#phase = 'freezing';
     const done = new Promise<void>((resolve) => this.#frozen.push(resolve));
     this.#proceed();
@@ -154,7 +142,7 @@ export class Execution {
 
   /** Gives up what runs: what it does from now on counts for nothing. */
   abandon(): void {
-    for (const attempt of this.#attempts.values()) attempt.abandon();
+    this.#steps.abandon();
   }
 
   /** The lease is lost. */
@@ -165,6 +153,29 @@ export class Execution {
 
   get freezing(): boolean {
     return this.#phase === 'freezing' || this.#frozen.length > 0;
+  }
+
+  #stepListener(): StepListener {
+    const phase = (): Phase => this.#phase;
+    return {
+      onOutcomes: (outcomes, { first }) => {
+        if (first) this.#outcomes.unshift(...outcomes);
+        else this.#outcomes.push(...outcomes);
+      },
+      onRetry: (entry, { delayMs, tookMs }) => {
+        this.#entries.set(entry.ordinal, entry);
+        this.record.row({ entry, valueText: null, delayMs, tookMs });
+        this.#listener.onExpect(delayMs);
+      },
+      onOutdated: (kind) => this.#depart({ kind }),
+      reserve: () => {
+        this.#completion += 1;
+        return this.#completion;
+      },
+      get phase() {
+        return phase();
+      },
+    };
   }
 
   #start(run: FunctionRun): Promise<unknown> {
@@ -262,12 +273,12 @@ export class Execution {
 
   #next(): (() => Promise<unknown>) | null {
     if (this.#stuck !== null) return () => this.#park(this.#stuck as StuckReason);
-    if (this.#outcomes.length > 0 && this.#committing === 0) return () => this.#handOver();
+    if (this.#outcomes.length > 0 && !this.#steps.committing) return () => this.#handOver();
     if (this.#phase === 'freezing') {
-      if (this.#attempts.size > 0) return null;
+      if (this.#steps.size > 0) return null;
       return this.record.empty ? async () => this.#depart({ kind: 'frozen' }) : () => this.#flush();
     }
-    if (this.#end !== null && this.#attempts.size === 0 && this.#outcomes.length === 0)
+    if (this.#end !== null && this.#steps.size === 0 && this.#outcomes.length === 0)
       return () => this.#finish(this.#end as FunctionEnd);
     if (this.#rests()) return () => this.#rest();
     if (!this.record.empty) return () => this.#flush();
@@ -332,15 +343,16 @@ export class Execution {
   }
 
   #dueMs: number | null = null;
+  #failure: RecordedFailure | null = null;
 
   /** Only moments and events are waited for. */
   #rests(): boolean {
     return (
       this.#end === null &&
       this.#open.size > 0 &&
-      this.#attempts.size === 0 &&
+      this.#steps.size === 0 &&
       this.#toBegin.length === 0 &&
-      this.#committing === 0
+      !this.#steps.committing
     );
   }
 
@@ -379,6 +391,7 @@ export class Execution {
     this.record.change({ state: 'compensating', ending: 'failed', failure, held: true, due: 'now' });
     if (!(await this.#recorded())) return;
     this.#phase = 'compensating';
+    this.#failure = failure;
     await this.#compensate();
   }
 
@@ -396,13 +409,11 @@ export class Execution {
       services: this.#services,
       instance: this.instance,
       record: this.record,
+      failure: this.#failure,
       steps: this.#undoable(),
       recorded: () => this.#recorded(),
       stopped: () => this.#phase === 'closed' || this.#frozen.length > 0,
-      running: (attempt) => {
-        if (attempt === null) this.#attempts.clear();
-        else this.#attempts.set(0, attempt);
-      },
+      running: (attempt) => this.#steps.watch(attempt),
       depart: (departure) =>
         this.#depart(departure.kind === 'resting' ? { ...departure, dueMs: this.#dueMs } : departure),
     });
@@ -428,125 +439,11 @@ export class Execution {
   }
 
   #beginStep(call: Call): void {
-    const request = call.request as StepRequest;
-    const { ordinal, name } = call;
-    const { runner, workflow } = this.#services;
-    const { id, key } = this.instance;
-    const attempts = this.#entries.get(ordinal)?.attempts ?? 0;
-    const attempt = new StepAttempt(runner, {
-      workflow: workflow.name,
-      instance: id,
-      key,
-      step: name,
-      undo: false,
-      attempt: attempts + 1,
-      timeoutMs: request.timeoutMs,
-      cause: this.record.cause,
-    });
-    this.#attempts.set(ordinal, attempt);
+    const attempts = this.#entries.get(call.ordinal)?.attempts ?? 0;
     this.#background.run(async () => {
-      await runner.testStep?.('workflow.before-step');
-      if (request.kind === 'step') {
-        const outcome = await attempt.run((stepCall) => request.run(stepCall, null));
-        await runner.testStep?.('workflow.after-step');
-        this.#attempts.delete(ordinal);
-        if (this.#phase !== 'closed') this.#stepEnded(call, { outcome, attempts: attempts + 1 });
-      } else await this.#runTransaction(call, { attempt, request, attempts: attempts + 1 });
+      await this.#steps.run(call, { attempts, cause: this.record.cause });
       this.#proceed();
     });
-  }
-
-  #stepEnded(
-    call: Call,
-    { outcome, attempts }: { readonly outcome: AttemptOutcome; readonly attempts: number },
-  ): void {
-    if (outcome.kind === 'abandoned') return;
-    const { tookMs } = outcome;
-    const base = { ...pendingEntry(call, attempts) };
-    if (outcome.kind === 'done') {
-      const value = outcome.text === null ? undefined : (JSON.parse(outcome.text) as unknown);
-      this.#outcomes.push({
-        call,
-        entry: { ...base, state: 'done', value },
-        valueText: outcome.text,
-        tookMs,
-      });
-      return;
-    }
-    // Its signal was aborted: it is begun again by whoever goes on.
-    if (this.#phase === 'freezing') return;
-    const error = recordFailure(outcome.error);
-    this.#tellFailure(call, outcome.error, attempts);
-    const delayMs = nextDelayMs((call.request as StepRequest).policy, {
-      attempts,
-      error: outcome.error,
-      randomness: this.#services.runner.randomness,
-    });
-    if (delayMs === null) {
-      this.#outcomes.push({ call, entry: { ...base, state: 'failed', error }, valueText: null, tookMs });
-      return;
-    }
-    const entry: JournalEntry = { ...base, error };
-    this.#entries.set(call.ordinal, entry);
-    this.record.row({ entry, valueText: null, delayMs, tookMs });
-    this.#listener.onExpect(delayMs);
-  }
-
-  /** The commit of its transaction is its record; other results wait meanwhile, as its place among them is taken. */
-  async #runTransaction(
-    call: Call,
-    {
-      attempt,
-      request,
-      attempts,
-    }: { readonly attempt: StepAttempt; readonly request: StepRequest; readonly attempts: number },
-  ): Promise<void> {
-    const { ordinal } = call;
-    const { id, workflowId, consumerId } = this.instance;
-    let reserved: number | null = null;
-    const outcome = await attempt.runTransaction((stepCall, tx) => request.run(stepCall, tx), {
-      publisher: `workflow:${workflowId}`,
-      last: (text, events) => {
-        this.#committing += 1;
-        this.#completion += 1;
-        reserved = this.#completion;
-        const entry: JournalEntry = { ...pendingEntry(call, attempts), state: 'done', completion: reserved };
-        const job = { id, workflowId, consumerId, lane: this.lane.lane, token: this.lane.token };
-        const rows = [{ entry, valueText: text }];
-        return {
-          query: flushQueries.flush,
-          values: flushParameters([{ ...job, rows, change: null, waits: [], drafts: [] }], {
-            events: ownedEvents(id, events),
-            strict: true,
-          }),
-        };
-      },
-    });
-    if (reserved !== null) this.#committing -= 1;
-    this.#attempts.delete(ordinal);
-    if (this.#phase === 'closed') return;
-    if (outcome.kind === 'failed') {
-      if (FactlineError.is(outcome.error, 'LEASE_LOST')) return this.#depart({ kind: 'lost' });
-      if (isOutOfDate(outcome.error)) return this.#depart({ kind: 'stale' });
-    }
-    if (outcome.kind === 'done') {
-      const value = outcome.text === null ? undefined : (JSON.parse(outcome.text) as unknown);
-      const entry = { ...pendingEntry(call, attempts), state: 'done' as const, completion: reserved, value };
-      this.#committed.push({ call, entry, valueText: outcome.text, recorded: true });
-    } else this.#stepEnded(call, { outcome, attempts });
-    if (this.#committing > 0) return;
-    // In the order in which their places were taken.
-    const committed = this.#committed.splice(0);
-    committed.sort((left, right) => (left.entry.completion ?? 0) - (right.entry.completion ?? 0));
-    this.#outcomes.unshift(...committed);
-  }
-
-  #tellFailure(call: Call, error: unknown, attempt: number): void {
-    const { telemetry } = this.#services.runner;
-    const { id } = this.instance;
-    const workflow = this.#services.workflow.name;
-    telemetry.emit('workflow.step-failed', { workflow, id, step: call.name, attempt, error });
-    telemetry.metrics.count('factline_workflow_step_failures_total', { workflow });
   }
 
   #depart(departure: Departure): void {

@@ -25,6 +25,7 @@ export type { Difference } from './replaying.ts';
 export { checkedKey } from './router.ts';
 export { Starter } from './starter.ts';
 export type { Start } from './starting.ts';
+export { resultText as recordedText } from './step-attempt.ts';
 export { type WorkflowStep, workflowSteps } from './steps.ts';
 export { type JournalVerdict, verifyJournal, type WorkflowJournal } from './verify.ts';
 export {

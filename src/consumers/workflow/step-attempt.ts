@@ -32,15 +32,23 @@ export interface TransactionPart {
   readonly last: (text: string | null, events: string) => LastStatement;
 }
 
+/** Of a result or an input, as JSON. */
+export const valueBytesMax = 1_048_576;
+
 /** The result of a step, of an undo or of a function as it is recorded; null for undefined. @throws FactlineError WORKFLOW_RESULT_INVALID */
 export const resultText = (workflow: string, what: string, value: unknown): string | null => {
   if (value === undefined) return null;
-  try {
-    return payloadText(what, value);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+  const refuse = (reason: string): never => {
     throw new FactlineError('WORKFLOW_RESULT_INVALID', { workflow, what, reason });
+  };
+  let text: string;
+  try {
+    text = payloadText(what, value);
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
   }
+  const bytes = text.length * 3 > valueBytesMax ? Buffer.byteLength(text) : 0;
+  return bytes > valueBytesMax ? refuse(`it takes ${bytes} bytes`) : text;
 };
 
 /**
