@@ -102,6 +102,7 @@ const compiledPart = (part: Judged): Validate => {
 export class Judge {
   readonly #judged: Judged;
   #divided: DividedSchema | undefined;
+  readonly #parts = new Map<unknown, Validate>();
   #whole: Validate | undefined;
   #isUsable = true;
 
@@ -125,8 +126,11 @@ export class Judge {
   }
 
   #inParts(divided: DividedSchema, document: Json): boolean {
-    for (const { schema, value } of divided.partsFor(document))
-      if (compiledPart({ ...this.#judged, schema })(value) !== true) return false;
+    for (const { schema, value } of divided.partsFor(document)) {
+      const validate = this.#parts.get(schema) ?? compiledPart({ ...this.#judged, schema });
+      this.#parts.set(schema, validate);
+      if (validate(value) !== true) return false;
+    }
     return true;
   }
 

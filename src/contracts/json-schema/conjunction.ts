@@ -8,7 +8,8 @@ import {
   typeBits,
   type Values,
 } from './formula.ts';
-import { type Formulas, maskOf } from './formulas.ts';
+import type { Formulas } from './formulas.ts';
+import { maskOf } from './masks.ts';
 import { expandNot } from './negation.ts';
 
 /**

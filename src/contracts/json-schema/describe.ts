@@ -1,5 +1,5 @@
 import type { Formula, Guard } from './formula.ts';
-import { typeNames } from './formulas.ts';
+import { typeNames } from './masks.ts';
 import { rationalText } from './rational.ts';
 
 const textMax = 100;

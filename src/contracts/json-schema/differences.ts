@@ -1,9 +1,10 @@
 import { isLetIn } from './accepts.ts';
 import { describe, isInteger } from './describe.ts';
 import { allTypes, type Formula, type Guard, type ObjectLiteral, typeBits } from './formula.ts';
-import { type Formulas, maskOf, typeNames } from './formulas.ts';
+import type { Formulas } from './formulas.ts';
 import { limits } from './limits.ts';
 import { literalRule } from './literal-rules.ts';
+import { maskOf, typeNames } from './masks.ts';
 import {
   conjunctsOf,
   declaredNames,
@@ -50,6 +51,8 @@ interface Place {
 
 const depthMax = 100;
 const differencesMax = 200;
+/** Definitions that refer to each other are come by on more ways than can be followed. From here on a pair is looked at once. */
+const waysMax = 300;
 
 /**
  * Explains why the writer's values are not all the reader's: follows the two formulas down to where they differ, keyword by keyword.
@@ -60,6 +63,7 @@ export class Differences {
   readonly #found: Difference[] = [];
   readonly #seen = new Set<string>();
   readonly #refused: Formula;
+  #ways = 0;
 
   constructor(sides: Sides) {
     this.#sides = sides;
@@ -71,7 +75,7 @@ export class Differences {
     solver.allow(limits.steps);
     const overall = solver.find(this.#refused);
     if (overall.kind === 'empty') return [];
-    solver.allow(limits.explanationSteps);
+    solver.allow(limits.explanationSteps, { weighing: true });
     this.#compare(writer, reader, { path: '', depth: 0, embed: (formula) => formula });
     const shown = this.#found.filter(({ found }) => found.kind === 'value');
     // Where there is a document, explanations that ran out of time only cloud the matter.
@@ -83,7 +87,7 @@ export class Differences {
   }
 
   get #isFull(): boolean {
-    return this.#found.length >= differencesMax;
+    return this.#found.length >= differencesMax || this.#sides.solver.isSpent;
   }
 
   #not(formula: Formula): Formula {
@@ -113,9 +117,10 @@ export class Differences {
     const pair = `${from.id} ${to.id}`;
     const within = place.within ?? new Set();
     // A recursive schema comes by the same pair on many ways; one of them is told.
-    const isRecursive = from !== writer || to !== reader;
-    const isKnown = within.has(pair) || this.#seen.has(isRecursive ? pair : `${pair} ${place.path}`);
+    const isToldOnce = from !== writer || to !== reader || this.#ways > waysMax;
+    const isKnown = within.has(pair) || this.#seen.has(isToldOnce ? pair : `${pair} ${place.path}`);
     if (place.depth > depthMax || this.#isFull || isKnown) return;
+    this.#ways += 1;
     this.#seen.add(pair).add(`${pair} ${place.path}`);
     this.#compareParts(from, to, { ...place, within: new Set([...within, pair]) });
   }
@@ -123,7 +128,8 @@ export class Differences {
   #compareParts(writer: Formula, reader: Formula, place: Place): void {
     const same = new Set(conjunctsOf(writer));
     for (const part of conjunctsOf(reader))
-      if (!same.has(part) && this.#may(writer, this.#not(part))) this.#comparePart(writer, part, place);
+      if (!this.#isFull && !same.has(part) && this.#may(writer, this.#not(part)))
+        this.#comparePart(writer, part, place);
   }
 
   #comparePart(writer: Formula, part: Formula, place: Place): void {

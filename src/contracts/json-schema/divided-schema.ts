@@ -22,6 +22,8 @@ const hopsMax = 20;
 export class DividedSchema {
   readonly #root: SchemaObject;
   readonly #siblings: boolean;
+  /** What was made of a subschema: the same part for every document. */
+  readonly #parts = new Map<unknown, unknown>();
 
   private constructor(root: SchemaObject, siblings: boolean) {
     this.#root = root;
@@ -47,14 +49,23 @@ export class DividedSchema {
     const schema = this.#followed(unfollowed);
     const properties = isObject(schema) ? own(schema, 'properties') : undefined;
     if (!isObject(schema) || !isObject(properties) || !isObject(value)) {
-      yield { schema: this.#complete(schema), value };
+      yield { schema: this.#part(schema, () => schema), value };
       return;
     }
     const names = Object.keys(properties);
     for (const name of names)
       if (Object.hasOwn(value, name)) yield* this.#partsOf(properties[name], value[name] as Json);
-    const others = { ...schema, properties: Object.fromEntries(names.map((name) => [name, true])) };
-    yield { schema: this.#complete(others), value };
+    const others = (): SchemaObject => ({
+      ...schema,
+      properties: Object.fromEntries(names.map((name) => [name, true])),
+    });
+    yield { schema: this.#part(properties, others), value };
+  }
+
+  #part(of: unknown, make: () => unknown): unknown {
+    const part = this.#parts.get(of) ?? this.#complete(make());
+    this.#parts.set(of, part);
+    return part;
   }
 
   /** What a schema stands for that is nothing but a reference. */

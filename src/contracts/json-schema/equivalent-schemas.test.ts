@@ -159,4 +159,19 @@ describe('schemas that say the same in other words', () => {
     expect(verdict(old, union(tagged('paid', { amount: { type: 'number' } })))).not.toBe('ok');
     expect(verdict(union(tagged('paid')), union(tagged('paid'), tagged('refunded')))).toBe('ok');
   });
+
+  test('objects are told apart by a tag only when they must have it and share no value of it', () => {
+    const kinds = (values: string[], required = ['kind']): object => ({
+      type: 'object',
+      properties: { kind: { enum: values } },
+      required,
+    });
+    const old = { oneOf: [kinds(['a', 'b']), kinds(['c'])] };
+    expect(verdict(old, { oneOf: [kinds(['a', 'b']), kinds(['c']), kinds(['d'])] })).toBe('ok');
+    expect(verdict(old, { anyOf: [kinds(['a', 'b']), kinds(['c'])] })).toBe('ok');
+    expect(verdict(old, { oneOf: [kinds(['a', 'b']), kinds(['c']), kinds(['b', 'd'])] })).not.toBe('ok');
+    expect(verdict(old, { oneOf: [kinds(['a', 'b']), kinds(['c']), kinds(['d'], [])] })).toBe('ok');
+    const optional = { oneOf: [kinds(['a', 'b'], []), kinds(['c'], [])] };
+    expect(verdict({ anyOf: [kinds(['a', 'b'], []), kinds(['c'], [])] }, optional)).not.toBe('ok');
+  });
 });

@@ -1,11 +1,11 @@
 import { canonicalJson, type Json } from '../../foundation/index.ts';
 import { accepts } from './accepts.ts';
+import { areApart } from './apart.ts';
 import {
   type All,
   allTypes,
   type Formula,
   type Guard,
-  jsonTypes,
   type Not,
   type One,
   type Opaque,
@@ -331,44 +331,3 @@ export class Formulas {
 
 const guardKey = ({ role, except, inside, outside }: Guard): string =>
   `${role}:${JSON.stringify([...except].sort())}:${idsOf(inside)}:${idsOf(outside)}`;
-
-const masks = new WeakMap<Formula, number>();
-
-/** The types of which a formula may accept values. Remembered: parts are shared, so that walking them anew could take for ever. */
-export const maskOf = (formula: Formula): number => {
-  switch (formula.kind) {
-    case 'types':
-      return formula.mask;
-    case 'values':
-      return formula.holds ? formula.mask : allTypes;
-    case 'all':
-    case 'some':
-    case 'one': {
-      const known = masks.get(formula);
-      if (known !== undefined) return known;
-      const mask =
-        formula.kind === 'all'
-          ? formula.parts.reduce((sum, part) => sum & maskOf(part), allTypes)
-          : formula.parts.reduce((sum, part) => sum | maskOf(part), 0);
-      masks.set(formula, mask);
-      return mask;
-    }
-    default:
-      return allTypes;
-  }
-};
-
-/** Whether no value fits two of the branches, as far as types tell. */
-const areApart = (branches: readonly Formula[]): boolean => {
-  let seen = 0;
-  for (const branch of branches) {
-    const mask = maskOf(branch);
-    if ((seen & mask) !== 0) return false;
-    seen |= mask;
-  }
-  return true;
-};
-
-/** The names of a mask's types, for people. */
-export const typeNames = (mask: number): string[] =>
-  jsonTypes.filter((type) => (typeBits[type] & mask) !== 0);

@@ -10,7 +10,7 @@ export const limits = {
   /** Attempts to build a value, for explaining one direction. */
   explanationSteps: 5_000,
   /** Values inside values that are looked into at a time. */
-  depth: 200,
+  depth: 400,
   /** Subschemas that one value is checked against. */
   checks: 50_000,
   /** Patterns and name schemas of one object: its other names fall into up to 2^n classes. */

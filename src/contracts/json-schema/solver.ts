@@ -12,14 +12,20 @@ import {
   typeBits,
   type Values,
 } from './formula.ts';
-import { type Formulas, maskOf } from './formulas.ts';
+import type { Formulas } from './formulas.ts';
 import { limits } from './limits.ts';
+import { maskOf } from './masks.ts';
 import { findArray } from './value-set/arrays.ts';
 import { excludes } from './value-set/excluded.ts';
 import { empty, type Found, outOfTime, type Search, unknown, valueFound } from './value-set/found.ts';
 import { findNumber } from './value-set/numbers.ts';
 import { findObject } from './value-set/objects.ts';
 import { findString } from './value-set/strings.ts';
+
+const tooDeep = unknown('the schemas are nested too deeply');
+
+/** Literals and branchings that take about as long as the rest of a step. */
+const partsPerStep = 16;
 
 /**
  * Finds a value that a formula accepts, or proves that there is none.
@@ -47,14 +53,20 @@ export class Solver implements Search {
   /** The outermost open formula that was assumed to be empty since the innermost was opened. */
   #assumed = Number.POSITIVE_INFINITY;
   #steps = 0;
+  #weighing = false;
 
   constructor(formulas: Formulas) {
     this.formulas = formulas;
   }
 
-  /** What may be spent on the next questions. */
-  allow(steps: number): void {
+  /** What may be spent on the next questions. `weighing`: a step in a large schema counts as several. */
+  allow(steps: number, { weighing = false } = {}): void {
     this.#steps = steps;
+    this.#weighing = weighing;
+  }
+
+  get isSpent(): boolean {
+    return this.#steps < 0;
   }
 
   find = (formula: Formula): Found => {
@@ -65,9 +77,22 @@ export class Solver implements Search {
       this.#assumed = Math.min(this.#assumed, assumedAt);
       return empty;
     }
-    if (this.#open.size >= limits.depth) return unknown('the schemas are nested too deeply');
-    return this.#openFormula(formula);
+    if (this.#open.size >= limits.depth) return tooDeep;
+    return this.#open.size === 0 ? this.#outermost(formula) : this.#openFormula(formula);
   };
+
+  /** Where the stack ends before the depth does, nothing that was assumed on the way may stay. */
+  #outermost(formula: Formula): Found {
+    try {
+      return this.#openFormula(formula);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.#open.clear();
+      this.#forget(0);
+      this.#assumed = Number.POSITIVE_INFINITY;
+      return tooDeep;
+    }
+  }
 
   #openFormula(formula: Formula): Found {
     const depth = this.#open.size;
@@ -134,16 +159,15 @@ export class Solver implements Search {
   }
 
   #solveType(type: JsonType, conjunction: Conjunction): Found {
-    this.#steps -= 1;
-    if (this.#steps < 0) return outOfTime;
-    const candidate = this.#build(type, conjunction.literals);
+    const { literals, pending } = conjunction;
+    this.#steps -= this.#weighing ? 1 + (literals.length + pending.length) / partsPerStep : 1;
+    if (this.isSpent) return outOfTime;
+    const candidate = this.#build(type, literals);
     if (candidate.kind === 'empty') return empty;
     const failed =
       candidate.kind === 'value'
-        ? conjunction.pending.filter(
-            (branching) => accepts(candidate.value, branching, { overlooking: true }) !== true,
-          )
-        : conjunction.pending;
+        ? pending.filter((branching) => accepts(candidate.value, branching, { overlooking: true }) !== true)
+        : pending;
     const [first, ...others] = failed;
     if (first !== undefined) {
       const narrowest = others.reduce(
