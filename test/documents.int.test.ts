@@ -36,11 +36,11 @@ const node = (page: string, parameters: readonly string[], databaseUrl: string):
     );
   });
 
-/** What stands below `$ node day-one.ts` in the README. */
-const promised = (): string => {
-  const readme = documents.find(({ file }) => file === 'README.md');
-  const session = readme?.blocks.find(({ text }) => text.startsWith('$ node day-one.ts\n'));
-  if (session === undefined) throw new Error('the README shows no `$ node day-one.ts` with its output');
+/** What stands below `$ node day-one.ts` on the page. */
+const promised = (page: string): string => {
+  const found = documents.find(({ file }) => file === page);
+  const session = found?.blocks.find(({ text }) => text.startsWith('$ node day-one.ts\n'));
+  if (session === undefined) throw new Error(`${page} shows no \`$ node day-one.ts\` with its output`);
   return `${session.text.split('\n').slice(1).join('\n')}\n`;
 };
 
@@ -63,8 +63,16 @@ describe('what the documents show', () => {
   }, async () => {
     for (const time of ['first', 'second']) {
       const ended = await node('README.md', ['--conditions=factline-source', 'day-one.ts'], database.url);
-      expect({ time, ...ended }).toEqual({ time, code: 0, output: promised(), errors: '' });
+      expect({ time, ...ended }).toEqual({ time, code: 0, output: promised('README.md'), errors: '' });
     }
+  });
+
+  test('the first workflow prints what its page says', { timeout: 120_000 }, async () => {
+    const own = await createTestDatabase();
+    const page = 'docs/workflows.md';
+    const ended = await node(page, ['--conditions=factline-source', 'day-one.ts'], own.url);
+    expect(ended).toEqual({ code: 0, output: promised(page), errors: '' });
+    await own.drop();
   });
 
   test('docs/contracts.md shows what the check says about the log', { timeout: 120_000 }, async () => {
@@ -87,7 +95,13 @@ describe('what the documents show', () => {
     await own.drop();
   });
 
-  const pagesWithTests = ['README.md', 'docs/testing.md', 'docs/contracts.md', 'docs/commands.md'];
+  const pagesWithTests = [
+    'README.md',
+    'docs/testing.md',
+    'docs/contracts.md',
+    'docs/workflows.md',
+    'docs/commands.md',
+  ];
   test.each(pagesWithTests)('the tests in %s pass', { timeout: 180_000 }, async (page) => {
     writeFileSync(path.join(folder.path, page, 'vitest.config.mjs'), vitestConfiguration);
     const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');

@@ -1,4 +1,6 @@
 /** The test kit, the package's subpath `factline/testing`: projections without a database, whole apps on a real one. */
+
+export { type JournalVerdict, verifyJournal, type WorkflowJournal } from '../consumers/index.ts';
 export { type CrashReport, exploreCrashes } from './exploring/explore-crashes.ts';
 export type { Outside, OutsideCall, OutsideRequest } from './exploring/outside.ts';
 export type {
