@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { resolveServer } from '../app/index.ts';
+import { systemClock } from '../foundation/index.ts';
 import { loadQueries, type NamedQuery, type Queryable, run } from '../postgres/index.ts';
 
 const sql = loadQueries<
@@ -24,6 +25,8 @@ export interface TestServer {
 }
 
 const prefix = 'factline_test_';
+const lookEveryMs = 5;
+const looksMax = 1_000;
 
 /** The server of `server` or DATABASE_URL, else the embedded one. */
 export const openTestServer = async (server?: string): Promise<TestServer> => {
@@ -45,9 +48,7 @@ export const openTestServer = async (server?: string): Promise<TestServer> => {
     return {
       name,
       url: url.href,
-      endBackends: async (applicationName) => {
-        await run(administrator, sql.end_backends, [name, applicationName]);
-      },
+      endBackends: (applicationName) => endBackends(administrator, name, applicationName),
       drop: () => runBuilt(administrator, sql.drop_statement, name),
     };
   };
@@ -58,6 +59,15 @@ export const openTestServer = async (server?: string): Promise<TestServer> => {
       await address.embedded?.stop();
     },
   };
+};
+
+/** Ending takes a moment, and what follows must not meet them any more. */
+const endBackends = async (on: Queryable, database: string, applicationName: string): Promise<void> => {
+  for (let look = 0; look < looksMax; look += 1) {
+    const [row] = await run(on, sql.end_backends, [database, applicationName]);
+    if (row?.['open'] === 0) return;
+    await systemClock.sleep(lookEveryMs);
+  }
 };
 
 /** One database on a server that goes with it. */

@@ -18,8 +18,9 @@ select format('create database %I template %I', $1::text, $2::text) as statement
 select format('drop database if exists %I with (force)', $1::text) as statement;
 
 -- name: end_backends
--- Resolves when they are gone. $1: database, $2: how the application name begins.
-select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1 and starts_with(application_name, $2);
+-- How many there are, those included that are still ending. $1: database, $2: how the application name begins.
+select count(pg_terminate_backend(pid))::int4 as open from pg_stat_activity
+where datname = $1 and starts_with(application_name, $2) and backend_type = 'client backend';
 
 -- name: effects
 -- What a handler did to the outside world, oldest first. $1: consumer.

@@ -26,6 +26,14 @@ join factline.consumers c on c.id = p.consumer_id
 left join factline.parked_events e on e.consumer_id = p.consumer_id and e.replay_id = p.replay_id and e.position = p.position
 where p.state = 'quarantined' and p.replay_id = 0 order by p.position
 
+-- name: stuck
+-- Instances of workflows that wait for a person. $1: what stands in the errors that were injected.
+select i.id as instance, c.id as consumer_id, c.name as consumer, coalesce(i.stuck->>'reason', i.stuck::text) as message,
+  strpos(i.stuck::text, $1::text) > 0 or exists (
+    select from factline.workflow_journal j where j.instance_id = i.id and j.state = 'failed' and strpos(j.error::text, $1::text) > 0
+  ) as injected
+from factline.workflow_instances i join factline.consumers c on c.id = i.consumer_id where i.state = 'stuck' order by i.id
+
 -- name: open_effect
 -- The call of an event whose outcome is not recorded. $1: consumer, $2: event.
 select name from factline.effects where consumer_id = $1 and event_id = $2::uuid and replay_id = 0 and state = 'started'

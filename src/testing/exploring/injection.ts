@@ -62,6 +62,17 @@ export const committed = 'transaction · after the commit';
 
 export const pointName = (site: string, point: string): string => `${site} · ${point}`;
 
+/** Of points that are not in the user's code but between its steps. */
+const engineSite = 'Factline';
+
+export const betweenSteps = (moment: string): Point => ({
+  site: engineSite,
+  name: pointName(engineSite, moment),
+  kinds: ['crash'],
+});
+
+export const isBetween = ({ point }: Injection): boolean => point.startsWith(pointName(engineSite, ''));
+
 /** Everything that can go wrong at these points, in their order. */
 export const injectionsOf = (points: readonly Point[]): readonly Injection[] => {
   const names = new Set(points.map(({ name }) => name));

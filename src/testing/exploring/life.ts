@@ -3,9 +3,10 @@ import {
   type Factline,
   type FactlineOptions,
   internals,
+  type Parts,
   systemSeams,
 } from '../../app/index.ts';
-import type { TestStep } from '../../consumers/index.ts';
+import type { RunningConsumer, TestStep } from '../../consumers/index.ts';
 import { withDeadline } from '../../foundation/index.ts';
 import { CrashPoint } from '../crash-point.ts';
 import type { OwnDatabase } from '../own-database.ts';
@@ -18,12 +19,15 @@ export interface LifeOptions {
   readonly onStep: TestStep;
 }
 
+const lookEveryMs = 10;
+
 /** The app of a saga from its start to its death. There is no other end: it is dropped as by kill -9. */
 export class Life {
   readonly #options: LifeOptions;
   readonly #point = new CrashPoint();
   readonly #died: PromiseWithResolvers<'died'> = Promise.withResolvers<'died'>();
   readonly #app: Factline;
+  #parts: Parts | undefined;
 
   constructor(options: LifeOptions) {
     this.#options = options;
@@ -45,6 +49,7 @@ export class Life {
 
   start(): Promise<'ready' | 'died'> {
     return this.unlessDead(async () => {
+      this.#parts = await internals(this.#app).open();
       await this.#app.start();
       return 'ready' as const;
     });
@@ -56,6 +61,7 @@ export class Life {
       const { engine, tail } = await internals(this.#app).open();
       const settling = async (): Promise<'settled'> => {
         tail.wake();
+        await this.#holdsAllLanes(engine);
         for (;;) {
           const barrier = await tail.barrier();
           await tail.whenSettled(barrier, { withinMs });
@@ -77,19 +83,32 @@ export class Life {
     });
   }
 
-  /** Its code goes no further, no timer of it fires. The promise never ends. */
+  /** Its code goes no further, no timer of it fires, it connects no more. The promise never ends. */
   die(): Promise<void> {
+    const never = this.#point.kill();
+    const database = this.#parts?.database;
+    if (database !== undefined) {
+      // A dead process that came back for its session lock would be taken for a living one.
+      Object.defineProperty(database, 'openSession', { value: () => never });
+      void database.stop().catch(() => undefined);
+    }
     this.#died.resolve('died');
-    return this.#point.kill();
+    return never;
   }
 
   /** Cuts its sessions, as the end of its process does. */
-  async bury(): Promise<void> {
-    void internals(this.#app)
-      .open()
-      .then(({ database }) => database.stop())
-      .catch(() => undefined);
-    await this.#options.database.endBackends(this.#name);
+  bury(): Promise<void> {
+    return this.#options.database.endBackends(this.#name);
+  }
+
+  /** What a dead predecessor held, too: without it nothing would be at work, and all would seem to be at rest. */
+  async #holdsAllLanes(engine: Parts['engine']): Promise<void> {
+    const lacks = ({ consumer, progress }: RunningConsumer): boolean =>
+      consumer.state === 'live' && progress.lanes.length < consumer.lanes;
+    while (engine.running().some(lacks)) {
+      await systemSeams.clock.sleep(lookEveryMs);
+      await engine.lookForDueWork();
+    }
   }
 
   /** What is waited for ends with the app; what a dead one still throws is nobody's concern. */

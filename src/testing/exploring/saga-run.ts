@@ -6,7 +6,7 @@ import { type Database, loadQueries, type Row, run } from '../../postgres/index.
 import { guardReads } from '../guard-reads.ts';
 import { type OwnDatabase, runBuilt } from '../own-database.ts';
 import type { Observed } from './findings.ts';
-import { injectedMark, type Plan, type Point, planText } from './injection.ts';
+import { betweenSteps, injectedMark, type Plan, type Point, planText } from './injection.ts';
 import { instrument } from './instrument.ts';
 import { answerPlace, RunInstruments } from './instruments.ts';
 import { Life } from './life.ts';
@@ -15,7 +15,7 @@ import { Probe } from './probe.ts';
 import type { Beginning, CrashScenario, Saga, SagaAtRest, SagaWorld } from './scenario.ts';
 
 const sql = loadQueries<
-  'next_retry' | 'next_timer' | 'quarantined' | 'open_effect' | 'repeated_events' | 'rewind_everything'
+  'next_retry' | 'next_timer' | 'quarantined' | 'stuck' | 'open_effect' | 'repeated_events' | 'rewind_everything'
 >(new URL('./exploring.sql', import.meta.url));
 const clockSql = loadQueries<'clock_statement'>(new URL('../testing.sql', import.meta.url));
 
@@ -40,6 +40,12 @@ export interface SagaRunResult {
   readonly error: unknown;
 }
 
+interface PersonsAct {
+  readonly verb: string;
+  readonly parkedId?: number;
+  readonly arguments?: Readonly<Record<string, unknown>>;
+}
+
 /** How long a saga may be at work before it comes to rest, or to its next timer. */
 const settleMs = 10_000;
 /** Timers farther away than this are not waited for. */
@@ -60,8 +66,11 @@ export const consumersOf = (
 /** The options of the app that a scenario contains. */
 export const appOptionsOf = (scenario: CrashScenario): Omit<CrashScenario, keyof typeof ownOptions> => {
   const entries = Object.entries(scenario).filter(([name]) => !(name in ownOptions));
-  return { name: 'saga', ...Object.fromEntries(entries) };
+  return { name: 'saga', pools: fewConnections, ...Object.fromEntries(entries) };
 };
+
+/** Each is a process of the server's that begins with empty caches; one saga needs few. */
+const fewConnections = { transactions: 2, handlers: 4, readers: 2, operations: 2 };
 
 const ownOptions = {
   begin: true,
@@ -73,10 +82,11 @@ const ownOptions = {
   everywhere: true,
   seed: true,
   only: true,
+  parallel: true,
   server: true,
 } as const;
 
-/** Runs a saga once, from its beginning until it is at rest, on a database of its own. */
+/** Runs a saga once, from its beginning until it is at rest. */
 export const runSaga = async (options: SagaRunOptions): Promise<SagaRunResult> => {
   const sagaRun = new SagaRun(options);
   try {
@@ -150,12 +160,10 @@ class SagaRun {
     return { passed, complete, declared: this.#instruments.declared, observed, error };
   }
 
-  /** The app is not drained: its database goes. */
+  /** The app is not drained: nobody needs what it leaves. */
   async end(): Promise<void> {
     void this.#life?.die();
-    await this.#life?.bury();
-    await this.#surroundings.stop();
-    await this.#options.database.drop();
+    await Promise.all([this.#life?.bury(), this.#surroundings.stop()]);
   }
 
   #world(): SagaWorld {
@@ -223,8 +231,7 @@ class SagaRun {
 
   #engineStep(step: string, die: () => Promise<void>): Promise<void> | undefined {
     if (!isEngineStep(step)) return undefined;
-    const point: Point = { site: 'Factline', name: `Factline · ${step}`, kinds: ['crash'] };
-    return this.#probe.reach({ point, work: undefined, die });
+    return this.#probe.reach({ point: betweenSteps(step), work: undefined, die });
   }
 
   /** Until nothing is at work and, as far as the clock can bring it about, nothing is due any more. */
@@ -267,26 +274,28 @@ class SagaRun {
   /** Plays the person who looks at what an injection has left waiting, and lets it go. */
   async #letGo(): Promise<void> {
     for (const row of await this.#ask(sql.quarantined)) {
-      const verb = await this.#verbFor(row);
-      if (verb === null) continue;
-      const request = {
-        consumer: { id: Number(row['consumer_id']), name: String(row['consumer']) },
-        parkedId: Number(row['id']),
-        actor: 'exploreCrashes',
-        ...verb,
-      };
-      const { operations } = await this.#database();
-      const life = await this.#living();
-      const id = await sendRequest(operations, request);
-      await life.lookForDueWork();
-      await life.unlessDead(() => awaitAnswer(operations, { id, request, withinMs: settleMs, clock: systemClock }));
+      const act = await this.#verbFor(row);
+      if (act !== null) await this.#act(row, { ...act, parkedId: Number(row['id']) });
+    }
+    for (const row of await this.#ask(sql.stuck, [injectedMark])) {
+      const act = { verb: 'retry', arguments: { instance: Number(row['instance']) } };
+      if (row['injected'] === true) await this.#act(row, act);
     }
     await this.#rest(sql.next_timer);
   }
 
-  async #verbFor(
-    row: Row,
-  ): Promise<{ readonly verb: string; readonly arguments?: Readonly<Record<string, unknown>> } | null> {
+  async #act(row: Row, act: PersonsAct): Promise<void> {
+    const consumer = { id: Number(row['consumer_id']), name: String(row['consumer']) };
+    const request = { ...act, consumer, actor: 'exploreCrashes' };
+    const { operations } = await this.#database();
+    const life = await this.#living();
+    const id = await sendRequest(operations, request);
+    await life.lookForDueWork();
+    const wait = { id, request, withinMs: settleMs, clock: systemClock };
+    await life.unlessDead(() => awaitAnswer(operations, wait));
+  }
+
+  async #verbFor(row: Row): Promise<PersonsAct | null> {
     if (String(row['message']).includes(injectedMark)) return { verb: 'retry' };
     if (row['code'] !== 'EFFECT_OUTCOME_UNKNOWN' || this.#options.plan.length === 0) return null;
     const eventId = String(row['event_id']);
@@ -313,7 +322,12 @@ class SagaRun {
       what: String(row['type']),
       message: String(row['message']),
     }));
-    return { calls: this.#outside.door().calls(), repeated, waiting };
+    const stuck = (await this.#ask(sql.stuck, [injectedMark])).map((row) => ({
+      consumer: String(row['consumer']),
+      what: 'an instance',
+      message: String(row['message']),
+    }));
+    return { calls: this.#outside.door().calls(), repeated, waiting: [...waiting, ...stuck] };
   }
 }
 

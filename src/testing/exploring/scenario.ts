@@ -67,6 +67,8 @@ export interface CrashScenario extends Omit<FactlineOptions, 'consumers' | 'data
   readonly seed?: number;
   /** Only this one, as the report or an error names it. */
   readonly only?: string;
+  /** So many runs at one time; only where the saga is a function that shares nothing between its calls. Default: 1. */
+  readonly parallel?: number;
   /** A server to make the databases on. Default: DATABASE_URL, else the embedded server. */
   readonly server?: string;
 }
