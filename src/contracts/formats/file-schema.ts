@@ -39,10 +39,12 @@ export const refuseSchema = (
   throw new FactlineError('SCHEMA_INVALID', { format, side: 'declared', ...fault });
 };
 
-/** The text of a schema's file. */
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** The text of a schema's file, which is UTF-8. */
 export const readSchemaFile = (format: SchemaFormat, url: URL): string => {
   try {
-    return readFileSync(url, 'utf8');
+    return decoder.decode(readFileSync(url));
   } catch (error) {
     return refuseSchema(format, { path: url.pathname, reason: (error as Error).message });
   }

@@ -83,7 +83,9 @@ describe('a JSON Schema as the schema of a contract', () => {
     expect(() => jsonSchema(url)).toThrowError(expect.objectContaining({ code: 'SCHEMA_INVALID' }));
     writeFileSync(url, '{"type":');
     expect(() => jsonSchema(url)).toThrowError(expect.objectContaining({ code: 'SCHEMA_INVALID' }));
-    writeFileSync(url, JSON.stringify(schema));
+    writeFileSync(url, Buffer.from([0x22, 0xff, 0xfe, 0x22]));
+    expect(() => jsonSchema(url)).toThrowError(/not valid/);
+    writeFileSync(url, `\u{feff}${JSON.stringify(schema)}`);
     expect('issues' in (jsonSchema<Order>(url)['~standard'].validate({}) as object)).toBe(true);
     rmSync(folder, { recursive: true });
   });

@@ -45,7 +45,7 @@ const fields = (count: number, type: string): object => ({
   additionalProperties: false,
 });
 
-/** The same thousand times inside itself, and then something else. */
+/** Definitions one inside the other, and then something else. */
 const chain = (length: number, last: object): object => ({
   $ref: '#/$defs/link0',
   $defs: Object.fromEntries(
@@ -68,10 +68,10 @@ describe('large schemas', { timeout: 60_000 }, () => {
     expect(verdict(models(500, 100), models(500, 200))).toBe('ok');
   });
 
-  test('a union of 150 events, each of which loses a member', () => {
+  test('a union of 60 events, each of which loses a member', () => {
     const note = { note: { type: 'string' } };
-    expect(verdict(events(150, {}), events(150, note))).toBe('ok');
-    expect(verdict(events(150, note), events(150, {}))).toMatch(
+    expect(verdict(events(60, {}), events(60, note))).toBe('ok');
+    expect(verdict(events(60, note), events(60, {}))).toMatch(
       /^property-removed-from-closed-object \/note/,
     );
   });
@@ -83,7 +83,7 @@ describe('large schemas', { timeout: 60_000 }, () => {
   });
 
   test('what is nested deeper than the stack is not proved', () => {
-    const [number, integer] = [chain(5000, { type: 'number' }), chain(5000, { type: 'integer' })];
+    const [number, integer] = [chain(3000, { type: 'number' }), chain(3000, { type: 'integer' })];
     const before = limits.depth;
     Object.assign(limits, { depth: 10_000 });
     try {
