@@ -258,6 +258,12 @@ export const metrics = {
     labels: ['consumer'],
     help: 'Until the backlog is worked off at the present rate; absent when it is not shrinking or not known.',
   },
+  factline_workflow_at_work: {
+    type: 'gauge',
+    unit: 'count',
+    labels: ['workflow'],
+    help: 'Instances in the memory of this process; sleeping and waiting ones are not.',
+  },
   factline_workflow_due: {
     type: 'gauge',
     unit: 'count',
@@ -270,35 +276,29 @@ export const metrics = {
     labels: ['consumer'],
     help: 'How long the oldest of these has been due; absent when there is none.',
   },
-  factline_workflow_instances: {
-    type: 'gauge',
-    unit: 'count',
-    labels: ['consumer', 'state'],
-    help: 'Instances that have not ended, by state: queued, running, waiting, compensating, stuck. At most 20,000 of a version and state are counted.',
-  },
-  factline_workflow_stuck_oldest_seconds: {
-    type: 'gauge',
-    unit: 'seconds',
-    labels: ['consumer'],
-    help: 'How long the oldest stuck instance has needed a person; absent when none is stuck.',
-  },
-  factline_workflow_at_work: {
-    type: 'gauge',
-    unit: 'count',
-    labels: ['workflow'],
-    help: 'Instances in the memory of this process; sleeping and waiting ones are not.',
-  },
   factline_workflow_instances_total: {
     type: 'counter',
     unit: 'count',
     labels: ['workflow', 'state'],
     help: 'Instances that left memory, by state: waiting, completed, failed, cancelled, stuck.',
   },
+  factline_workflow_living: {
+    type: 'gauge',
+    unit: 'count',
+    labels: ['consumer', 'state'],
+    help: 'Instances that have not ended, by state: queued, running, waiting, compensating, stuck. At most 20,000 of a version and state are counted.',
+  },
   factline_workflow_step_failures_total: {
     type: 'counter',
     unit: 'count',
     labels: ['workflow'],
     help: 'Attempts at steps and undos that failed.',
+  },
+  factline_workflow_stuck_oldest_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: ['consumer'],
+    help: 'How long the oldest stuck instance has needed a person; absent when none is stuck.',
   },
 } as const satisfies Readonly<Record<string, MetricEntry>>;
 

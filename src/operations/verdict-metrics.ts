@@ -66,8 +66,8 @@ export class VerdictMetrics {
     }
     for (const state of livingStates) {
       const count = verdict.workflow?.instances[state];
-      if (count === undefined) this.#metrics.forget('factline_workflow_instances', { consumer, state });
-      else this.#metrics.set('factline_workflow_instances', { consumer, state }, count);
+      if (count === undefined) this.#metrics.forget('factline_workflow_living', { consumer, state });
+      else this.#metrics.set('factline_workflow_living', { consumer, state }, count);
     }
   }
 
@@ -82,6 +82,6 @@ export class VerdictMetrics {
     for (const state of ['retrying', 'waiting', 'quarantined'])
       this.#metrics.forget('factline_parked', { consumer, state });
     for (const state of livingStates)
-      this.#metrics.forget('factline_workflow_instances', { consumer, state });
+      this.#metrics.forget('factline_workflow_living', { consumer, state });
   }
 }

@@ -85,7 +85,7 @@ export const workflowFork: Command = {
   ],
   examples: [
     {
-      line: 'factline workflow fork 12 --after-step authorise --reason "captured the wrong amount"',
+      line: 'factline workflow fork 12 --after-step authorise --reason "wrong amount"',
       does: 'what comes after authorise runs',
     },
   ],

@@ -25,7 +25,7 @@ export const workflowRetryStep: Command = {
   options: [stepOption, ...actOptions],
   examples: [
     {
-      line: 'factline workflow repair retry-step 12 --step charge --reason "the provider is back"',
+      line: 'factline workflow repair retry-step 12 --step charge --reason "bank is up"',
       does: 'the undo of this step, then those that follow it',
     },
   ],
@@ -63,7 +63,7 @@ export const workflowSkip: Command = {
   ],
   examples: [
     {
-      line: 'factline workflow repair skip 12 --step charge --evidence "refund re_77, by hand" --reason "provider lost it"',
+      line: 'factline workflow repair skip 12 --step charge --evidence re_77 --reason lost',
       does: 'the compensation goes on with the step before it',
     },
   ],
@@ -115,7 +115,7 @@ export const workflowCompensateFrom: Command = {
   options: [stepOption, ...actOptions],
   examples: [
     {
-      line: 'factline workflow repair compensate-from 12 --step charge --reason "what came later was undone by hand"',
+      line: 'factline workflow repair compensate-from 12 --step charge --reason "by hand"',
       does: 'charge, and what came before it',
     },
   ],
@@ -147,7 +147,7 @@ export const workflowPatch: Command = {
   ],
   examples: [
     {
-      line: 'factline workflow repair patch 12 --step reserve --patch @mend.json --reason "typing error"',
+      line: 'factline workflow repair patch 12 --step charge --patch @a.json --reason typo',
       does: 'shows the difference and records it',
     },
   ],

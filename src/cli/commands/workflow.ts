@@ -32,7 +32,8 @@ const summaryFields = (path: string): readonly JsonField[] => [
   { name: `${path}lastCall`, help: '{ kind, name, state, attempts } of the last call on record, or null.' },
   { name: `${path}rejectedStarts`, help: 'Starts that were refused while it lived.' },
   { name: `${path}codeVersion`, help: 'The release that last worked at it.' },
-  { name: `${path}dueAt, ${path}startedAt, ${path}changedAt, ${path}endedAt`, help: 'ISO 8601, or null.' },
+  { name: `${path}dueAt`, help: 'When it is looked at next; null: when something happens.' },
+  { name: `${path}startedAt, ${path}changedAt, ${path}endedAt`, help: 'ISO 8601; null: not yet.' },
 ];
 
 export const workflowList: Command = {
