@@ -151,6 +151,58 @@ describe('factline replay', () => {
   });
 });
 
+describe('a replay in the shadow', () => {
+  it('is planned, needs nobody else, is run by the command with the code at hand, and says what differs', async () => {
+    const plan = `replay plan mailing --to head --shadow --rate 1000 --reason ${reason} --by ada --json`;
+    const { id } = JSON.parse((await run(plan)).out) as { id: number };
+    await run(`replay estimate ${id} --no-sample --by ada`);
+    expect((await run(`replay request ${id} --by ada`)).out).toContain('Approvals: 0 of 0');
+    const ran = await run(`replay run ${id} --by ada`);
+    expect(ran).toMatchObject({ code: 0, out: expect.stringContaining('done') });
+    const report = await run(`replay report ${id}`);
+    expect(report.out).toContain('30 of 30 came to what is recorded, 0 to something else');
+  }, 60_000);
+});
+
+describe('factline backfill', () => {
+  it('shows what a file comes to, and enters exactly what was shown', async () => {
+    const line = (orderId: string): string =>
+      JSON.stringify({
+        type: 'shop.order.paid.v1',
+        data: { orderId, pence: 1 },
+        time: '2019-01-31T09:00:00Z',
+      });
+    project.write('past.jsonl', `${line('P1')}\n${line('P2')}\n`);
+    const shown = await run('backfill past.jsonl');
+    for (const text of [
+      '2 past facts, nothing was written',
+      'mailing skips them',
+      'at most 200/s',
+      'facts stay in the log',
+    ])
+      expect(shown.out).toContain(text);
+    const { digest } = (await json('backfill past.jsonl')) as unknown as { digest: string };
+    expect(shown.out).toContain(`--digest ${digest.slice(0, 12)}`);
+    for (const [words, said] of [
+      ['backfill past.jsonl --digest 0123456789 --reason x', 'the digest of this file'],
+      [`backfill past.jsonl --digest ${digest.slice(0, 12)}`, '--reason'],
+      ['backfill missing.jsonl', 'a file that is there'],
+    ] as const)
+      expect((await run(words)).err, words).toContain(said);
+    const entered = await run(
+      `backfill past.jsonl --digest ${digest.slice(0, 12)} --reason history --by ada`,
+    );
+    expect(entered).toMatchObject({ code: 0, out: '✓ 2 facts are in the log' });
+    expect((await run('backfill past.jsonl')).err).toContain('are in the log since');
+    const { rows } = (await json('audit list')) as { rows?: { act: string; details: object }[] };
+    expect(rows?.find(({ act }) => act === 'log.backfill')?.details).toMatchObject({
+      lines: 2,
+      name: 'past.jsonl',
+    });
+    expect((await run('events tail -n 1 --json')).out).toContain('2019-01-31T09:00:00');
+  }, 60_000);
+});
+
 describe('roles', () => {
   it('bind every command on the database once the app has declared them', async () => {
     const declared = shop.replace(

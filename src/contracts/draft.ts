@@ -95,10 +95,11 @@ export interface DraftEnvelope {
   readonly tracestate?: string;
   readonly replayId?: string;
   readonly replayMode?: string;
+  readonly backfill?: string;
 }
 
 const metaText = (draft: Draft, envelope: DraftEnvelope): string => {
-  const { correlationId, causationId, traceparent, tracestate, replayId, replayMode } = envelope;
+  const { correlationId, causationId, traceparent, tracestate, replayId, replayMode, backfill } = envelope;
   const meta: EnvelopeMeta = {
     subject: draft.subject,
     correlationId,
@@ -108,6 +109,7 @@ const metaText = (draft: Draft, envelope: DraftEnvelope): string => {
     ...(draft.dedupeKey === undefined ? {} : { dedupeKey: draft.dedupeKey }),
     ...(replayId === undefined ? {} : { replayid: replayId }),
     ...(replayMode === undefined ? {} : { replaymode: replayMode }),
+    ...(backfill === undefined ? {} : { backfill }),
   };
   return JSON.stringify(meta);
 };

@@ -28,6 +28,8 @@ export interface FactEvent<T extends string = string, D = unknown> {
   /** The replay that published it, and how it delivered what led to it. */
   readonly replayId?: string;
   readonly replayMode?: string;
+  /** The backfill by which it entered: a fact of the past, whose `time` is its own. */
+  readonly backfill?: string;
   readonly stream?: string;
   readonly version?: number;
 }
@@ -42,6 +44,7 @@ export interface EnvelopeMeta {
   readonly dedupeKey?: string;
   readonly replayid?: string;
   readonly replaymode?: string;
+  readonly backfill?: string;
 }
 
 /** A row of the log, its JSON columns as text and its bigint columns as the driver gives them. */
@@ -81,6 +84,7 @@ export const openEnvelope = (row: StoredRow): FactEvent => {
     ...(meta.dedupeKey === undefined ? {} : { dedupeKey: meta.dedupeKey }),
     ...(meta.replayid === undefined ? {} : { replayId: meta.replayid }),
     ...(meta.replaymode === undefined ? {} : { replayMode: meta.replaymode }),
+    ...(meta.backfill === undefined ? {} : { backfill: meta.backfill }),
     ...(row.stream == null ? {} : { stream: row.stream }),
     ...(row.version == null ? {} : { version: toPosition(row.version) }),
   };
@@ -106,6 +110,7 @@ export interface CloudEvent<T extends string = string, D = unknown> {
   readonly tracestate?: string;
   readonly replayid?: string;
   readonly replaymode?: string;
+  readonly backfill?: string;
 }
 
 /** 2^53 − 1 has sixteen digits. */
@@ -129,6 +134,7 @@ export const toCloudEvent = <T extends string, D>(event: FactEvent<T, D>): Cloud
   ...(event.tracestate === undefined ? {} : { tracestate: event.tracestate }),
   ...(event.replayId === undefined ? {} : { replayid: event.replayId }),
   ...(event.replayMode === undefined ? {} : { replaymode: event.replayMode }),
+  ...(event.backfill === undefined ? {} : { backfill: event.backfill }),
 });
 
 /** The n of `….v{n}`: what a quarantined event records as its contract's version. */

@@ -30,6 +30,6 @@ export {
   type StartCheckOptions,
   startChecks,
 } from './start-checks.ts';
-export { type StoredEvent, storedEvent } from './stored-event.ts';
+export { isBackfilled, type StoredEvent, storedEvent } from './stored-event.ts';
 export { createTail, type Tail, type TailOptions } from './tail.ts';
 export type { Notification, SharedSession } from './tail-session.ts';

@@ -38,3 +38,7 @@ const eventOverheadBytes = 400;
 /** About what the event takes in memory. */
 export const storedSize = (event: StoredEvent): number =>
   event.data.length + event.meta.length + event.key.length + eventOverheadBytes;
+
+/** Whether it entered the log as a fact of the past (`factline backfill`). */
+export const isBackfilled = ({ meta }: Pick<StoredEvent, 'meta'>): boolean =>
+  meta.includes('"backfill"') && (JSON.parse(meta) as { backfill?: unknown }).backfill !== undefined;

@@ -12,6 +12,12 @@ export {
   checkAlerts,
   type MailTransport,
 } from './alerts/receivers.ts';
+export {
+  type BackfillEstimate,
+  beginBackfill,
+  estimateBackfill,
+  runBackfill,
+} from './backfill/backfill.ts';
 export { type DoctorOptions, examine } from './doctor.ts';
 export { countText, durationText } from './duration-text.ts';
 export {

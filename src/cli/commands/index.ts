@@ -1,6 +1,7 @@
 import type { Command } from '../command.ts';
 import { alertsList, alertsRules } from './alerts.ts';
 import { auditList, auditVerify } from './audit.ts';
+import { backfill } from './backfill.ts';
 import { consumersAccept, consumersPause, consumersResume } from './consumers.ts';
 import { contractsAccept, contractsApprove } from './contracts-accept.ts';
 import { contractsCatalog } from './contracts-catalog.ts';
@@ -104,6 +105,7 @@ export const commands: readonly Command[] = [
   replayResume,
   replayAbort,
   replayShow,
+  backfill,
   replayReport,
   replayList,
   auditList,

@@ -69,6 +69,8 @@ export interface HandlerDeclaration<O extends Many<EventContract>> {
   readonly onUnknown?: OnUnknown;
   /** What a replay does with its effects. Without it no replay can be planned. */
   readonly onReplay?: OnReplay;
+  /** handle: it also gets facts of the past that enter by `factline backfill`. Default: it skips them. */
+  readonly onBackfill?: 'handle' | 'skip';
   /** Shares of the keys that processes divide among themselves. Default 16; 1 with `ordering: 'global'`. */
   readonly lanes?: number;
 }
@@ -101,12 +103,14 @@ const known = [
   'slo',
   'onUnknown',
   'onReplay',
+  'onBackfill',
   'lanes',
 ] as const;
 const choices = {
   ordering: ['key', 'global', 'none'],
   onUnknown: ['repeat', 'park'],
   onReplay: ['skip', 'reuse', 'execute'],
+  onBackfill: ['handle', 'skip'],
 } as const;
 
 /** Collects everything that is wrong, so that one run of the program names all of it. */
@@ -318,5 +322,6 @@ export const defineHandler = <const O extends Many<EventContract>>(
     timeoutMs: toMilliseconds(declaration.timeout ?? timeoutDefault),
     onUnknown: declaration.onUnknown ?? 'repeat',
     onReplay,
+    ...(declaration.onBackfill === 'handle' ? { onBackfill: 'handle' } : {}),
   });
 };

@@ -84,6 +84,8 @@ export interface Handler extends ConsumerDefinition {
   /** How long one attempt may take, in milliseconds. */
   readonly timeoutMs: number;
   readonly onUnknown: OnUnknown;
+  /** Undefined: facts of the past that enter by a backfill are passed over. */
+  readonly onBackfill?: 'handle' | undefined;
   /** Undefined: no replay of this consumer can be planned. */
   readonly onReplay: OnReplay | undefined;
 }

@@ -1,5 +1,5 @@
 import { laneOf, Signal } from '../../foundation/index.ts';
-import type { EventBatch } from '../../log/index.ts';
+import { type EventBatch, isBackfilled } from '../../log/index.ts';
 import { laneFor, orderingKey, orderingKeyHash } from '../definition.ts';
 import type {
   ConsumerRunner,
@@ -189,11 +189,14 @@ class OperationalRunner implements ConsumerRunner {
     const { laneCount, stopAt } = any.lease;
     const consumer = { ordering: this.#handler.ordering, lanes: laneCount };
     const parked = new Set<KeyQueue>();
+    const skips = this.#handler.onBackfill !== 'handle';
     for (const event of events) {
       const lane = this.#workload.lanes.get(laneFor(consumer, event));
       const { position } = event;
       if (lane === undefined || !lane.active || position <= lane.readUpTo || position > stopAt) continue;
       if (lane.known.delete(position)) continue;
+      // The mark passes it, as what this consumer does not read.
+      if (skips && isBackfilled(event)) continue;
       const key = orderingKey(this.#handler, event);
       const queue = this.#workload.arrive(lane, {
         event,

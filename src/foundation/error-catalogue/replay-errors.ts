@@ -76,6 +76,29 @@ export const replayErrors = {
     remedy: 'When that is meant: npx factline replay {verb} {replay} --digest {digest}',
     exitCode: 2,
   },
+  BACKFILL_LINE_INVALID: {
+    message: '{reason}',
+    cause: 'A line of a backfill is an object with type, data and time.',
+    remedy: 'Correct the line.',
+    exitCode: 2,
+  },
+  BACKFILL_INVALID: {
+    message: 'The file cannot be entered:{problems}',
+    cause: 'Every line is checked against its contract before the first is written.',
+    remedy: 'Correct these lines. Nothing was written.',
+    exitCode: 2,
+  },
+  BACKFILL_DONE: {
+    message: 'The facts of {file} are in the log since {at}, by backfill {backfill}.',
+    cause: 'A file enters once: the same content again would be every fact twice.',
+    remedy: 'Nothing is to be done. Other facts come in a file of their own.',
+    exitCode: 2,
+  },
+  BACKFILL_BUSY: {
+    message: 'The backfill {backfill} goes on elsewhere.',
+    cause: 'Two processes enter the same file; each batch is written by one of them.',
+    remedy: 'Let the other one end; the same command goes on where it is then.',
+  },
   REPLAY_CONSUMER_BUSY: {
     message: 'Another replay of {consumer} is under way: {other}.',
     cause: 'Two replays of one consumer would work the same keys without an order.',

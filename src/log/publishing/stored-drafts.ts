@@ -9,6 +9,8 @@ export interface StoringOptions {
   /** Where the publish span goes; without it none is made. */
   readonly telemetry?: Telemetry;
   readonly clock?: Clock;
+  /** The backfill by which past facts enter: their mark. */
+  readonly backfill?: string;
   /** The id of the n-th event of this publish, counted from 0. */
   readonly nextId: (ordinal: number) => string;
 }
@@ -35,6 +37,7 @@ export const storeDrafts = (drafts: readonly Draft[], options: StoringOptions): 
       ...trace,
       ...(cause?.replayId === undefined ? {} : { replayId: cause.replayId }),
       ...(cause?.replayMode === undefined ? {} : { replayMode: cause.replayMode }),
+      ...(options.backfill === undefined ? {} : { backfill: options.backfill }),
     };
     return { draft, envelope };
   });

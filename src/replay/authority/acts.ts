@@ -50,6 +50,8 @@ export const acts = {
 
   /** Showing what contracts call personal or secret. */
   'events.reveal': ['steward', 'admin'],
+  /** Facts of the past enter the log, for good. */
+  'log.backfill': ['steward', 'admin'],
   'log.restored': ['admin'],
 
   'replay.plan': firstAid,

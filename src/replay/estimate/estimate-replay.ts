@@ -145,6 +145,7 @@ const estimate = async (database: Database, request: EstimateRequest, replay: Re
     selection,
     settled,
     compactedBelow,
+    skipsPastFacts: definition.class === 'operational' && (definition as Handler).onBackfill !== 'handle',
     clock,
     signal,
   });

@@ -61,6 +61,12 @@ update factline.replay_selection s
   from factline.parked p
  where s.replay_id = $1 and s.freeze_number = $2 and p.consumer_id = $3 and p.replay_id = 0 and p.position = s.position
 
+-- name: exclude_past_facts
+-- $1 replay, $2 freeze: what the consumer never handled, since it entered by a backfill.
+update factline.replay_selection s set excluded = 'past fact'
+  from factline.events e
+ where s.replay_id = $1 and s.freeze_number = $2 and s.excluded is null and e.position = s.position and e.meta ? 'backfill'
+
 -- name: exclude_unhandled
 -- $1 replay, $2 freeze, $3 consumer: what the consumer will handle anyway. Under ordering 'none' the lane follows from the
 -- event's id, which only the process can hash: then the lowest checkpoint decides.

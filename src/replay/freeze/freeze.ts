@@ -13,6 +13,7 @@ const sql = loadQueries<
   | 'count_matching'
   | 'count_joined'
   | 'exclude_parked'
+  | 'exclude_past_facts'
   | 'exclude_unhandled'
   | 'excluded_counts'
   | 'selection_digest'
@@ -36,6 +37,8 @@ export interface FreezeRequest {
   /** Nothing can appear in the log up to here any more. */
   readonly settled: number;
   readonly compactedBelow: number;
+  /** Its code passes over what entered by a backfill. */
+  readonly skipsPastFacts: boolean;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -70,6 +73,7 @@ export const freezeSelection = async (pool: pg.Pool, request: FreezeRequest): Pr
   const { value } = await bounded(pool, async (client) => {
     if (selection.source === 'log') {
       await run(client, sql.exclude_parked, [id, freeze, consumer.id]);
+      if (request.skipsPastFacts) await run(client, sql.exclude_past_facts, [id, freeze]);
       await run(client, sql.exclude_unhandled, [id, freeze, consumer.id]);
     }
     const counts = await run(client, sql.excluded_counts, [id, freeze]);
