@@ -21,7 +21,9 @@ const ownFile = fileURLToPath(import.meta.url);
 
 /** Null: called by Factline, a package or Node itself, such as a logger's time stamp. */
 const callerOf = (): string | null => {
-  const frames = (new Error('where').stack ?? '').split('\n').slice(1);
+  const here: { stack?: string } = {};
+  Error.captureStackTrace(here);
+  const frames = (here.stack ?? '').split('\n').slice(1);
   const frame = frames.find((line) => !line.includes(ownFile));
   const place = /\(?((?:file:\/\/)?\/[^()]+:\d+:\d+|[A-Za-z]:\\[^()]+:\d+:\d+)\)?$/.exec(frame ?? '')?.[1];
   if (place === undefined || place.includes('/node_modules/')) return null;

@@ -1,5 +1,8 @@
 import type { WindowFacts } from './burn-rate.ts';
+import type { LaneFacts } from './lane-facts.ts';
 import type { WorkflowFacts } from './workflows/workflow-facts.ts';
+
+export type { LaneFacts } from './lane-facts.ts';
 
 /**
  * What is measured of one consumer at one moment: the input of `verdictOf`. Ages are milliseconds at the moment of the
@@ -30,6 +33,8 @@ export interface ConsumerFacts {
   /** How it stood some minutes ago, sampled by any process; null when nobody did. */
   readonly earlier: EarlierFacts | null;
   readonly databaseClock: ClockFacts;
+  /** Since a probe of the app last came through; null: it sends none. */
+  readonly probeMs: number | null;
   readonly paused: PauseFacts | null;
   readonly pausedParts: readonly PausedPart[];
   /** Events that wait because of these; they are not in `unhandled`. */
@@ -77,17 +82,6 @@ export interface BreakerFacts {
   readonly fingerprint: string | null;
   /** ISO 8601, by the database's clock. */
   readonly openedAt: string;
-}
-
-export interface LaneFacts {
-  readonly lane: number;
-  readonly checkpoint: number;
-  /** Since the checkpoint last moved. */
-  readonly movedMs: number;
-  /** The living process that owns the lane; null when nobody does. */
-  readonly owner: number | null;
-  /** At least this long without an owner; null while it has one. */
-  readonly unownedMs: number | null;
 }
 
 export interface OwnerFacts {

@@ -1,6 +1,6 @@
 import type { BurnRate } from './burn-rate.ts';
 import type { ConsumerClassName, OwnerFacts } from './facts.ts';
-import type { WorkflowStanding } from './workflows/standing.ts';
+import type { WorkflowStanding } from './workflows/workflow-facts.ts';
 
 /**
  * OK: the oldest unhandled event is younger than the promise. LATE: older, but the consumer makes progress. STALLED: unhandled

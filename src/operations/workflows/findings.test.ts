@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Verdict } from '../verdict.ts';
 import { workflowFindings } from './findings.ts';
-import type { VersionStanding, WorkflowStanding } from './standing.ts';
+import type { VersionStanding, WorkflowStanding } from './workflow-facts.ts';
 
 const owned = { total: 16, owned: 16 };
 const nobody = { total: 16, owned: 0 };

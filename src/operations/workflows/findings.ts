@@ -1,7 +1,7 @@
 import { countText, durationText } from '../duration-text.ts';
 import { type Finding, fail, ok, warn } from '../finding.ts';
 import type { Verdict } from '../verdict.ts';
-import type { VersionStanding } from './standing.ts';
+import type { VersionStanding } from './workflow-facts.ts';
 
 /** What `doctor` says of workflows. `declared`: the versions of the app at hand, as NAME@VERSION; null where there is no app. */
 export const workflowFindings = (

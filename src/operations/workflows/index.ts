@@ -28,7 +28,12 @@ export {
   sampleLiving,
 } from './journals.ts';
 export { countStuck, type ExecutorFacts, isExecutor, withWorkflows } from './measuring-workflows.ts';
-export type { VersionStanding, WorkflowStanding } from './standing.ts';
 export { findWorkflows, readWorkflows, type StoredWorkflow } from './stored-workflows.ts';
 export { parseJournal, type VerifiedJournal, verifyAgainst } from './verifying.ts';
-export type { LivingState, VersionFacts, WorkflowFacts } from './workflow-facts.ts';
+export type {
+  LivingState,
+  VersionFacts,
+  VersionStanding,
+  WorkflowFacts,
+  WorkflowStanding,
+} from './workflow-facts.ts';

@@ -3,27 +3,7 @@ import type { ConsumerFacts } from '../facts.ts';
 import { abandonedLanes } from '../limits.ts';
 import type { Reason } from '../verdict.ts';
 import { livingStates } from './instances.ts';
-import { instancesOf, type LivingState, type VersionFacts } from './workflow-facts.ts';
-
-/** The instances of a workflow beside its verdict. What could not be counted to its end is a lower bound. */
-export interface WorkflowStanding {
-  /** By state, of those that have not ended. */
-  readonly instances: Readonly<Record<LivingState, number>>;
-  /** False: there are at least so many. */
-  readonly exact: boolean;
-  /** Since the oldest stuck one changed; null: none is stuck. */
-  readonly stuckOldestSeconds: number | null;
-  /** Instances that should be going on and that nobody works at, and since when the oldest is due. */
-  readonly due: { readonly instances: number; readonly oldestSeconds: number | null };
-  readonly versions: readonly VersionStanding[];
-}
-
-export interface VersionStanding {
-  readonly version: number;
-  readonly instances: number;
-  readonly exact: boolean;
-  readonly lanes: { readonly total: number; readonly owned: number };
-}
+import { instancesOf, type VersionFacts, type WorkflowStanding } from './workflow-facts.ts';
 
 /** Versions with instances and without a process that has their code. */
 export const versionsWithoutCode = ({ workflow }: Pick<ConsumerFacts, 'workflow'>): readonly VersionFacts[] =>

@@ -1,4 +1,4 @@
-import type { LaneFacts } from '../facts.ts';
+import type { LaneFacts } from '../lane-facts.ts';
 import type { livingStates } from './instances.ts';
 
 export type LivingState = (typeof livingStates)[number];
@@ -36,3 +36,23 @@ export interface DueFacts {
 
 export const instancesOf = ({ instances }: Pick<VersionFacts, 'instances'>): number =>
   Object.values(instances).reduce((sum, count) => sum + count, 0);
+
+/** The instances of a workflow beside its verdict. What could not be counted to its end is a lower bound. */
+export interface WorkflowStanding {
+  /** By state, of those that have not ended. */
+  readonly instances: Readonly<Record<LivingState, number>>;
+  /** False: there are at least so many. */
+  readonly exact: boolean;
+  /** Since the oldest stuck one changed; null: none is stuck. */
+  readonly stuckOldestSeconds: number | null;
+  /** Instances that should be going on and that nobody works at, and since when the oldest is due. */
+  readonly due: { readonly instances: number; readonly oldestSeconds: number | null };
+  readonly versions: readonly VersionStanding[];
+}
+
+export interface VersionStanding {
+  readonly version: number;
+  readonly instances: number;
+  readonly exact: boolean;
+  readonly lanes: { readonly total: number; readonly owned: number };
+}
