@@ -8,7 +8,7 @@ export const { app } = createPipeline(
     smtpUrl: 'smtp://nowhere.invalid:25',
     analyticsDirectory: '',
     workers: 0,
-    orchestrated: { latencyMs: [0, 0], missesPercent: 0 },
+    orchestrated: { carrier: { latencyMs: [0, 0], missesPercent: 0 }, collectedWithin: '2m' },
   },
   'gate',
 );

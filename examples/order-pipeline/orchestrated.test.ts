@@ -170,7 +170,7 @@ describe('the parity of workflows catches', () => {
       'parcels collected',
     ],
     [
-      'an order that waits for a carrier who never came',
+      'an order that was shipped though the carrier never came',
       `update carrier.parcels set state = 'ready', missed = true where order_id = '536365'`,
       'the carrier missed',
     ],

@@ -1,4 +1,4 @@
-import { createFactline, type Factline } from 'factline';
+import { createFactline, type Duration, type Factline } from 'factline';
 import { analyticsExport } from './analytics/analytics-export.ts';
 import { SegmentWriter } from './analytics/segment-writer.ts';
 import { type CarrierBehaviour, carrier } from './boxes/carrier/carrier.ts';
@@ -22,8 +22,14 @@ export interface Surroundings {
   readonly analyticsDirectory: string;
   /** Processes that run the consumers; 0: the one that runs the API does. */
   readonly workers: number;
-  /** Null: the boxes follow each other's events. Otherwise a workflow fulfils each order, and this is the carrier it waits for. */
-  readonly orchestrated: CarrierBehaviour | null;
+  /** Null: the boxes follow each other's events. Otherwise a workflow fulfils each order. */
+  readonly orchestrated: Orchestration | null;
+}
+
+/** The carrier that the workflows wait for, and how long. */
+export interface Orchestration {
+  readonly carrier: CarrierBehaviour;
+  readonly collectedWithin: Duration;
 }
 
 /** What a process is for: it decides how many connections it needs. The gate, which starts nothing, sees both compositions. */
@@ -51,23 +57,20 @@ function poolsOf(role: Role, workers: number): PoolSizes {
   return { transactions: Math.max(3, share - operations - readers), readers, operations };
 }
 
-/** How long the carrier has to pick up a parcel. */
-const COLLECTED_WITHIN = '2m';
-
 /** The boxes follow each other's events; nobody knows the whole way of an order. */
 function choreography({ providerUrl }: Surroundings) {
   return [inventory(), payment({ providerUrl }), fulfilment(), shipping()];
 }
 
 /** One workflow knows the whole way of an order, and asks the same boxes. */
-function orchestration({ providerUrl }: Surroundings, behaviour: CarrierBehaviour, app: () => Factline) {
+function orchestration({ providerUrl }: Surroundings, options: Orchestration, app: () => Factline) {
   const workflow = fulfilOrder({
     providerUrl,
-    collectedWithin: COLLECTED_WITHIN,
+    collectedWithin: options.collectedWithin,
     transaction: (...work) => app().transaction(...work),
   });
   const cancelWorkflow = (orderId: string) => cancelFulfilment(app(), workflow, orderId);
-  return [workflow, takeBack({ providerUrl, cancelWorkflow }), carrier(behaviour)];
+  return [workflow, takeBack({ providerUrl, cancelWorkflow }), carrier(options.carrier)];
 }
 
 /** The same composition in every process: API, worker, command line. */

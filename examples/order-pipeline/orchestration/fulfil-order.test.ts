@@ -230,6 +230,16 @@ describe('an order', () => {
       'inventory.stock.released.v1',
     ]);
   });
+
+  it('whose parcel is gone when the time is up, though no news of it has come, is shipped', async () => {
+    await start({ van: false });
+    await factline.publish(placed());
+    await becomes('waiting');
+    await pool.query("insert into carrier.parcels values ('GB-1', '1', 'collected')");
+    await factline.advance('121s');
+    await becomes('completed');
+    expect(await standing()).toMatchObject({ shipped: true, stock: 'shipped', refunded: 0 });
+  });
 });
 
 describe('a cancellation', () => {

@@ -1,4 +1,5 @@
 import { type Duration, defineWorkflow, type Factline, PermanentError } from 'factline';
+import { hasCollected } from '../boxes/carrier/carrier.ts';
 import { isStopped, packOrder, stopOrder, unpackOrder } from '../boxes/fulfilment/decisions.ts';
 import { releaseOrder, reserveOrder, takeOffShelf } from '../boxes/inventory/movements.ts';
 import { goodsOf } from '../boxes/inventory/stock.ts';
@@ -102,11 +103,13 @@ export function fulfilOrder({ providerUrl, transaction, collectedWithin }: Fulfi
           await transaction((tx) => withdrawPickup(tx, orderId));
         },
       });
-      const collected = await waitFor(ParcelCollected, {
-        key: trackingNumberOf(orderId),
-        within: collectedWithin,
-      });
-      if (collected === null) giveUp('not collected');
+      const trackingNumber = trackingNumberOf(orderId);
+      const news = await waitFor(ParcelCollected, { key: trackingNumber, within: collectedWithin });
+      // The clock does not know whether news is on its way: before everything is undone, the carrier is asked.
+      const collected =
+        news !== null ||
+        (await step.transaction('ask the carrier', (tx) => hasCollected(tx, trackingNumber)));
+      if (!collected) giveUp('not collected');
 
       // The last step: nothing can fail after it, so it needs no undo.
       await step.transaction('hand over', async (tx) => {

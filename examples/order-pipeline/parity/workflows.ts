@@ -54,8 +54,8 @@ export async function workflowChecks(pool: Reader, orders: readonly ActualOrder[
       new Set(ids(parcels, ({ state }) => state === 'collected')),
     ),
     equalSets(
-      'orders not collected = parcels that the carrier missed',
-      new Set(ids(parcels, ({ missed, orderId }) => missed && !cancelled.has(orderId))),
+      'orders not collected = parcels that the carrier missed, or brought back',
+      new Set(ids(parcels, ({ missed, state, orderId }) => isLost(missed, state) && !cancelled.has(orderId))),
       new Set(ids(orders, ({ stopped }) => stopped === 'not collected')),
     ),
   ];
@@ -69,10 +69,13 @@ function agrees({ shipped, stopped, reservation }: ActualOrder, instance: Instan
   if (reservation === 'reserved') return false;
   if (stopped === null) return state === 'failed' && failure === REFUSED;
   if (stopped !== 'cancelled') return state === 'failed' && failure === stopped;
-  // It was cancelled on its way, before it began, between two steps, or when it had failed already.
+  // It was cancelled before it began, on its way, or when something else had ended it already.
   if (state === 'completed') return outcome === 'cancelled before it began';
-  return state === 'cancelled' || (state === 'failed' && (failure === 'cancelled' || failure === REFUSED));
+  return state === 'cancelled' || state === 'failed';
 }
+
+/** A van that comes when the time is up has to bring the parcel back. */
+const isLost = (missed: boolean, state: string): boolean => missed || state === 'brought back';
 
 function ids<Row extends { readonly orderId: string }>(
   rows: readonly Row[],

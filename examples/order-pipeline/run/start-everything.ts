@@ -2,11 +2,10 @@ import { resolve } from 'node:path';
 import pg from 'pg';
 import { orderApi } from '../api/order-api.ts';
 import { type RunningApi, serveApi } from '../api/serve-api.ts';
-import type { CarrierBehaviour } from '../boxes/carrier/carrier.ts';
 import { prepareDatabase } from '../database.ts';
 import { type SmtpSink, startSmtpSink } from '../mail/smtp-sink.ts';
 import { modeOf, type Options } from '../options.ts';
-import { createPipeline, type Pipeline, type Surroundings } from '../pipeline.ts';
+import { createPipeline, type Orchestration, type Pipeline, type Surroundings } from '../pipeline.ts';
 import { openPostgres } from '../postgres.ts';
 import { startProvider } from '../provider/start-provider.ts';
 import type { Screen } from '../screen/screen.ts';
@@ -66,7 +65,7 @@ export async function startEverything(options: Options, place: Place, closers: C
     smtpUrl: `smtp://127.0.0.1:${sink.port}`,
     analyticsDirectory: directory.analytics,
     workers: options.workers,
-    orchestrated: carrierOf(options),
+    orchestrated: options.orchestrated ? orchestrationOf(options) : null,
   };
   await rememberSurroundings(directory, surroundings, { embedded: options.database === null });
   const pipeline = createPipeline(surroundings, 'parent');
@@ -85,12 +84,11 @@ export async function startEverything(options: Options, place: Place, closers: C
   return { directory, pool, sink, pipeline, api, workers, record, input };
 }
 
-function carrierOf({
-  orchestrated,
-  rate,
-  carrierMissesPercent: missesPercent,
-}: Options): CarrierBehaviour | null {
-  return orchestrated ? { latencyMs: rate === 'max' ? [0, 0] : CARRIER_LATENCY_MS, missesPercent } : null;
+/** As fast as possible, everybody is behind, the carrier too: it gets more time. */
+function orchestrationOf({ rate, carrierMissesPercent: missesPercent }: Options): Orchestration {
+  return rate === 'max'
+    ? { carrier: { latencyMs: [0, 0], missesPercent }, collectedWithin: '10m' }
+    : { carrier: { latencyMs: CARRIER_LATENCY_MS, missesPercent }, collectedWithin: '2m' };
 }
 
 async function openDatabase(

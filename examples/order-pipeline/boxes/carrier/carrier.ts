@@ -36,6 +36,15 @@ export function carrier({ latencyMs: [from, to], missesPercent }: CarrierBehavio
   });
 }
 
+/** What the carrier answers when it is asked, instead of waiting for its news. */
+export async function hasCollected(tx: Pick<Tx, 'query'>, trackingNumber: string): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `select from carrier.parcels where tracking_number = $1 and state = 'collected'`,
+    [trackingNumber],
+  );
+  return rowCount === 1;
+}
+
 /** The van does not come, or brings back what it has taken along. */
 async function leave(tx: Tx, trackingNumber: string): Promise<void> {
   await tx.query(
