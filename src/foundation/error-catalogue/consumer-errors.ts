@@ -164,6 +164,11 @@ export const consumerErrors = {
       'exploreCrashes let it go wrong at this point, the saga recovered and came to rest, and what is said above does not hold.',
     remedy: 'See it again, alone, with these options beside the others of the scenario: {reproduction}',
   },
+  SAGA_RESTLESS: {
+    message: 'The saga did not come to rest within {ms} ms: {busy}',
+    cause: 'A handler or step does not end, something is tried again for ever, or a timer always begins the next one.',
+    remedy: 'Look at what is said to be at work; a step that waits for the outside world needs an answer from the scenario.',
+  },
   PROJECTION_TABLE_MISSING: {
     message: 'The table {table} of the projection {projection} is not there.',
     cause: 'It was dropped by hand, or restored without the schema factline.',

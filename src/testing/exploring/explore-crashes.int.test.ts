@@ -108,9 +108,13 @@ describe('exploreCrashes', { timeout: 240_000 }, () => {
     const saga: Saga = (outside) => [chargeCard(outside, { withoutKey: true }), ship()];
     const error = await broken(explore(saga, { seed: 7 }));
     expect(error).toMatchObject({ code: 'SAGA_BROKEN', details: { seed: 7 } });
-    expect(error.message).toContain('charge {"orderId":"A1","pence":4200} was done 2 times, without an idempotency key');
+    expect(error.message).toContain(
+      'charge {"orderId":"A1","pence":4200} was done 2 times, without an idempotency key',
+    );
     const only = String(error.details['injection']);
-    expect(only).toMatch(/^(crash|lost answer) at charge-card · shop\.order\.placed\.v1 · effect charge · after the call$/);
+    expect(only).toMatch(
+      /^(crash|lost answer) at charge-card · shop\.order\.placed\.v1 · effect charge · after the call$/,
+    );
     expect(error.remedy).toContain(`{ only: "${only}", seed: 7 }`);
     const again = await broken(explore(saga, { only, seed: 7 }));
     expect(again.details).toMatchObject({ injection: only });
@@ -139,7 +143,11 @@ describe('exploreCrashes', { timeout: 240_000 }, () => {
   });
 
   it('tells what a scenario never gets to', async () => {
-    const cancelled = defineHandler({ name: 'ship', on: [OrderPaid, OrderFulfilled], handle: async () => {} });
+    const cancelled = defineHandler({
+      name: 'ship',
+      on: [OrderPaid, OrderFulfilled],
+      handle: async () => {},
+    });
     const report = await explore((outside) => [chargeCard(outside), cancelled], {
       invariant: () => {},
     });
@@ -156,7 +164,9 @@ describe('exploreCrashes', { timeout: 240_000 }, () => {
         on: OrderPaid,
         handle: async ({ data }, { transaction }) => {
           deliveries.push(data.orderId);
-          await transaction(async (tx) => void (await tx.query('insert into shipments values ($1)', [data.orderId])));
+          await transaction(
+            async (tx) => void (await tx.query('insert into shipments values ($1)', [data.orderId])),
+          );
         },
       }),
     ];
@@ -165,9 +175,9 @@ describe('exploreCrashes', { timeout: 240_000 }, () => {
       only: 'crash at ship · shop.order.paid.v1 · begins',
       begin: ({ publish }) => publish(...orders),
       invariant: async ({ query, outside }) => {
-        expect(await query('select count(*)::int as n, count(distinct order_id)::int as orders from shipments')).toEqual([
-          { n: 6, orders: 6 },
-        ]);
+        expect(
+          await query('select count(*)::int as n, count(distinct order_id)::int as orders from shipments'),
+        ).toEqual([{ n: 6, orders: 6 }]);
         expect(outside.effects('charge')).toHaveLength(6);
       },
       duplicates: true,
@@ -194,11 +204,18 @@ const fulfil = (outside: Outside, { withoutUndo = false }: { readonly withoutUnd
         async (tx) => void (await tx.query('update stock set reserved = reserved + 1')),
         withoutUndo
           ? {}
-          : { undo: (_, { idempotencyKey }) => outside.call('release', { idempotencyKey, orderId }, undefined) },
+          : {
+              undo: (_, { idempotencyKey }) =>
+                outside.call('release', { idempotencyKey, orderId }, undefined),
+            },
       );
-      await step('charge', ({ idempotencyKey }) => outside.call('charge', { idempotencyKey, orderId, pence }, 'ch-1'), {
-        undo: (id, { idempotencyKey }) => outside.call('refund', { idempotencyKey, id, pence }, undefined),
-      });
+      await step(
+        'charge',
+        ({ idempotencyKey }) => outside.call('charge', { idempotencyKey, orderId, pence }, 'ch-1'),
+        {
+          undo: (id, { idempotencyKey }) => outside.call('refund', { idempotencyKey, id, pence }, undefined),
+        },
+      );
       await sleep('1d');
       await step('ship', ({ idempotencyKey }) => outside.call('ship', { idempotencyKey, orderId }, null));
       const scanned = await waitFor(ParcelScanned, { key: orderId, within: '2d' });
@@ -213,7 +230,9 @@ describe('exploreCrashes with a workflow', { timeout: 240_000 }, () => {
     setUp: ({ query }) => query('create table stock as select 0 as reserved'),
     reactions: { ship: (_effect, { publish }) => publish(ParcelScanned({ parcelId: 'A1' })) },
     invariant: async ({ query, outside }) => {
-      const [{ reserved } = { reserved: 0 }] = await query<{ reserved: number }>('select reserved from stock');
+      const [{ reserved } = { reserved: 0 }] = await query<{ reserved: number }>(
+        'select reserved from stock',
+      );
       const fulfilled = await query("select from factline.events where type = 'shop.order.fulfilled.v1'");
       expect({
         reserved: reserved - outside.effects('release').length,
@@ -234,7 +253,9 @@ describe('exploreCrashes with a workflow', { timeout: 240_000 }, () => {
 
   it('finds a missing undo', async () => {
     const error = await broken(explore((outside) => fulfil(outside, { withoutUndo: true }), allOrNothing));
-    expect(error.details['injection']).toMatch(/^permanent failure at fulfil-order · step (charge|ship) · before the call/);
+    expect(error.details['injection']).toMatch(
+      /^permanent failure at fulfil-order · step (charge|ship) · before the call/,
+    );
     expect(error.message).toContain('to deeply equal');
   });
 });

@@ -1,7 +1,15 @@
 import { FactlineError, systemClock, systemRandomness } from '../../foundation/index.ts';
 import { openTestServer, type TestServer } from '../own-database.ts';
 import { findingsOf, type Observed } from './findings.ts';
-import { type Injection, injectionsOf, isBetween, type Plan, type Point, planText, readPlan } from './injection.ts';
+import {
+  type Injection,
+  injectionsOf,
+  isBetween,
+  type Plan,
+  type Point,
+  planText,
+  readPlan,
+} from './injection.ts';
 import { makeTemplate } from './make-template.ts';
 import { SagaDatabases } from './saga-databases.ts';
 import { runSaga, type SagaRunResult } from './saga-run.ts';

@@ -7,7 +7,7 @@ import {
   systemSeams,
 } from '../../app/index.ts';
 import type { RunningConsumer, TestStep } from '../../consumers/index.ts';
-import { withDeadline } from '../../foundation/index.ts';
+import { FactlineError, withDeadline } from '../../foundation/index.ts';
 import { CrashPoint } from '../crash-point.ts';
 import type { OwnDatabase } from '../own-database.ts';
 
@@ -20,6 +20,17 @@ export interface LifeOptions {
 }
 
 const lookEveryMs = 10;
+
+/** What keeps a saga from its rest, as far as the engine knows. */
+const busyOf = (engine: Parts['engine']): string => {
+  const lines = engine.running().map(({ consumer, progress }) => {
+    const sum = (of: 'inFlight' | 'waiting'): number =>
+      progress.lanes.reduce((all, lane) => all + lane[of], 0);
+    const held = `${progress.lanes.length} of ${consumer.lanes} lanes`;
+    return `${consumer.name} (${sum('inFlight')} at work, ${sum('waiting')} to come, ${held}${progress.reasons.map((reason) => `, ${reason}`).join('')})`;
+  });
+  return lines.join('; ');
+};
 
 /** The app of a saga from its start to its death. There is no other end: it is dropped as by kill -9. */
 export class Life {
@@ -69,8 +80,11 @@ export class Life {
           if ((await tail.barrier()) === barrier) return 'settled';
         }
       };
-      const stage = 'until the saga comes to rest, it';
-      return withDeadline(settling(), { ms: withinMs, clock: systemSeams.clock, stage });
+      const deadline = { ms: withinMs, clock: systemSeams.clock, stage: 'what comes before' };
+      return withDeadline(settling(), deadline).catch((error: unknown) => {
+        if (!FactlineError.is(error, 'WAIT_TIMED_OUT')) throw error;
+        throw new FactlineError('SAGA_RESTLESS', { ms: withinMs, busy: busyOf(engine) });
+      });
     });
   }
 

@@ -15,7 +15,13 @@ import { Probe } from './probe.ts';
 import type { Beginning, CrashScenario, Saga, SagaAtRest, SagaWorld } from './scenario.ts';
 
 const sql = loadQueries<
-  'next_retry' | 'next_timer' | 'quarantined' | 'stuck' | 'open_effect' | 'repeated_events' | 'rewind_everything'
+  | 'next_retry'
+  | 'next_timer'
+  | 'quarantined'
+  | 'stuck'
+  | 'open_effect'
+  | 'repeated_events'
+  | 'rewind_everything'
 >(new URL('./exploring.sql', import.meta.url));
 const clockSql = loadQueries<'clock_statement'>(new URL('../testing.sql', import.meta.url));
 
