@@ -28,5 +28,12 @@ export {
 } from './contracts/index.ts';
 export { type Duration, FactlineError, PermanentError, TransientError } from './foundation/index.ts';
 export type { Tx } from './log/index.ts';
-export type { AlertOptions, AlertReceiver, MailTransport, Verdict } from './operations/index.ts';
+export {
+  type AlertOptions,
+  type AlertReceiver,
+  type MailTransport,
+  type SystemEvents,
+  systemEvents,
+  type Verdict,
+} from './operations/index.ts';
 export { type ForeignTransaction, fromPg } from './postgres/index.ts';

@@ -39,9 +39,11 @@ import { Alerting } from './alerting.ts';
 import { Maintenance } from './maintenance.ts';
 import { type FactlineOptions, readOptions, type Settings } from './options.ts';
 import { openParts, type Parts, type Seams, systemSeams } from './parts.ts';
+import { Probing } from './probing.ts';
 import { Replays } from './replays.ts';
 import { type Answered, type CommandRequest, type RequestArguments, Requests } from './requests/requests.ts';
 import { drainOnSignal } from './signals.ts';
+import { SystemEventsChore } from './system-events.ts';
 import { Triage } from './triage.ts';
 import { type StartOptions, type StartWorkflow, type WorkflowHandle, Workflows } from './workflows.ts';
 
@@ -177,6 +179,8 @@ class App extends Lifecycle implements Factline {
   #maintenance: Maintenance | undefined;
   #triage: Triage | undefined;
   #alerting: Alerting | undefined;
+  #systemEvents: SystemEventsChore | undefined;
+  #probing: Probing | undefined;
   #replays: Replays | undefined;
   #workflows: Workflows | undefined;
   #objectives: ObjectiveSampler | undefined;
@@ -216,6 +220,17 @@ class App extends Lifecycle implements Factline {
       telemetry: this.#telemetry,
     });
     this.#alerting.start();
+    this.#publishSystemEvents(parts);
+    if (this.#settings.probes) {
+      this.#probing = new Probing({
+        parts,
+        app: this.#settings.name,
+        publish: (drafts) => this.publish(drafts),
+        clock: this.#seams.clock,
+        telemetry: this.#telemetry,
+      });
+      this.#probing.start();
+    }
     this.#replays = new Replays({
       parts,
       settings: this.#settings,
@@ -234,6 +249,18 @@ class App extends Lifecycle implements Factline {
     if (this.#settings.handleSignals) this.#forgetSignal = drainOnSignal(() => this.stop());
   }
 
+  #publishSystemEvents(parts: Parts): void {
+    if (!this.#settings.systemEvents) return;
+    this.#systemEvents = new SystemEventsChore({
+      parts,
+      settings: this.#settings,
+      clock: this.#seams.clock,
+      telemetry: this.#telemetry,
+      transact: (work) => this.transaction(work),
+    });
+    this.#systemEvents.start();
+  }
+
   protected async onStop(): Promise<void> {
     this.#forgetSignal();
     const parts = await this.#parts?.catch(() => undefined);
@@ -242,6 +269,8 @@ class App extends Lifecycle implements Factline {
     await this.#maintenance?.stop();
     await this.#triage?.stop();
     await this.#alerting?.stop();
+    await this.#systemEvents?.stop();
+    await this.#probing?.stop();
     await this.#replays?.stop();
     await parts?.engine.stop();
     await parts?.tail.stop();

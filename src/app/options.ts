@@ -16,7 +16,13 @@ import {
   type Upcaster,
 } from '../contracts/index.ts';
 import { type Duration, FactlineError, toMilliseconds } from '../foundation/index.ts';
-import { type AlertOptions, type CheckedReceiver, checkAlerts } from '../operations/index.ts';
+import {
+  type AlertOptions,
+  type CheckedReceiver,
+  checkAlerts,
+  probeHandler,
+  systemEvents,
+} from '../operations/index.ts';
 import type { PoolSizes } from '../postgres/index.ts';
 import { checkRoles, type DeclaredRoles } from '../replay/index.ts';
 import { readAppIdentity } from './app-identity.ts';
@@ -53,6 +59,13 @@ export interface FactlineOptions {
   readonly roles?: DeclaredRoles;
   /** Who is told when a promise is at risk: webhooks, Slack, mail. Without it alerts are still evaluated: `factline alerts list`. */
   readonly alerts?: AlertOptions;
+  /** Whether Factline's own facts (a consumer paused, a key quarantined …) are published as events: see `systemEvents`. Default: false. */
+  readonly systemEvents?: boolean;
+  /**
+   * Whether an event is sent the whole way every ten seconds, so that a system in which nothing happens is known to work: verdicts are
+   * UNKNOWN, never OK, when none comes through for 30 s. It has a consumer of its own, `probe.NAME`. Default: false.
+   */
+  readonly probes?: boolean;
 }
 
 /** The options with every default filled in and checked. */
@@ -75,6 +88,8 @@ export interface Settings {
   readonly handleSignals: boolean;
   readonly roles: DeclaredRoles | undefined;
   readonly alertReceivers: readonly CheckedReceiver[];
+  readonly systemEvents: boolean;
+  readonly probes: boolean;
 }
 
 const known = new Set([
@@ -92,6 +107,8 @@ const known = new Set([
   'handleSignals',
   'roles',
   'alerts',
+  'systemEvents',
+  'probes',
 ]);
 
 /** @throws FactlineError OPTION_INVALID, CONSUMER_DUPLICATE, COMMAND_HANDLED_TWICE, CONTRACT_DUPLICATE, UPCASTER_INVALID */
@@ -100,20 +117,23 @@ export const readOptions = (options: FactlineOptions): Settings => {
     if (!known.has(name)) throw invalid(name, `one of ${[...known].join(', ')}`, 'an unknown option');
   }
   const identity = readAppIdentity();
+  const name = text('name', options.name, identity.name);
+  const own = options.probes === true ? [probeHandler(name)] : [];
   const upcasters = collect('upcasters', options.upcasters ?? [], isUpcaster);
-  const { consumers, executors } = readConsumers(options.consumers, (consumer) =>
-    withUpcasters(consumer, upcasters),
+  const { consumers, executors } = readConsumers(
+    [collect('consumers', options.consumers, isConsumerDefinition), own].flat(),
+    (consumer) => withUpcasters(consumer, upcasters),
   );
   refuseTwoHandlers(consumers);
   const named = [
     ...consumers.flatMap((consumer) => consumer.contracts),
     ...upcasters.flatMap(({ from, to }) => [from, to]),
     ...collect('contracts', options.contracts ?? [], isEventContract),
+    ...(options.systemEvents === true ? Object.values<EventContract>({ ...systemEvents }) : []),
   ];
   // Who handles a command publishes its replies, and who sends it reads them.
   const replies = named.filter(isCommandContract).flatMap((command) => command.replies);
   const contracts = new ContractSet([...named, ...replies], upcasters);
-  const name = text('name', options.name, identity.name);
   return {
     name,
     source: name,
@@ -135,14 +155,16 @@ export const readOptions = (options: FactlineOptions): Settings => {
     handleSignals: options.handleSignals ?? true,
     roles: options.roles === undefined ? undefined : checkRoles(options.roles),
     alertReceivers: options.alerts === undefined ? [] : checkAlerts(options.alerts),
+    systemEvents: options.systemEvents ?? false,
+    probes: options.probes ?? false,
   };
 };
 
 const readConsumers = (
-  given: FactlineOptions['consumers'],
+  given: readonly ConsumerDefinition[],
   complete: (consumer: ConsumerDefinition) => ConsumerDefinition,
 ): SortedDefinitions => {
-  const sorted = sortDefinitions(collect('consumers', given, isConsumerDefinition).map(complete));
+  const sorted = sortDefinitions(given.map(complete));
   const { consumers } = sorted;
   const names = new Set<string>();
   for (const { name, formerly } of consumers) {

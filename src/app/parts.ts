@@ -15,7 +15,13 @@ import {
   type Telemetry,
 } from '../foundation/index.ts';
 import { createTail, type LogReport, startChecks, type Tail } from '../log/index.ts';
-import { createMeter, type Meter, storeContractTerms } from '../operations/index.ts';
+import {
+  createMeter,
+  type Meter,
+  storeContractTerms,
+  switchProbes,
+  switchSystemEvents,
+} from '../operations/index.ts';
 import {
   checkServer,
   createDatabase,
@@ -89,6 +95,8 @@ export const openParts = async (settings: Settings, seams: Seams, telemetry: Tel
     });
     await engine.register();
     await storeContractTerms(database.operations, settings);
+    await switchSystemEvents(database.operations, settings.name, settings.systemEvents);
+    await switchProbes(database.operations, settings.name, settings.probes);
     const meter = createMeter({
       database,
       tail,

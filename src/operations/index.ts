@@ -67,6 +67,7 @@ export { createMeter, type MeasureOptions, type Meter, type MeterOptions, measur
 export { ObjectiveSampler, type ObjectiveSamplerOptions } from './objective-sampler.ts';
 export { resumeDue } from './pausing.ts';
 export { payloadSizes } from './payload-sizes.ts';
+export { claimProbe, ProbeSent, probeEveryMs, probeHandler, switchProbes } from './probes/probe.ts';
 export {
   type ConsumerRecord,
   findConsumer,
@@ -87,6 +88,8 @@ export {
   sendRequest,
 } from './requesting.ts';
 export { beginEpoch, type NewEpoch, type RestoredState, readRestoredState } from './restoring.ts';
+export { type SystemEvents, systemEvents } from './system-events/contracts.ts';
+export { publishFacts, switchSystemEvents, systemFactsWait } from './system-events/publish-facts.ts';
 export {
   readContractTerms,
   readKeyMask,

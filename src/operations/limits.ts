@@ -9,6 +9,8 @@ const unownedGraceMs = 15_000;
 export const clockToleranceMs = 10_000;
 /** After a jump the clock has to go right for so long before it is believed. */
 const clockSteadyMs = 60_000;
+/** Three probes in a row. */
+const probeSilentMs = 30_000;
 const stalledAfterMsMin = 30_000;
 
 export const stalledAfterMs = (handledWithinMs: number): number =>
@@ -40,3 +42,7 @@ export const clockProblem = ({ databaseClock, oldest }: ConsumerFacts): string |
     ? `${jumped} after the oldest unhandled event was written`
     : null;
 };
+
+/** Probes are sent and none comes through: that nothing waits may as well mean that nothing arrives. */
+export const probesMissing = ({ probeMs }: ConsumerFacts): boolean =>
+  probeMs !== null && probeMs > probeSilentMs;

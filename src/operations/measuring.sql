@@ -37,6 +37,7 @@ select c.id, c.app, c.class, c.name, c.version, c.build, c.state, c.generation, 
        objective.events as objective_events, objective.late as objective_late, objective.quarantined as objective_quarantined,
        windows.list as windows, earlier.facts as earlier, jump.facts as jump,
        extract(epoch from clock.now) * 1000 as clock_ms,
+       extract(epoch from clock.now - (select p.seen_at from factline.probes p where p.app = c.app)) * 1000 as probe_ms,
        extract(epoch from (select recorded_at from factline.events order by position desc limit 1) - clock.now) * 1000 as head_ahead_ms
   from factline.consumers c
  cross join clock

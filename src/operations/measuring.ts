@@ -90,6 +90,7 @@ const storedFacts = (row: Row): StoredFacts => ({
   },
   windows: (row['windows'] ?? []) as WindowFacts[],
   earlier: row['earlier'] as EarlierFacts | null,
+  probeMs: nullable(row['probe_ms']),
   databaseClock: {
     nowMs: Number(row['clock_ms']),
     headAheadMs: Number(row['head_ahead_ms'] ?? 0),

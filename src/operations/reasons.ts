@@ -16,12 +16,7 @@ const saidAlready =
 
 /** Why the verdict is what it is, and what is worth knowing beside it; in order of weight. */
 export const reasonsOf = (facts: ConsumerFacts, context: VerdictContext, verdict: VerdictName): Reason[] => {
-  if (verdict === 'UNKNOWN' && context.measuredAgoMs <= measurementMaxAgeMs)
-    return [{ code: 'clock-jumped', text: clockProblem(facts) ?? 'no age can be told' }];
-  if (verdict === 'UNKNOWN') {
-    const text = `the last measurement is ${durationText(context.measuredAgoMs)} old, older than ${durationText(measurementMaxAgeMs)}`;
-    return [{ code: 'not-measured', text }];
-  }
+  if (verdict === 'UNKNOWN') return [blindness(facts, context)];
   return [
     ...pauses(facts),
     ...pausedParts(facts),
@@ -38,6 +33,18 @@ export const reasonsOf = (facts: ConsumerFacts, context: VerdictContext, verdict
       .filter((text) => !saidAlready.test(text))
       .map((text): Reason => ({ code: 'runner', text })),
   ];
+};
+
+/** Why nothing can be told. */
+const blindness = (facts: ConsumerFacts, { measuredAgoMs }: VerdictContext): Reason => {
+  if (measuredAgoMs > measurementMaxAgeMs) {
+    const text = `the last measurement is ${durationText(measuredAgoMs)} old, older than ${durationText(measurementMaxAgeMs)}`;
+    return { code: 'not-measured', text };
+  }
+  const jumped = clockProblem(facts);
+  if (jumped !== null) return { code: 'clock-jumped', text: jumped };
+  const text = `no probe has come through for ${durationText(facts.probeMs ?? 0)}: events may not arrive`;
+  return { code: 'probe-missing', text };
 };
 
 const pauses = ({ paused, breaker }: ConsumerFacts): Reason[] => {

@@ -23,6 +23,7 @@ const quiet: ConsumerFacts = {
   objective: { events: 0, late: 0, quarantined: 0 },
   windows: [],
   earlier: null,
+  probeMs: null,
   databaseClock: { nowMs: 0, headAheadMs: -1_000, jump: null },
   paused: null,
   pausedParts: [],
@@ -176,6 +177,18 @@ describe('the verdict', () => {
       verdict: 'UNKNOWN',
       reasons: [{ code: 'clock-jumped', text: "the database's clock is 10 s behind the newest event" }],
     });
+  });
+
+  it('is UNKNOWN, not OK, when probes are sent and none has come through for 30 s; what is certain stays so', () => {
+    expect(verdictOf({ ...quiet, probeMs: 30_000 }, now).verdict).toBe('OK');
+    const silent = { probeMs: 45_000 };
+    expect(verdictOf({ ...quiet, ...silent }, now)).toMatchObject({
+      verdict: 'UNKNOWN',
+      lagSeconds: null,
+      reasons: [{ code: 'probe-missing', text: 'no probe has come through for 45 s: events may not arrive' }],
+    });
+    expect(verdictOf({ ...waiting({ ageMs: 100 }), ...silent }, now).verdict).toBe('UNKNOWN');
+    expect(verdictOf({ ...waiting({ ageMs: 61_000 }), ...silent }, now).verdict).toBe('LATE');
   });
 
   it('says how fast the error budget is spent, by the most urgent rule that holds', () => {

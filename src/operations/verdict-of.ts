@@ -9,6 +9,7 @@
  *   an unhandled event, and nothing done in its lane (nor due later)
  *     for max(30 s, promise) ────────────────────────────────────────▶ STALLED
  *   the oldest unhandled event is older than the promise ────────────▶ LATE
+ *   probes are sent, and none has come through for 30 s ─────────────▶ UNKNOWN
  *   otherwise ───────────────────────────────────────────────────────▶ OK
  *
  * The first rule that holds decides. Quarantined events take no part: they have an age and a promise of their own and
@@ -24,6 +25,7 @@ import {
   clockProblem,
   lowestCheckpoint,
   measurementMaxAgeMs,
+  probesMissing,
   stalledAfterMs,
 } from './limits.ts';
 import { reasonsOf } from './reasons.ts';
@@ -100,9 +102,9 @@ const decide = (facts: ConsumerFacts, measuredAgoMs: number): VerdictName => {
   if (clockProblem(facts) !== null) return 'UNKNOWN';
   if (abandonedLanes(facts).length > 0 || isAbandoned(facts)) return 'STALLED';
   const { oldest } = facts;
-  if (oldest === null) return 'OK';
-  if (isStuck(oldest, facts)) return 'STALLED';
-  return oldest.ageMs > facts.handledWithinMs ? 'LATE' : 'OK';
+  if (oldest !== null && isStuck(oldest, facts)) return 'STALLED';
+  if (oldest !== null && oldest.ageMs > facts.handledWithinMs) return 'LATE';
+  return probesMissing(facts) ? 'UNKNOWN' : 'OK';
 };
 
 /** A retry that is not due yet is work under way: nothing has stopped. */

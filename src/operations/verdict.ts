@@ -5,7 +5,7 @@ import type { WorkflowStanding } from './workflows/workflow-facts.ts';
 /**
  * OK: the oldest unhandled event is younger than the promise. LATE: older, but the consumer makes progress. STALLED: unhandled
  * events and no progress for max(30 s, the promise), or lanes that nobody owns. PAUSED: by a breaker or a person. UNKNOWN:
- * there is no measurement younger than 15 s, or the database's clock jumped.
+ * there is no measurement younger than 15 s, the database's clock jumped, or probes are sent and none comes through.
  */
 export type VerdictName = 'OK' | 'LATE' | 'STALLED' | 'PAUSED' | 'UNKNOWN';
 
@@ -28,6 +28,7 @@ export type ReasonCode =
   | 'older-than-promised'
   | 'part-paused'
   | 'paused-by-person'
+  | 'probe-missing'
   | 'quarantine'
   | 'retrying'
   | 'runner'

@@ -142,3 +142,100 @@ create table factline.pauses (
   constraint pauses_pkey primary key (consumer_id, scope, value),
   constraint pauses_scope check (scope in ('type', 'key'))
 );
+
+-- ── System events ────────────────────────────────────────────────────────────────────────────────
+-- Factline's own facts, written in the transaction that makes them true, for apps that switched them on; a chore publishes them
+-- as events (src/operations/system-events) and takes them out in one transaction.
+create table factline.system_event_apps (
+  app text not null,
+  constraint system_event_apps_pkey primary key (app)
+);
+create table factline.system_facts (
+  id    bigint generated always as identity,
+  app   text not null,
+  kind  text not null,
+  facts jsonb not null,
+  constraint system_facts_pkey primary key (app, id)
+);
+
+create function factline.note_fact(of_app text, of_kind text, of_facts jsonb) returns void language sql as $$
+  insert into factline.system_facts (app, kind, facts)
+  select a.app, of_kind, of_facts || jsonb_build_object('at', factline.clock())
+    from factline.system_event_apps a where a.app = of_app
+$$;
+
+create function factline.note_pause() returns trigger language plpgsql as $$
+begin
+  perform factline.note_fact(new.app, case when new.paused_at is null then 'consumer.resumed' else 'consumer.paused' end,
+    jsonb_build_object('consumer', new.name, 'part', null, 'reason', new.paused_reason, 'by', new.paused_by, 'until', new.paused_until));
+  return null;
+end $$;
+create trigger consumers_paused after update of paused_at on factline.consumers
+  for each row when ((old.paused_at is null) <> (new.paused_at is null)) execute function factline.note_pause();
+
+create function factline.note_part_pause() returns trigger language plpgsql as $$
+declare
+  part factline.pauses;
+begin
+  if tg_op = 'DELETE' then part := old; else part := new; end if;
+  perform factline.note_fact(c.app, case when tg_op = 'DELETE' then 'consumer.resumed' else 'consumer.paused' end,
+    jsonb_build_object('consumer', c.name, 'part', part.scope || ' ' || part.value, 'reason', part.reason, 'by', part.actor,
+                       'until', part.paused_until))
+    from factline.consumers c where c.id = part.consumer_id;
+  return null;
+end $$;
+create trigger pauses_changed after insert or delete on factline.pauses
+  for each row execute function factline.note_part_pause();
+
+-- Of what fails at a system event nothing is told: its consumer would fail at that as well, and so on for ever.
+create function factline.note_quarantine() returns trigger language plpgsql as $$
+declare
+  entered boolean := false;
+  spot factline.parked;
+begin
+  if tg_op = 'DELETE' then
+    spot := old;
+  else
+    spot := new;
+    entered := new.state = 'quarantined';
+  end if;
+  if exists (select from factline.system_event_apps) then
+    perform factline.note_fact(c.app, case when entered then 'key.quarantined' else 'key.released' end,
+      jsonb_build_object('consumer', c.name, 'number', spot.id, 'key', spot.key, 'position', spot.position, 'type', e.type))
+      from factline.consumers c left join factline.events e on e.position = spot.position
+     where c.id = spot.consumer_id and e.type not like 'factline.%';
+  end if;
+  return null;
+end $$;
+create trigger parked_quarantined after insert on factline.parked
+  for each row when (new.state = 'quarantined' and new.replay_id = 0) execute function factline.note_quarantine();
+create trigger parked_moved after update of state on factline.parked
+  for each row when (old.state <> new.state and 'quarantined' in (old.state, new.state) and new.replay_id = 0)
+  execute function factline.note_quarantine();
+create trigger parked_gone after delete on factline.parked
+  for each row when (old.state = 'quarantined' and old.replay_id = 0) execute function factline.note_quarantine();
+
+create function factline.note_replay() returns trigger language plpgsql as $$
+begin
+  perform factline.note_fact(new.app, 'replay.finished',
+    jsonb_build_object('replay', new.id, 'consumer', new.consumer, 'state', new.state));
+  return null;
+end $$;
+create trigger replays_finished after update of state on factline.replays
+  for each row when (old.state <> new.state and new.state in ('done', 'done_with_failures', 'aborted', 'failed', 'rejected', 'expired'))
+  execute function factline.note_replay();
+
+create function factline.note_alert() returns trigger language plpgsql as $$
+begin
+  perform factline.note_fact(new.app, case new.state when 'firing' then 'alert.fired' else 'alert.resolved' end,
+    jsonb_build_object('alert', new.id, 'key', new.dedup_key, 'class', new.class, 'consumer', new.consumer,
+                       'severity', new.severity, 'level', new.level, 'summary', new.summary))
+   where not exists (select from factline.consumers c
+                      where c.app = new.app and c.name = new.consumer and c.state = 'live'
+                        and not exists (select from unnest(c.types) t where t not like 'factline.%'));
+  return null;
+end $$;
+create trigger alerts_begun after insert on factline.alerts
+  for each row when (new.state = 'firing') execute function factline.note_alert();
+create trigger alerts_moved after update of state on factline.alerts
+  for each row when (old.state <> new.state) execute function factline.note_alert();

@@ -1,0 +1,32 @@
+import { type Clock, Periodic, type Telemetry } from '../foundation/index.ts';
+import { claimProbe, ProbeSent, probeEveryMs } from '../operations/index.ts';
+import type { Factline } from './factline.ts';
+import type { Parts } from './parts.ts';
+
+export interface ProbingOptions {
+  readonly parts: Parts;
+  readonly app: string;
+  readonly publish: Factline['publish'];
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+}
+
+/** Sends a probe every ten seconds, from one process of the app: see operations/probes. */
+export class Probing extends Periodic {
+  readonly #options: ProbingOptions;
+
+  constructor(options: ProbingOptions) {
+    super('the probes', { clock: options.clock, everyMs: probeEveryMs, atStart: true });
+    this.#options = options;
+  }
+
+  /** One bounded pass. */
+  override async runOnce(): Promise<void> {
+    const { parts, app, publish, telemetry } = this.#options;
+    try {
+      if (await claimProbe(parts.database.operations, app)) await publish(ProbeSent({ app }));
+    } catch (error) {
+      telemetry.emit('engine.error', { unit: 'the probes', error });
+    }
+  }
+}
