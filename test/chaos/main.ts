@@ -1,0 +1,73 @@
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { removeEmbedded, startEmbedded } from '../../src/postgres/embedded/index.ts';
+import { runChaos } from './run.ts';
+
+const usage = `npm run chaos -- [options]
+
+  --workflows N      how many instances (default 10000)
+  --workers N        processes that run them (default 3)
+  --seed N           when to kill what, and when the outside world fails (default: by the clock, printed)
+  --kill-every S     kill -9 of a worker about every S seconds (default 3; 0: never)
+  --restart-every S  crash of PostgreSQL, which recovers, about every S seconds (default 3; 0: never)
+  --within S         give up after S seconds (default 1800)
+  --json             the report as JSON
+`;
+
+const { values } = parseArgs({
+  options: {
+    workflows: { type: 'string', default: '10000' },
+    workers: { type: 'string', default: '3' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    'kill-every': { type: 'string', default: '3' },
+    'restart-every': { type: 'string', default: '3' },
+    within: { type: 'string', default: '1800' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+const number = (name: Exclude<keyof typeof values, 'json' | 'help'>): number => {
+  const value = Number(values[name]);
+  if (Number.isFinite(value) && value >= 0) return value;
+  console.error(`--${name} is a number, not ${values[name]}\n\n${usage}`);
+  process.exit(2);
+};
+
+if (values.help) {
+  console.log(usage);
+  process.exit(0);
+}
+
+const seed = number('seed');
+if (!values.json) console.log(`seed ${seed}`);
+const directory = fileURLToPath(new URL(`../../.factline/stress-${process.pid}/`, import.meta.url));
+mkdirSync(directory, { recursive: true });
+const server = await startEmbedded({
+  directory,
+  settings: { max_connections: '200', restart_after_crash: 'on' },
+});
+try {
+  const report = await runChaos({
+    database: server.url,
+    workflows: number('workflows'),
+    workers: number('workers'),
+    seed,
+    killEveryMs: number('kill-every') * 1000,
+    restartEveryMs: number('restart-every') * 1000,
+    withinMs: number('within') * 1000,
+    ...(values.json ? {} : { onProgress: (line: string) => console.log(line) }),
+  });
+  if (values.json) console.log(JSON.stringify({ seed, ...report }));
+  else {
+    const { workflows, kills, restarts, pardoned, seconds, findings } = report;
+    console.log(
+      `${workflows} workflows in ${seconds} s: ${kills} workers killed, ${restarts} crashes of PostgreSQL, ${pardoned} pardoned`,
+    );
+    console.log(report.ok ? 'every one ended once, in its right state' : findings.join('\n'));
+  }
+  process.exitCode = report.ok ? 0 : 1;
+} finally {
+  await removeEmbedded(directory);
+}

@@ -1,0 +1,273 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { createFactline, type Factline } from 'factline';
+import pg from 'pg';
+import { sendRequest } from '../../src/operations/index.ts';
+import { SeededRandomness } from '../stress/randomness.ts';
+import { auditChaos, type ChaosFacts } from './audit.ts';
+import { Confirmed, Ended, fateOf, fulfilment, Ordered, orderIdOf } from './chaos-workflow.ts';
+import type { OutsideFacts } from './outside-process.ts';
+import { cannotStart, type WorkerOptions } from './worker-process.ts';
+
+export interface ChaosOptions {
+  /** An empty database on a server of the run's own: one of its processes is killed, and it restarts. */
+  readonly database: string;
+  readonly workflows: number;
+  readonly workers: number;
+  readonly seed: number;
+  /** 0: never. */
+  readonly killEveryMs: number;
+  readonly restartEveryMs: number;
+  /** How long all of it may take. */
+  readonly withinMs: number;
+  readonly onProgress?: (line: string) => void;
+}
+
+export interface ChaosReport {
+  readonly ok: boolean;
+  /** The first hundred. */
+  readonly findings: readonly string[];
+  readonly workflows: number;
+  readonly kills: number;
+  readonly restarts: number;
+  /** Instances that were taken for what kills the process, and let go again. */
+  readonly pardoned: number;
+  readonly seconds: number;
+}
+
+const findingsMax = 100;
+const batchSize = 50;
+const respawnMs = 200;
+const lookMs = 250;
+const sourceCondition = { execArgv: ['--conditions=factline-source'] };
+const programOf = (name: string): string => fileURLToPath(new URL(`./${name}`, import.meta.url));
+
+export const runChaos = (options: ChaosOptions): Promise<ChaosReport> => new ChaosRun(options).run();
+
+class ChaosRun {
+  readonly #options: ChaosOptions;
+  readonly #randomness: SeededRandomness;
+  readonly #workers = new Set<ChildProcess>();
+  readonly #ready = new Set<ChildProcess>();
+  readonly #findings: string[] = [];
+  readonly #since = Date.now();
+  #outsideUrl = '';
+  #over = false;
+  #kills = 0;
+  #restarts = 0;
+  #pardoned = 0;
+
+  constructor(options: ChaosOptions) {
+    this.#options = options;
+    this.#randomness = new SeededRandomness(options.seed);
+  }
+
+  async run(): Promise<ChaosReport> {
+    const { seed, workflows, workers, database } = this.#options;
+    const outside = fork(programOf('outside-process.ts'), [String(seed)], sourceCondition);
+    const [{ port }] = (await once(outside, 'message')) as [{ port: number }];
+    this.#outsideUrl = `http://127.0.0.1:${port}/`;
+    const app = createFactline({
+      name: 'chaos',
+      database,
+      consumers: [fulfilment(this.#outsideUrl)],
+      contracts: [Ended],
+      handleSignals: false,
+    });
+    try {
+      await app.transaction((tx) => tx.query('create table bookings (order_id text not null)'));
+      for (let index = 0; index < workers; index += 1) this.#spawn();
+      const dying = Promise.all([
+        this.#every(this.#options.killEveryMs, () => this.#killWorker()),
+        this.#every(this.#options.restartEveryMs, () => this.#restartServer()),
+      ]);
+      await this.#feed(app);
+      await this.#untilEnded();
+      this.#over = true;
+      await dying;
+      const facts = await this.#facts();
+      this.#findings.push(...auditChaos(facts));
+    } finally {
+      this.#over = true;
+      for (const worker of this.#workers) worker.kill('SIGKILL');
+      outside.kill('SIGKILL');
+      await app.stop().catch(() => {});
+    }
+    return {
+      ok: this.#findings.length === 0,
+      findings: this.#findings.slice(0, findingsMax),
+      workflows,
+      kills: this.#kills,
+      restarts: this.#restarts,
+      pardoned: this.#pardoned,
+      seconds: Math.round((Date.now() - this.#since) / 1000),
+    };
+  }
+
+  #spawn(): void {
+    if (this.#over) return;
+    const { database } = this.#options;
+    const options: WorkerOptions = { database, outsideUrl: this.#outsideUrl };
+    const worker = fork(programOf('worker-process.ts'), [JSON.stringify(options)], sourceCondition);
+    this.#workers.add(worker);
+    worker.once('message', () => this.#ready.add(worker));
+    worker.once('exit', (code, signal) => {
+      this.#workers.delete(worker);
+      this.#ready.delete(worker);
+      if (!this.#over && signal !== 'SIGKILL' && code !== cannotStart)
+        this.#findings.push(`a worker has ended by itself (${code ?? signal})`);
+      setTimeout(() => this.#spawn(), respawnMs);
+    });
+  }
+
+  async #every(ms: number, act: () => Promise<void>): Promise<void> {
+    if (ms === 0) return;
+    while (!this.#over) {
+      // Not in step with one another.
+      await sleep(ms * (0.5 + this.#randomness.float()));
+      if (!this.#over) await act().catch(() => {});
+    }
+  }
+
+  /** A worker that has started: one that always dies before that proves nothing. */
+  async #killWorker(): Promise<void> {
+    const victims = [...this.#ready];
+    if (victims.length === 0) return;
+    if (this.#randomness.pick(victims).kill('SIGKILL')) this.#kills += 1;
+  }
+
+  /** The postmaster takes a killed backend for corrupted memory: it ends all sessions and recovers from its log. */
+  async #restartServer(): Promise<void> {
+    const [row] = await this.#query(
+      `select pid from pg_stat_activity where datname = current_database() and backend_type = 'client backend'
+         and pid <> pg_backend_pid() limit 1`,
+    );
+    if (row === undefined) return;
+    process.kill(Number(row['pid']), 'SIGKILL');
+    this.#restarts += 1;
+  }
+
+  /** What begins and what confirms the orders; an answer that was lost with the server is asked for again, under one key. */
+  async #feed(app: Factline): Promise<void> {
+    const { workflows } = this.#options;
+    for (let first = 0; first < workflows; first += batchSize) {
+      const numbers = Array.from(
+        { length: Math.min(batchSize, workflows - first) },
+        (_, index) => first + index,
+      );
+      const data = (number: number) => ({ orderId: orderIdOf(number), number });
+      const confirmed = numbers.filter((number) => fateOf(number) !== 'nobody confirms');
+      // Some are confirmed before anybody waits for it.
+      await this.#insist(() =>
+        app.publish(numbers.map((number) => Ordered(data(number), { dedupeKey: `ordered ${number}` }))),
+      );
+      await this.#insist(() =>
+        app.publish(confirmed.map((number) => Confirmed(data(number), { dedupeKey: `confirmed ${number}` }))),
+      );
+    }
+  }
+
+  async #insist(act: () => Promise<unknown>): Promise<void> {
+    for (;;) {
+      try {
+        await act();
+        return;
+      } catch (error) {
+        if (this.#late) throw error;
+        await sleep(lookMs);
+      }
+    }
+  }
+
+  get #late(): boolean {
+    return Date.now() - this.#since > this.#options.withinMs;
+  }
+
+  async #untilEnded(): Promise<void> {
+    const { workflows, onProgress } = this.#options;
+    let told = Date.now();
+    for (;;) {
+      const [row] = await this.#query(
+        `select count(*) filter (where ended_at is not null)::int as ended, count(*)::int as all from factline.workflow_instances`,
+      ).catch(() => []);
+      if (Number(row?.['ended'] ?? 0) >= workflows) return;
+      if (this.#late) {
+        this.#findings.push(
+          `after ${this.#options.withinMs} ms ${row?.['ended']} of ${workflows} have ended`,
+        );
+        return;
+      }
+      await this.#pardon().catch(() => {});
+      if (Date.now() - told > 5_000) {
+        told = Date.now();
+        onProgress?.(
+          `${row?.['ended']} of ${workflows} ended, ${this.#kills} kills, ${this.#restarts} restarts`,
+        );
+      }
+      await sleep(lookMs);
+    }
+  }
+
+  /** Whoever dies three times with the same instance parks it; here a person knows that it was not its fault. */
+  async #pardon(): Promise<void> {
+    await this.#connected(async (client) => {
+      const { rows } = await client.query(
+        `select i.id, i.consumer_id, c.name from factline.workflow_instances i join factline.consumers c on c.id = i.consumer_id
+         where i.state = 'stuck' and i.stuck->>'reason' = 'killed the process'
+           and not exists (select from factline.requests r where r.state = 'open' and (r.arguments->>'instance')::bigint = i.id)`,
+      );
+      for (const { id, consumer_id, name } of rows as { id: string; consumer_id: number; name: string }[]) {
+        const consumer = { id: consumer_id, name };
+        await sendRequest(client, {
+          consumer,
+          verb: 'retry',
+          arguments: { instance: Number(id) },
+          actor: 'chaos',
+        });
+        this.#pardoned += 1;
+      }
+    });
+  }
+
+  async #facts(): Promise<ChaosFacts> {
+    await this.#insist(() => this.#query('select 1'));
+    const instances = await this.#query(`
+      select i.key as "orderId", i.state, i.result,
+        array(select case when j.undo then 'undo ' else '' end || j.name || ' ' || j.state from factline.workflow_journal j
+              where j.instance_id = i.id and j.kind in ('step', 'transaction')) as steps
+      from factline.workflow_instances i`);
+    const counts = async (sql: string): Promise<Map<string, number>> =>
+      new Map((await this.#query(sql)).map((row) => [String(row['id']), Number(row['count'])]));
+    const [parked] = await this.#query('select count(*)::int as count from factline.parked');
+    return {
+      workflows: this.#options.workflows,
+      instances: instances as unknown as ChaosFacts['instances'],
+      bookings: await counts('select order_id as id, count(*) from bookings group by 1'),
+      ended: await counts(
+        `select data->>'orderId' as id, count(*) from factline.events where type = '${Ended.type}' group by 1`,
+      ),
+      outside: (await (await fetch(this.#outsideUrl)).json()) as OutsideFacts,
+      parked: Number(parked?.['count']),
+    };
+  }
+
+  #query(sql: string): Promise<readonly Record<string, unknown>[]> {
+    return this.#connected(async (client) => (await client.query(sql)).rows);
+  }
+
+  async #connected<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+    const client = new pg.Client({
+      connectionString: this.#options.database,
+      application_name: 'chaos audit',
+    });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      return await work(client);
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+}
