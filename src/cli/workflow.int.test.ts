@@ -285,6 +285,27 @@ describe('repairs of what is under way', () => {
     });
   }, 60_000);
 
+  it('pauses with its workflow, whatever the version, and goes on with it', async () => {
+    const { id } = await reached('V1b', 'waiting');
+    expect((await cli('consumers pause fulfil-order --reason "the bank is closed"')).code).toBe(0);
+    expect(await json('status')).toMatchObject({ consumers: [{ verdict: 'PAUSED' }] });
+    const paused = async (): Promise<boolean> => {
+      const [status] = await (
+        running.app as unknown as { status(): Promise<{ reasons: object[] }[]> }
+      ).status();
+      return JSON.stringify(status).includes('the bank is closed');
+    };
+    await expect.poll(paused).toBe(true);
+    // The executor hears of it with its next heartbeat.
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect((await cli(`workflow fork ${id} --key P1 --reason "while it is paused"`)).code).toBe(0);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(await byKey('P1')).toMatchObject({ state: 'running', held: false });
+    expect((await cli('consumers resume fulfil-order')).code).toBe(0);
+    await reached('P1', 'waiting');
+    expect((await cli(`workflow cancel ${(await byKey('P1'))?.id} --reason done`)).code).toBe(0);
+  }, 60_000);
+
   it('refuses what makes no sense before anything happens', async () => {
     const { id } = await reached('V1b', 'waiting');
     for (const [words, said] of [
@@ -319,7 +340,10 @@ describe('repairs of what is under way', () => {
         )
       ).changes,
     ).toMatchObject([{ path: '/id', before: 'ch-1', after: 'ch-2' }]);
-    expect(await json(`workflow show ${id}`)).toMatchObject({ repairs: [], state: 'waiting' });
+    expect(await json(`workflow show ${id}`)).toMatchObject({
+      repairs: [{ verb: 'fork' }],
+      state: 'waiting',
+    });
   }, 60_000);
 });
 

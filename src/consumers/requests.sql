@@ -4,11 +4,15 @@
 update factline.requests set state = $2, answer = $3::jsonb, answered_at = factline.clock() where id = $1 and state = 'open'
 
 -- name: pause_consumer
--- $4 milliseconds until it goes on by itself, or null. Every process sees it with its next look.
+-- $4 milliseconds until it goes on by itself, or null. Every process sees it with its next look. With a workflow its versions
+-- (NAME@VERSION) pause.
 update factline.consumers
    set paused_reason = $2, paused_by = $3, paused_at = factline.clock(),
        paused_until = factline.clock() + make_interval(secs => $4::double precision / 1000)
  where id = $1
+    or id in (select v.id from factline.consumers r join factline.consumers v
+                   on v.class = r.class and v.app = r.app and split_part(v.name, '@', 1) = r.name
+                where r.id = $1 and r.class = 'workflow')
 returning paused_until
 
 -- name: resume_consumer
@@ -17,7 +21,11 @@ with breaker as (
   update factline.breakers set state = 'closed', actor = 'resumed by a person', probing = null, probe_at = null
   where consumer_id = $1 and state = 'open'
 )
-update factline.consumers set paused_reason = null, paused_by = null, paused_at = null, paused_until = null where id = $1
+update factline.consumers set paused_reason = null, paused_by = null, paused_at = null, paused_until = null
+ where id = $1
+    or id in (select v.id from factline.consumers r join factline.consumers v
+                   on v.class = r.class and v.app = r.app and split_part(v.name, '@', 1) = r.name
+                where r.id = $1 and r.class = 'workflow')
 
 -- name: pause_part
 -- $2 type or key, $3 which, $4 why, $5 who, $6 milliseconds until it goes on by itself, or null.
