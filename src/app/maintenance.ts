@@ -1,3 +1,4 @@
+import { purgeWorkflowMail } from '../consumers/index.ts';
 import { type Clock, Periodic } from '../foundation/index.ts';
 import { ensurePartitions, publishingQueries } from '../log/index.ts';
 import { run } from '../postgres/index.ts';
@@ -14,7 +15,8 @@ export interface MaintenanceOptions {
 const everyMs = 15 * 60_000;
 
 /**
- * The rare chores of a started app: partitions ahead of the log, dedupe keys beyond their window. What a failed pass leaves
+ * The rare chores of a started app: partitions ahead of the log, dedupe keys beyond their window, mail that no workflow
+ * can want any more. What a failed pass leaves
  * missing is shown by `doctor`.
  */
 export class Maintenance extends Periodic {
@@ -30,5 +32,6 @@ export class Maintenance extends Periodic {
     const { parts, settings } = this.#options;
     await ensurePartitions(parts.database);
     await run(parts.database.operations, publishingQueries.purge_ids, [settings.dedupeWindowDays]);
+    if (settings.executors.length > 0) await purgeWorkflowMail(parts.database.operations, settings.name);
   }
 }

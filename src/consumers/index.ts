@@ -1,4 +1,4 @@
-export { type LiveDanger, nextRate, Pace, readLiveDanger } from './ceiling/index.ts';
+export { DangerTrend, type LiveDanger, nextRate, Pace, readLiveDanger } from './ceiling/index.ts';
 export type { ConsumerClass, ConsumerClasses, Preparation } from './consumer-class.ts';
 export {
   type ConsumerDefinition,
@@ -116,6 +116,7 @@ export {
   isWorkflow,
   type JournalEntry,
   type JournalVerdict,
+  purgeMail as purgeWorkflowMail,
   type RecordedFailure,
   recordedText,
   resultOf,

@@ -4,6 +4,7 @@ export { logChannel } from './hint.ts';
 export type { TailBlocked } from './holder-report.ts';
 export { ensurePartitions } from './partitions.ts';
 export {
+  admitDrafts,
   assertVerb,
   type Cause,
   currentCause,

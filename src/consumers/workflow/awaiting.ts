@@ -25,6 +25,12 @@ export interface FoundInstance {
   readonly version: number;
 }
 
+/** What one look answered. */
+interface Read {
+  readonly standing?: InstanceStanding;
+  readonly error?: unknown;
+}
+
 /** Polls for what other processes work on; what is at work here tells its end. */
 const pollMsMin = 25;
 const pollMsMax = 1_000;
@@ -35,7 +41,7 @@ export class InstanceEnds {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #hub: WorkflowHub;
-  readonly #reads: Grouping<number, InstanceStanding | null>;
+  readonly #reads: Grouping<number, Read>;
 
   constructor(services: {
     readonly database: Database;
@@ -46,22 +52,30 @@ export class InstanceEnds {
     this.#database = database;
     this.#clock = clock;
     this.#hub = hubOf(database);
-    this.#reads = new Grouping({
+    this.#reads = new Grouping<number, Read>({
       unit: 'the ends of workflows',
       clock,
       telemetry,
       jobsMax: readsMax,
       givenUp: () => null,
-      write: async (ids) => {
-        const rows = await run(database.operations, sql.read_ends, [ids]);
-        const found = new Map(rows.map((row) => [row['id'] as number, toStanding(row)]));
-        return ids.map((id) => found.get(id) ?? null);
-      },
+      write: (ids) => this.#read(ids).catch((error: unknown) => ids.map(() => ({ error }))),
     });
   }
 
-  standing(id: number): Promise<InstanceStanding | null> {
-    return this.#reads.submit(id);
+  async #read(ids: readonly number[]): Promise<readonly Read[]> {
+    const rows = await run(this.#database.operations, sql.read_ends, [ids]);
+    const found = new Map(rows.map((row) => [row['id'] as number, toStanding(row)]));
+    return ids.map((id) => {
+      const standing = found.get(id);
+      return standing === undefined ? {} : { standing };
+    });
+  }
+
+  /** Null: there is no such instance. */
+  async standing(id: number): Promise<InstanceStanding | null> {
+    const { standing, error } = await this.#reads.submit(id);
+    if (error !== undefined) throw error;
+    return standing ?? null;
   }
 
   async find(

@@ -1,4 +1,4 @@
-import type { Draft, EventContract, EventOf } from '../../contracts/index.ts';
+import type { CommandDraft, Draft, EventContract, EventOf } from '../../contracts/index.ts';
 import type { Duration } from '../../foundation/index.ts';
 import type { Tx } from '../../log/index.ts';
 import type { JsonResult } from '../operational/index.ts';
@@ -97,8 +97,13 @@ export interface WorkflowContext<C extends EventContract = EventContract> {
   /** Goes on at this moment of the database's clock; at once when it has passed. */
   sleepUntil(moment: Date | string): Promise<void>;
   readonly waitFor: WaitFor<C>;
-  /** Published once, with the next record of this instance; ids are the same whatever crashes. */
+  /**
+   * Published once, with the next record of this instance; ids are the same whatever crashes, so a `dedupeKey` is refused.
+   * @throws FactlineError PRODUCER_NOT_LISTED, DRAFT_MISDIRECTED
+   */
   publish(...drafts: readonly [Draft, ...Draft[]]): void;
+  /** Sends commands, each to its one handler; otherwise as `publish`. */
+  send(...drafts: readonly [CommandDraft, ...CommandDraft[]]): void;
   /** Side by side; results in the given order. When one fails, the others are waited for, then the first error is thrown. */
   all<const T extends readonly unknown[]>(
     calls: T,

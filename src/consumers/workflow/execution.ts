@@ -1,4 +1,6 @@
+import type { Draft } from '../../contracts/index.ts';
 import { Background } from '../../foundation/index.ts';
+import { admitDrafts } from '../../log/index.ts';
 import type { Call, StepRequest } from './calls.ts';
 import { compensate } from './compensation.ts';
 import { ExecutionRecord } from './execution-record.ts';
@@ -188,6 +190,8 @@ export class Execution {
       signal: this.#abort.signal,
       now: () => runner.clock.wall(),
       random: () => runner.randomness.float(),
+      admit: (drafts: readonly Draft[]) =>
+        admitDrafts(drafts, { ...runner, source: runner.app.source, nextId: () => '' }),
     };
     return Promise.resolve().then(() => workflow.run(input, functionContext(run, facts)));
   }

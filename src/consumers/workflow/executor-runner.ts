@@ -105,9 +105,9 @@ export class ExecutorRunner implements ConsumerRunner {
     }
     const unclean = leases.filter(({ clean }) => !clean).map(({ lane }) => lane);
     if (unclean.length > 0) {
-      const lanes = unclean.flatMap((lane) => this.#lanes.get(lane) ?? []);
-      for (const held of lanes) {
-        for (const id of await this.#store.suspects([held.lane])) this.#suspects.set(id, held);
+      for (const { id, keyHash } of await this.#store.suspects(unclean)) {
+        const held = this.#lanes.get(laneOf(keyHash, this.#laneCount));
+        if (held !== undefined) this.#suspects.set(id, held);
       }
       this.#background.run(() => this.#runSuspects());
     }
@@ -324,7 +324,8 @@ export class ExecutorRunner implements ConsumerRunner {
       const suspect = {};
       if (!held.dropped && (await this.#gate.enter(suspect, ending.signal))) {
         try {
-          await this.#runSuspect(id, held);
+          // Another run of this loop may have been quicker.
+          if (this.#suspects.get(id) === held) await this.#runSuspect(id, held);
         } finally {
           this.#gate.leave(suspect);
         }

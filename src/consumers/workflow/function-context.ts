@@ -13,7 +13,7 @@ import {
   toMilliseconds,
   uuidv8,
 } from '../../foundation/index.ts';
-import type { Tx } from '../../log/index.ts';
+import { assertVerb, type Tx, type Verb } from '../../log/index.ts';
 import type { StepRequest, WaitRequest } from './calls.ts';
 import { retryIssues } from './check-declaration.ts';
 import type { Step, StepCall, StepOptions, WaitKey, WaitOptions, WorkflowContext } from './context.ts';
@@ -30,6 +30,8 @@ export interface ContextFacts {
   /** The process's clock and chance; what they answer is recorded. */
   readonly now: () => Date;
   readonly random: () => number;
+  /** Whether the app may publish these. @throws FactlineError PRODUCER_NOT_LISTED */
+  readonly admit: (drafts: readonly Draft[]) => void;
 }
 
 const stepTimeoutDefault: Duration = '30s';
@@ -139,11 +141,19 @@ const waitRequest = (
   };
 };
 
-const publishAll = (run: FunctionRun, drafts: readonly Draft[]): void => {
+const publishAll = (
+  run: FunctionRun,
+  { admit }: ContextFacts,
+  { verb, drafts }: { readonly verb: Verb; readonly drafts: readonly Draft[] },
+): void => {
   for (const draft of drafts) {
-    if (!isDraft(draft)) throw invalid('publish', 'drafts: what calling a contract returns', draft);
+    if (!isDraft(draft)) throw invalid(verb, 'drafts: what calling a contract returns', draft);
+    if (draft.dedupeKey !== undefined)
+      throw invalid(`${verb}(${draft.type})`, 'a draft without dedupeKey', draft.dedupeKey);
   }
-  for (const draft of drafts) run.publish('publish', draft);
+  assertVerb(verb, drafts);
+  admit(drafts);
+  for (const draft of drafts) run.publish(verb, draft);
 };
 
 /** A promise that the function may forget to await: its rejection must not be the process's end. */
@@ -177,7 +187,8 @@ export const functionContext = (run: FunctionRun, facts: ContextFacts): Workflow
     step: makeStep(run, facts),
     sleep: (duration) => kept(sleepFor(run, duration)),
     sleepUntil: (moment) => kept(sleepTo(run, moment)),
-    publish: (...drafts) => publishAll(run, drafts),
+    publish: (...drafts) => publishAll(run, facts, { verb: 'publish', drafts }),
+    send: (...drafts) => publishAll(run, facts, { verb: 'send', drafts }),
     now: () => new Date(run.answer('now', run.names.next('now'), () => facts.now().toISOString())),
     random: () => run.answer('random', run.names.next('random'), () => facts.random()),
     uuid: () =>

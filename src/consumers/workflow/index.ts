@@ -21,6 +21,7 @@ export {
 } from './definition.ts';
 export type { InstanceCause, InstanceState, StuckReason } from './instance.ts';
 export type { CallKind, EntryState, JournalEntry, RecordedFailure } from './journal.ts';
+export { purgeMail } from './mailbox.ts';
 export type { Difference } from './replaying.ts';
 export { checkedKey } from './router.ts';
 export { Starter } from './starter.ts';

@@ -76,11 +76,13 @@ export class InstanceStore {
   }
 
   /** Of lanes whose owner died: what it may have been working on. What it has not found of the mail is due now. */
-  async suspects(lanes: readonly number[]): Promise<readonly number[]> {
+  async suspects(
+    lanes: readonly number[],
+  ): Promise<readonly { readonly id: number; readonly keyHash: number }[]> {
     const { database } = this.#services;
     await run(database.operations, sql.wake_found, [...this.#scope, lanes]);
     const rows = await run(database.operations, sql.suspects, [...this.#scope, lanes]);
-    return rows.map((row) => row['id'] as number);
+    return rows.map((row) => ({ id: row['id'] as number, keyHash: row['key_hash'] as number }));
   }
 
   /** Commits that this process begins the instance, before any of its code runs; deaths: it has killed enough processes. */

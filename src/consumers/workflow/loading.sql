@@ -58,7 +58,7 @@ select j.instance_id, j.undo, j.ordinal from factline.workflow_journal j
 
 -- name: suspects
 -- After an unclean takeover: the due instances that its process may have been working on. $4: the lanes taken so.
-select i.id from factline.workflow_instances i
+select i.id, i.key_hash from factline.workflow_instances i
  where i.consumer_id = $1::integer and i.held and i.due_at <= (select factline.clock())
    and (i.key_hash::bigint & 4294967295) % $3::integer = any ($4::integer[])
    and exists (select from factline.lanes l

@@ -1,6 +1,6 @@
 import { type ContractSet, type FactEvent, openEnvelope } from '../../contracts/index.ts';
 import { type StoredEvent, storedEvent } from '../../log/index.ts';
-import { loadQueries, runArrays } from '../../postgres/index.ts';
+import { loadQueries, type Queryable, run, runArrays } from '../../postgres/index.ts';
 import { Grouping } from '../operational/grouping.ts';
 import type { RunnerServices } from '../runner.ts';
 
@@ -53,3 +53,8 @@ export class Mailbox {
 /** An event as the function gets it: checked and brought up to date by the contracts, else as it was stored. */
 export const openMail = (contracts: ContractSet, event: StoredEvent): FactEvent =>
   contracts.has(event.type) ? contracts.open(event) : openEnvelope(event);
+
+/** Removes the mail that no instance of this app's workflows can want any more. */
+export const purgeMail = async (on: Queryable, app: string): Promise<void> => {
+  await run(on, sql.purge_mail, [app]);
+};

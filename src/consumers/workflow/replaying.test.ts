@@ -34,6 +34,7 @@ const carryOut = async (
     signal: new AbortController().signal,
     now: () => new Date(0),
     random: () => 0.5,
+    admit: () => {},
   };
   const run = new FunctionRun({
     journal: [],

@@ -30,9 +30,12 @@ select w.instance::bigint as instance, w.ordinal, e.position, e.id, e.type, e.so
  order by w.instance, w.ordinal, e.position
 
 -- name: purge_mail
--- $1 workflow: what came before the oldest living instance began, and before every event that may still start one.
+-- $1 the app: of each of its workflows what came before the oldest living instance began, and before every event that may still
+-- start one. Served by workflow_mailbox_position, workflow_instances_oldest and checkpoints_pkey.
 delete from factline.workflow_mailbox m
- where m.workflow_id = $1::integer
-   and m.position <= least(
-     (select min(i.start_position) from factline.workflow_instances i where i.workflow_id = $1::integer and i.ended_at is null),
-     (select min(k.position) from factline.checkpoints k where k.consumer_id = $1::integer))
+ using (
+   select w.id, least(
+       (select min(i.start_position) from factline.workflow_instances i where i.workflow_id = w.id and i.ended_at is null),
+       (select min(k.position) from factline.checkpoints k where k.consumer_id = w.id)) as below
+     from factline.consumers w where w.app = $1 and w.class = 'workflow' and w.state <> 'retired') o
+ where m.workflow_id = o.id and m.position <= o.below

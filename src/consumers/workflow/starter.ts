@@ -17,6 +17,12 @@ import {
 
 const startsMax = 500;
 
+/** `stored` is null where an instance lives, or the same key was asked for twice at one time. */
+interface Started {
+  readonly stored: Stored | null;
+  readonly error?: unknown;
+}
+
 type Stored = Parameters<typeof freshInstance>[1];
 
 interface Submitted {
@@ -28,7 +34,7 @@ interface Submitted {
 export class Starter {
   readonly #database: Database;
   readonly #hub: WorkflowHub;
-  readonly #grouping: Grouping<Submitted, Stored | null>;
+  readonly #grouping: Grouping<Submitted, Started>;
 
   constructor(services: {
     readonly database: Database;
@@ -44,7 +50,9 @@ export class Starter {
       telemetry,
       jobsMax: startsMax,
       givenUp: () => null,
-      write: (submitted) => this.#write(submitted),
+      // Whoever asked is told: nothing has happened, or it is asked again under the same key.
+      write: (submitted) =>
+        this.#write(submitted).catch((error: unknown) => submitted.map(() => ({ stored: null, error }))),
     });
   }
 
@@ -52,7 +60,8 @@ export class Starter {
   async start(start: Start): Promise<number> {
     const slot = reserveSlot(this.#hub, start);
     try {
-      const stored = await this.#grouping.submit({ start, held: slot !== null });
+      const { stored, error } = await this.#grouping.submit({ start, held: slot !== null });
+      if (error !== undefined) throw error;
       if (stored !== null) {
         if (slot !== null) slot.give(freshInstance(start, stored));
         else this.#hub.wake([{ id: stored.id, consumerId: stored.consumerId }]);
@@ -80,8 +89,7 @@ export class Starter {
     return idOf(start, outcome);
   }
 
-  /** Null where an instance lives, or the same key was asked for twice at one time. */
-  async #write(submitted: readonly Submitted[]): Promise<readonly (Stored | null)[]> {
+  async #write(submitted: readonly Submitted[]): Promise<readonly Started[]> {
     const seen = new Set<string>();
     const first = submitted.map(({ start: { workflow, key } }) => {
       const place = `${workflow.name} ${key}`;
@@ -90,9 +98,9 @@ export class Starter {
     const wanted = submitted.filter((_, index) => first[index]);
     const rows = await run(this.#database.operations, startQuery, [startParameter(wanted)]);
     const made = new Map(rows.map((row) => [`${row['name']} ${row['key']}`, storedOf(row)]));
-    return submitted.map(({ start: { workflow, key } }, index) =>
-      first[index] ? (made.get(`${workflow.name} ${key}`) ?? null) : null,
-    );
+    return submitted.map(({ start: { workflow, key } }, index) => ({
+      stored: (first[index] ? made.get(`${workflow.name} ${key}`) : null) ?? null,
+    }));
   }
 }
 

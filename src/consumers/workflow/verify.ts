@@ -36,6 +36,7 @@ export const runJournal = async (
         signal: aborted.signal,
         now: () => systemClock.wall(),
         random: () => systemRandomness.float(),
+        admit: () => {},
       };
       return Promise.resolve().then(() => workflow.run(journal.input, functionContext(own, facts)));
     },

@@ -1,4 +1,6 @@
 /** Writing events: the log's side that app.transaction, app.publish and the handlers' transactions use. */
+
+export { admitDrafts } from './admission.ts';
 export { type Cause, currentCause } from './cause.ts';
 export { publishingQueries } from './dedupe.ts';
 export { publishInForeignTransaction } from './foreign.ts';
