@@ -1,12 +1,12 @@
+import type { Draft } from '../contracts/index.ts';
 import { type Clock, Periodic, type Telemetry } from '../foundation/index.ts';
 import { claimProbe, ProbeSent, probeEveryMs } from '../operations/index.ts';
-import type { Factline } from './factline.ts';
 import type { Parts } from './parts.ts';
 
 export interface ProbingOptions {
   readonly parts: Parts;
   readonly app: string;
-  readonly publish: Factline['publish'];
+  readonly publish: (probe: Draft) => Promise<unknown>;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
 }

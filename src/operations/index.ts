@@ -1,6 +1,6 @@
 /** The room `operations`: lag measured at the source, and the verdicts made of it. Knows no HTTP. */
 
-export { type AlertClass, alertClasses } from './alerts/alert-classes.ts';
+export type { AlertClass } from './alerts/alert-classes.ts';
 export { deliverAlerts } from './alerts/deliver.ts';
 export { type AlertChange, evaluateAlerts, evaluateEveryMs } from './alerts/evaluate.ts';
 export { type ListedAlert, type ListedReceiver, listAlerts, listReceivers } from './alerts/listing.ts';
