@@ -1,10 +1,8 @@
 import type { LockedSchema } from './lock.ts';
 import { isObject } from './lock-shape.ts';
+import type { Promised } from './promised.ts';
 import { promiseInProtobuf } from './promised-protobuf.ts';
 import { resolveReference } from './resolve-reference.ts';
-
-/** What an output schema says about a field: always there, sometimes, never; 'unknown' where it cannot be told. */
-export type Promised = 'always' | 'sometimes' | 'never' | 'unknown';
 
 /** Reference chains of hostile schemas end here, and branches that multiply. */
 const depthMax = 64;

@@ -3,7 +3,7 @@ import { payloadMessage } from '../formats/protobuf-payload.ts';
 import type { FieldType, ProtobufField, ProtobufSchema } from '../protobuf/protobuf-schema.ts';
 import type { LockedSchema } from './lock.ts';
 import { isObject } from './lock-shape.ts';
-import type { Promised } from './promised-fields.ts';
+import type { Promised } from './promised.ts';
 
 /**
  * What a producer promises about a dotted path in the JSON of a Protobuf message. Fields may go by either of their names. Only

@@ -1,7 +1,8 @@
 import type { ContractPair } from './affected.ts';
 import type { AffectedConsumer, Finding, FindingFacts } from './finding.ts';
 import type { LockedConsumer, LockedContract } from './lock.ts';
-import { type Promised, promiseOf } from './promised-fields.ts';
+import type { Promised } from './promised.ts';
+import { promiseOf } from './promised-fields.ts';
 
 /** Consumers that read what nobody promises to write, and what has become uncertain for them by this change. */
 export const readFindings = async (
