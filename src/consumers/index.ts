@@ -1,4 +1,4 @@
-export { type LiveDanger, nextRate, Pace, readLiveDanger } from './ceiling/index.ts';
+export { DangerTrend, type LiveDanger, nextRate, Pace, readLiveDanger } from './ceiling/index.ts';
 export type { ConsumerClass, ConsumerClasses, Preparation } from './consumer-class.ts';
 export {
   type ConsumerDefinition,

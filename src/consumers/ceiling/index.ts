@@ -1,3 +1,4 @@
+export { DangerTrend } from './danger-trend.ts';
 export { type LiveDanger, readLiveDanger } from './live-danger.ts';
 export { Pace, type PaceOptions } from './pace.ts';
 export { type LiveSigns, nextRate, type Pacing, type RateLimits } from './yielding-rate.ts';

@@ -7,6 +7,8 @@ export interface LiveDanger {
   readonly consumer: string | null;
   /** The age of its oldest unhandled event as a share of what was promised; 0 when nothing waits. */
   readonly danger: number;
+  /** What was promised; missing where nothing waits. */
+  readonly promisedMs?: number;
 }
 
 const rowsLookedAt = 1000;
@@ -16,6 +18,7 @@ const promisedMsDefault = 60_000;
 export const readLiveDanger = async (on: Queryable): Promise<LiveDanger> => {
   const [row] = await run(on, sql.live_danger, [rowsLookedAt, promisedMsDefault]);
   if (row === undefined) return { consumer: null, danger: 0 };
-  const danger = Math.max(0, Number(row['age_ms'])) / Number(row['promised_ms']);
-  return { consumer: String(row['name']), danger };
+  const promisedMs = Number(row['promised_ms']);
+  const danger = Math.max(0, Number(row['age_ms'])) / promisedMs;
+  return { consumer: String(row['name']), danger, promisedMs };
 };

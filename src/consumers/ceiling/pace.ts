@@ -1,4 +1,5 @@
 import { Background, type Clock, type Timer } from '../../foundation/index.ts';
+import { DangerTrend } from './danger-trend.ts';
 import type { LiveDanger } from './live-danger.ts';
 import { nextRate, type RateLimits } from './yielding-rate.ts';
 
@@ -25,6 +26,7 @@ const waitMsMax = 200;
 export class Pace {
   readonly #options: PaceOptions;
   readonly #background = new Background(() => undefined);
+  readonly #trend = new DangerTrend();
   #timer: Timer | null = null;
   #rate: number;
   #done = 0;
@@ -72,13 +74,14 @@ export class Pace {
 
   /** Decides once; the timer's business. */
   async pass(): Promise<void> {
-    const { limits, look, strained } = this.#options;
+    const { clock, limits, look, strained } = this.#options;
     const done = this.#done;
     this.#done = 0;
     const seen = await look().catch(() => null);
     this.#pay();
     this.#consumer = seen?.consumer ?? null;
-    const signs = { danger: seen?.danger ?? null, strained: strained() };
+    const danger = seen === null ? null : this.#trend.ahead(seen, clock.monotonic() / 1000);
+    const signs = { danger, strained: strained() };
     this.#rate = nextRate({ rate: this.#rate, done }, signs, limits);
   }
 

@@ -3,7 +3,8 @@
 
 -- name: take_replayed
 -- $2 [{lane, token}], $3 the number of lanes, $4 positions that this owner has in memory, $5 rows at most: the heads of keys that may
--- run become `running`. Only lanes where something is taken are locked. Also says on which terms; null: no replay is under way. A head that is `running` already was left by another owner.
+-- run become `running`. Only lanes where something is taken are locked. Its commit
+-- waits for no disk: what a server loses with it waits again, and an inbox row that is safe makes it safe, too. Also says on which terms; null: no replay is under way. A head that is `running` already was left by another owner.
 -- Served by replays_at_work and parked_pkey.
 with replay as materialized (
   select r.id, v.manifest -> 'effects' ->> 'policy' as effects, v.manifest ->> 'publish' as publish
@@ -33,7 +34,7 @@ with replay as materialized (
     and d.lane in (select lane from fence)
   returning p.replay_id, p.key, p.key_hash, p.position, d.state as was
 )
-select (select row_to_json(r) from replay r) as replay,
+select (select row_to_json(r) from replay r) as replay, set_config('synchronous_commit', 'off', true) as unhurried,
   coalesce((select json_agg(json_build_object('key', t.key, 'keyHash', t.key_hash, 'position', t.position, 'was', t.was,
       'attempts', coalesce(e.attempts, 0), 'envelope', e.envelope) order by t.position)
     from taken t left join factline.parked_events e

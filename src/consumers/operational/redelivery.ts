@@ -40,6 +40,9 @@ const lookEveryMs = 100;
 const nextLookMs = 20;
 const failedLookMs = 1_000;
 
+/** So many are taken ahead that a look serves several handlers; after a death each of them is a suspect. */
+const heldMax = (slots: number): number => Math.max(2 * slots, 8);
+
 /**
  * Delivers the events of a governed replay again: rows of `parked` under its number, of each key the first that is left, and
  * never while a live event of that key may begin (ENGINE.md §9). A failure stops the replay's rows of that key, nothing else.
@@ -105,6 +108,11 @@ export class Redelivery {
     }
   }
 
+  /** Each look is a write: as long as others are there to begin, it waits for its time. */
+  #moreSoon(): void {
+    if (this.#held.size <= this.#options.slots) this.#soon();
+  }
+
   #expect(ms: number): void {
     this.#timer = this.#options.services.clock.timer(ms, () => this.check(), { unref: true });
   }
@@ -122,8 +130,7 @@ export class Redelivery {
     if (any === undefined || !allowed()) return null;
     const { laneCount } = any.lease;
     const fences = lanes.map((lane) => ({ lane: lane.lane, token: lane.lease.token }));
-    // Twice the slots: the next events are there when a handler ends.
-    const room = Math.max(2 * slots - this.#held.size, 0);
+    const room = Math.max(heldMax(slots) - this.#held.size, 0);
     const values = [services.consumer.id, JSON.stringify(fences), laneCount, [...this.#held.keys()], room];
     for (const lane of lanes) lane.writes += 1;
     try {
@@ -213,7 +220,7 @@ export class Redelivery {
     queue.running = null;
     this.#ended(queue, entry);
     this.#count(entry, 'handled');
-    this.#soon();
+    this.#moreSoon();
   }
 
   /** The event waits, or stands in quarantine, under its replay; the live events of its key go on. */

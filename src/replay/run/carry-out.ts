@@ -1,5 +1,6 @@
 import {
   type ConsumerDefinition,
+  DangerTrend,
   type LiveDanger,
   nextRate,
   orderingKey,
@@ -62,6 +63,7 @@ export class ReplayRun {
   readonly #options: CarryOutOptions;
   /** By replay: how many were handed over when this process last decided about the rate. */
   readonly #releasedAtLook = new Map<number, number>();
+  readonly #trends = new Map<number, DangerTrend>();
 
   constructor(options: CarryOutOptions) {
     this.#options = options;
@@ -175,9 +177,12 @@ export class ReplayRun {
     const { id, run: progress, manifest } = replay;
     const { operations } = this.#options.database;
     const rate = progress.rateNow ?? manifest.rate.ceiling;
-    if ((await run(operations, runQueries.claim_look, [id])).length === 0) return rate;
+    const [look] = await run(operations, runQueries.claim_look, [id]);
+    if (look === undefined) return rate;
     const seen = await (this.#options.look?.() ?? readLiveDanger(operations)).catch(() => null);
-    const danger = seen?.danger ?? null;
+    const trend = this.#trends.get(id) ?? new DangerTrend();
+    this.#trends.set(id, trend);
+    const danger = seen === null ? null : trend.ahead(seen, Number(look['now']));
     const before = this.#releasedAtLook.get(id);
     const done = before === undefined ? rate : progress.released - before;
     this.#releasedAtLook.set(id, progress.released);
@@ -188,7 +193,7 @@ export class ReplayRun {
         : next < manifest.rate.ceiling
           ? progress.yielding
           : null;
-    await run(operations, runQueries.note_impact, [id, danger, yielding !== null]);
+    await run(operations, runQueries.note_impact, [id, seen?.danger ?? null, yielding !== null]);
     return (await noteRate(operations, { id, rateNow: next, yielding })) === null ? null : next;
   }
 

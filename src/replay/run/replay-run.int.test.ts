@@ -275,8 +275,8 @@ test('what had not begun when it was paused is given back: its row waits again, 
   const working = carryOut(process, definitions, id);
   const running = async (): Promise<number> =>
     (await process.rows(`select from factline.parked where replay_id = ${id} and state = 'running'`)).length;
-  // One slot: one has begun, and the next is taken so that it is there when that one ends.
-  await eventually(async () => begun === 1 && (await running()) === 2, 'one runs, one is held');
+  // One slot: one has begun, and the next are taken so that they are there when it ends.
+  await eventually(async () => begun === 1 && (await running()) > 1, 'one runs, others are held');
   await pauseReplay(process.database.operations, { actor: person('ada'), id, reason: 'peak hour' });
   await eventually(async () => (await running()) === 1, 'what had not begun is given back');
   gate.resolve();

@@ -19,10 +19,10 @@ select count(*) filter (where state = 'quarantined') as failed,
 from rows
 
 -- name: claim_look
--- $1 replay: true for one process in each second.
+-- $1 replay: a row for one process in each second, with the seconds of the clock.
 update factline.replays set looked_at = factline.clock()
 where id = $1::bigint and state in ('canary', 'running') and coalesce(looked_at <= factline.clock() - interval '900 milliseconds', true)
-returning 1 as claimed
+returning extract(epoch from factline.clock()) as now
 
 -- name: note_impact
 -- $1 replay, $2 danger or null, $3 whether it yields.
@@ -43,10 +43,12 @@ order by r.key, r.position
 on conflict do nothing
 
 -- name: pace
--- $1 replay, $2 seconds that what was handed over is worth. No more than a second is ever caught up.
+-- $1 replay, $2 seconds that what was handed over is worth. No more than a second is ever caught up. The commit
+-- waits for no disk: handing over and moving the cursor are lost together, or are safe with whatever is safe after them.
 update factline.replays
    set paced_at = greatest(coalesce(paced_at, factline.clock()) + make_interval(secs => $2::double precision), factline.clock() - interval '1 second')
  where id = $1::bigint
+returning set_config('synchronous_commit', 'off', true)
 
 -- name: note_failures
 -- $1 replay, $2 what a person is shown now.
