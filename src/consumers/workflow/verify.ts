@@ -4,7 +4,7 @@ import { functionContext } from './function-context.ts';
 import type { JournalEntry } from './journal.ts';
 import { type Difference, FunctionRun, type Turn } from './replaying.ts';
 
-/** The journal of one instance, as `factline workflow show --json` writes it and fixtures keep it. */
+/** The journal of one instance, as `factline workflow export` writes it and fixtures keep it. */
 export interface WorkflowJournal {
   readonly workflow: string;
   readonly version: number;

@@ -28,7 +28,7 @@ export {
   sampleLiving,
 } from './journals.ts';
 export { countStuck, type ExecutorFacts, isExecutor, withWorkflows } from './measuring-workflows.ts';
-export { findWorkflows, readWorkflows, type StoredWorkflow } from './stored-workflows.ts';
+export { findWorkflows, type StoredWorkflow } from './stored-workflows.ts';
 export { parseJournal, type VerifiedJournal, verifyAgainst } from './verifying.ts';
 export type {
   LivingState,
