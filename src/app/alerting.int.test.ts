@@ -93,7 +93,7 @@ describe('a pause with an end', () => {
         details: { pausedBy: 'ada', pausedFor: 'deploy', resumed: true },
       },
     ]);
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('a paused key with an end', () => {
@@ -113,7 +113,7 @@ describe('a paused key with an end', () => {
     expect(await listAudit(pool, record)).toMatchObject([
       { target: 'consumer payment', details: { part: 'key orderId=A', pausedBy: 'ada', resumed: true } },
     ]);
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('the alerts of a running app', () => {
@@ -160,5 +160,5 @@ describe('the alerts of a running app', () => {
     expect(await listAlerts(pool, { all: true })).toMatchObject([
       { state: 'resolved', told: [{ receiver: 'onCall' }] },
     ]);
-  }, 30_000);
+  }, 60_000);
 });

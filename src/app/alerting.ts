@@ -25,7 +25,7 @@ export class Alerting extends Periodic {
   #busy = false;
 
   constructor(options: AlertingOptions) {
-    super('the alerts', { clock: options.clock, everyMs: evaluateEveryMs, atStart: false });
+    super('the alerts', { clock: options.clock, everyMs: evaluateEveryMs, atStart: true });
     this.#options = options;
   }
 

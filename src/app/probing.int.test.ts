@@ -74,7 +74,7 @@ describe('probes', () => {
     await pass(0);
     await Promise.all([sendProbe(), sendProbe(), sendProbe()]);
     expect(await probes()).toBe(2);
-  }, 30_000);
+  }, 60_000);
 
   it('make every verdict UNKNOWN, never OK, while the reader is frozen and nothing else is going on', async () => {
     await start(true);
@@ -98,7 +98,7 @@ describe('probes', () => {
       holder.release();
     }
     await expect.poll(verdicts, { timeout: 10_000 }).toEqual({ payment: 'OK', 'probe.shop': 'OK' });
-  }, 30_000);
+  }, 60_000);
 
   it('are not sent, and nobody waits for them, when they are switched off', async () => {
     await start(true);
@@ -108,5 +108,5 @@ describe('probes', () => {
     expect((await pool.query('select from factline.probes')).rowCount).toBe(0);
     expect(await verdicts()).toMatchObject({ payment: 'OK' });
     expect(await probes()).toBe(1);
-  }, 30_000);
+  }, 60_000);
 });
