@@ -34,9 +34,11 @@ with moment as materialized (
    where i.id = d.id and not d.blocked
   returning i.*, d.state = 'queued' as was_queued
 ), pending as (
-  select min(i.due_at) as due_at from factline.workflow_instances i
+  select i.due_at from factline.workflow_instances i
    where i.consumer_id = $1::integer and i.due_at > (select now from moment)
      and (i.key_hash::bigint & 4294967295) % $3::integer in (select lane from fence)
+   order by i.due_at
+   limit 1
 )
 select
   (select coalesce(json_agg(json_build_object(
