@@ -400,6 +400,24 @@ describe('a large log', () => {
   }, 60_000);
 });
 
+it('does not name the hottest key where a contract hides what it is made of', async () => {
+  const id = await consumer({ name: 'letters' });
+  await pool.query(
+    `insert into factline.contract_terms (app, type, owner, key, sensitivity, code_version)
+     values ('shop', 'shop.letter.sent.v1', 'letters', '{email}', '{"email": "personal"}', '1')`,
+  );
+  await pool.query(
+    `insert into factline.parked (consumer_id, key, key_hash, position, state, reason)
+     select $1, key, 1, n, 'waiting', 'hot key' from generate_series(1, 3) n cross join (values ($2::text)) k (key)`,
+    [id, 'email=ada@example.com'],
+  );
+  const hottest = async (): Promise<string | undefined> =>
+    (await measureConsumers(pool, null)).find((each) => each.id === id)?.hottestKey?.key;
+  expect(await hottest()).toBe('(personal)');
+  await pool.query('delete from factline.contract_terms');
+  expect(await hottest()).toBe('email=ada@example.com');
+});
+
 describe('a meter', () => {
   it('says UNKNOWN for what is declared while nothing can be measured, and OK never', async () => {
     const broken = { operations: { query: () => Promise.reject(new Error('the server is away')) } };

@@ -144,7 +144,11 @@ select s.id, w.scanned, w.last, w.unhandled, w.position, w.key_hash, w.candidate
 select c.id, r.rows,
        r.quarantined, r.quarantined_keys, r.behind_quarantined, r.retrying, r.running, r.waiting, r.without_code, r.paused,
        extract(epoch from r.next_at - factline.clock()) * 1000 as next_ms,
-       r.hottest_key, r.hottest_waiting,
+       -- A key that is made of what a contract hides is not named.
+       coalesce((select '(' || min(s.value) || ')'
+                   from factline.contract_terms t cross join unnest(t.key) k cross join jsonb_each_text(t.sensitivity) s
+                  where (s.key = k or starts_with(k, s.key || '.'))
+                    and starts_with(r.hottest_key, array_to_string(t.key, ',') || '=')), r.hottest_key) as hottest_key, r.hottest_waiting,
        (select json_object_agg(o.state, json_build_object(
                  'position', o.position, 'keyHash', h.key_hash,
                  'ageMs', extract(epoch from factline.clock() - coalesce(e.recorded_at, h.parked_at)) * 1000,

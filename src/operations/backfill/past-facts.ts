@@ -5,7 +5,7 @@ import type { Draft, EventContract } from '../../contracts/index.ts';
 import { FactlineError } from '../../foundation/index.ts';
 
 /** Lines of a file at most: more are several files. */
-export const linesMax = 1_000_000;
+const linesMax = 1_000_000;
 const problemsMax = 20;
 const keysCounted = 100_000;
 

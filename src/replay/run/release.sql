@@ -33,7 +33,8 @@ select (select count(*) from factline.replay_selection s
             join factline.parked_events e on e.consumer_id = $3::integer and e.replay_id = 0 and e.position = s.position
            where s.replay_id = $1::bigint and s.freeze_number = $2::integer and s.outcome = 'failed' and e.fingerprint is not null
            group by e.fingerprint) f) as fingerprints,
-       (select json_build_object('elapsed', extract(epoch from factline.clock() - r.paced_at), 'seen', r.failures_seen)
+       (select json_build_object('elapsed', case when r.paced_at <= factline.clock() + make_interval(secs => greatest(5, 2 / coalesce(nullif(r.rate_now, 0), 1)))
+                                         then extract(epoch from factline.clock() - r.paced_at) end, 'seen', r.failures_seen)
           from factline.replays r where r.id = $1::bigint) as run,
        (select count(*) from factline.replay_selection s
           join factline.parked p on p.consumer_id = $3::integer and p.replay_id = 0 and p.position = s.position and p.state = 'quarantined'

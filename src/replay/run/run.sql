@@ -2,7 +2,7 @@
 
 -- name: run_facts
 -- $1 replay, $2 consumer: what became of the rows that were handed over and are not handled. A row behind a quarantined one of its key
--- waits for good. `elapsed`: seconds since events were last handed over. Served by parked_pkey.
+-- waits for good. `elapsed`: seconds since events were last handed over; null too when the clock was set back since. Served by parked_pkey.
 with rows as (
   select p.position, p.state, bool_or(p.state = 'quarantined') over (partition by p.key order by p.position) as stopped
   from factline.parked p where p.consumer_id = $2::integer and p.replay_id = $1::bigint
@@ -14,14 +14,16 @@ select count(*) filter (where state = 'quarantined') as failed,
      select e.fingerprint, count(*) from rows x join factline.parked_events e
        on e.consumer_id = $2::integer and e.replay_id = $1::bigint and e.position = x.position
      where x.state = 'quarantined' and e.fingerprint is not null group by e.fingerprint) f) as fingerprints,
-  (select json_build_object('elapsed', extract(epoch from factline.clock() - r.paced_at), 'seen', r.failures_seen)
+  (select json_build_object('elapsed', case when r.paced_at <= factline.clock() + make_interval(secs => greatest(5, 2 / coalesce(nullif(r.rate_now, 0), 1)))
+                                         then extract(epoch from factline.clock() - r.paced_at) end, 'seen', r.failures_seen)
      from factline.replays r where r.id = $1::bigint) as run
 from rows
 
 -- name: claim_look
 -- $1 replay: a row for one process in each second, with the seconds of the clock.
+-- A look that lies ahead was made before the clock was set back: it holds nobody up.
 update factline.replays set looked_at = factline.clock()
-where id = $1::bigint and state in ('canary', 'running') and coalesce(looked_at <= factline.clock() - interval '900 milliseconds', true)
+where id = $1::bigint and state in ('canary', 'running') and coalesce(looked_at not between factline.clock() - interval '900 milliseconds' and factline.clock() + interval '1 second', true)
 returning extract(epoch from factline.clock()) as now
 
 -- name: note_impact
@@ -46,7 +48,10 @@ on conflict do nothing
 -- $1 replay, $2 seconds that what was handed over is worth. No more than a second is ever caught up. The commit
 -- waits for no disk: handing over and moving the cursor are lost together, or are safe with whatever is safe after them.
 update factline.replays
-   set paced_at = greatest(coalesce(paced_at, factline.clock()) + make_interval(secs => $2::double precision), factline.clock() - interval '1 second')
+   set paced_at = greatest(
+         coalesce(case when paced_at <= factline.clock() + make_interval(secs => greatest(5, 2 * $2::double precision)) then paced_at end,
+                  factline.clock()) + make_interval(secs => $2::double precision),
+         factline.clock() - interval '1 second')
  where id = $1::bigint
 returning set_config('synchronous_commit', 'off', true)
 
