@@ -58,6 +58,8 @@ export interface Standing {
 }
 
 export async function openLedger(pool: pg.Pool): Promise<Ledger> {
+  // A session that ends between two statements of a booking fails the booking, not the process.
+  pool.on('connect', (client) => client.on('error', () => {}));
   await pool.query(await readFile(new URL('./tables.sql', import.meta.url), 'utf8'));
   return {
     charge: (key, request, declined) => bookFirst(pool, key, { kind: 'charge', request, declined }),
