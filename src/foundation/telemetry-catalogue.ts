@@ -264,6 +264,11 @@ export const metrics = {
 } as const satisfies Readonly<Record<string, MetricEntry>>;
 
 export const spans = {
+  'factline.effect': {
+    kind: 'client',
+    attributes: ['factline.consumer', 'factline.effect'],
+    when: 'A call of an effect; child of the attempt. What a retry takes from the ledger has none: nothing happens outside.',
+  },
   'factline.handle': {
     kind: 'consumer',
     attributes: [

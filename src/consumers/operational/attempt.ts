@@ -315,7 +315,7 @@ export class Attempt {
     };
     let text: string | null;
     try {
-      text = effects.textOf(name, await run(call));
+      text = effects.textOf(name, await this.#callOutside(name, () => run(call)));
     } catch (error) {
       count('failed');
       // Thrown on purpose: its author knows that nothing happened outside.
@@ -328,6 +328,14 @@ export class Attempt {
     count('done');
     // What a retry would get from the ledger, so that no handler depends on more than that.
     return (text === null ? undefined : JSON.parse(text)) as T;
+  }
+
+  /** In a span of its own: what the call does (an HTTP request) becomes its child, and the time is told apart from the handler's. */
+  #callOutside<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const { handler, services, contracts } = this.#tools;
+    const attributes = { 'factline.consumer': handler.name, 'factline.effect': name };
+    const redact = (text: string): string => contracts.redactionOf(this.#entry.event)(text);
+    return services.telemetry.withSpan({ name: 'factline.effect', attributes, redact }, work);
   }
 
   /** Errors that decide the attempt, whatever the handler makes of them. */

@@ -23,7 +23,12 @@ select id, dedup_key, class, consumer, state, level,
 -- name: quarantine_findings
 -- $1 the app. Groups that grow or wait too long, and those of which the detector has found something that no alert carries yet.
 with found as materialized (
-  select a.id, a.group_id, a.kind, a.level from factline.quarantine_alerts a where a.alert_id is null order by a.id limit 1000
+  select a.id, a.group_id, a.kind, a.level
+    from factline.quarantine_alerts a
+    join factline.quarantine_groups o on o.id = a.group_id
+    join factline.consumers k on k.id = o.consumer_id
+   where a.alert_id is null and k.app = $1
+   order by a.id limit 1000
 )
 select g.id, c.name as consumer, g.fingerprint, g.event_type, g.error_code, left(g.error_message, 200) as error_message, g.growing, g.escalation,
        g.watched_keys as keys, g.assigned_to, t.owner,
