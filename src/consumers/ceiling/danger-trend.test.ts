@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { DangerTrend } from './danger-trend.ts';
+import { nextRate } from './yielding-rate.ts';
 
 const promisedMs = 4_000;
 const seen = (danger: number, consumer = 'payment') => ({ consumer, danger, promisedMs });
@@ -24,4 +25,22 @@ test('a jump counts for no more than time can bring, and a first look for itself
   expect(trend.ahead(seen(0.4), 10)).toBe(0.4);
   expect(trend.ahead(seen(0.6, 'mailing'), 11)).toBeCloseTo(0.6 + 1.25 / 4);
   expect(trend.ahead({ consumer: 'mailing', danger: 0.9 }, 12)).toBe(0.9);
+});
+
+test('with a promise of four seconds a burst halves the rate within two and stops it within five, whenever the looks fall', () => {
+  const limits = { ceiling: 50, floor: 1 };
+  for (let phase = 0; phase < 1; phase += 0.05) {
+    const trend = new DangerTrend();
+    let rate = limits.ceiling;
+    const reached: { halved?: number; stopped?: number } = {};
+    // A look a second, the first ones before the burst at 0, whose events are as old as the time since.
+    for (let at = phase - 3; at < 9; at += 1) {
+      const danger = trend.ahead(seen(Math.max(at, 0) / 4), at);
+      rate = nextRate({ rate, done: rate }, { danger }, limits);
+      if (at >= 0 && rate <= limits.ceiling / 2) reached.halved ??= at;
+      if (at >= 0 && rate === 0) reached.stopped ??= at;
+    }
+    expect(reached.halved, `phase ${phase}`).toBeLessThanOrEqual(2);
+    expect(reached.stopped, `phase ${phase}`).toBeLessThanOrEqual(5);
+  }
 });
