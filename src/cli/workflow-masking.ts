@@ -6,7 +6,9 @@ import {
   masked,
   type ReceivedEvent,
   readReceivedEvents,
+  type StoredDifference,
   type TimelineEntry,
+  type VerifiedJournal,
 } from '../operations/index.ts';
 import type { Queryable } from '../postgres/index.ts';
 import type { LoadedApp } from './configuration.ts';
@@ -128,14 +130,7 @@ export const maskedDetail = (detail: InstanceDetail, mask: InstanceMask): Instan
   key: mask.key(detail.key),
   problem: mask.value(detail.problem),
   lastCall: detail.lastCall === null ? null : { ...detail.lastCall, name: mask.value(detail.lastCall.name) },
-  difference:
-    detail.difference === null
-      ? null
-      : {
-          ordinal: detail.difference.ordinal,
-          recorded: detail.difference.recorded.map(mask.value),
-          called: detail.difference.called.map(mask.value),
-        },
+  difference: maskedDifference(detail.difference, mask),
   input: mask.value(detail.input),
   result: { ...detail.result, value: mask.value(detail.result.value) },
   failure: maskedFailure(detail.failure, mask),
@@ -165,6 +160,25 @@ const maskedEntry = (entry: TimelineEntry, mask: InstanceMask): TimelineEntry =>
   value: mask.value(entry.value),
   error: maskedFailure(entry.error, mask),
   waitsFor: entry.waitsFor === null ? null : { ...entry.waitsFor, key: mask.value(entry.waitsFor.key) },
+});
+
+const maskedDifference = (
+  difference: StoredDifference | null,
+  mask: InstanceMask,
+): StoredDifference | null =>
+  difference === null
+    ? null
+    : {
+        ordinal: difference.ordinal,
+        recorded: difference.recorded.map(mask.value),
+        called: difference.called.map(mask.value),
+      };
+
+/** What was found of a living instance, as it may be shown: names of steps may be made of anything. */
+export const maskedVerification = (verified: VerifiedJournal, mask: InstanceMask): VerifiedJournal => ({
+  ...verified,
+  reason: mask.value(verified.reason),
+  difference: maskedDifference(verified.difference, mask),
 });
 
 /** A journal that may be kept in a repository. The names of calls stay: the code compares them. */

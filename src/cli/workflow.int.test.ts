@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProject, type Project, type Ran, runWords } from '../../test/command-line.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts';
+import { createDatabase } from '../postgres/index.ts';
 
 /* The commands of docs/workflows.md on what the real engine writes. */
 
@@ -235,6 +236,7 @@ describe('a compensation that fails', () => {
       `workflow retry ${id}`,
       `workflow repair compensate-from ${id} --step charge --reason x`,
       `workflow repair patch ${id} --step charge --patch @mend.json --reason x`,
+      `workflow repair patch ${id} --input --patch @mend.json --reason x --dry-run`,
       `workflow fork ${id} --reason x`,
       `workflow show ${id} --reveal`,
       `workflow export ${id} --reveal`,
@@ -403,4 +405,21 @@ describe('code that changes', () => {
     expect(status.out).toContain('no process has the code of version 1: 1 instance waits for it');
     expect(status.out).not.toContain('fulfil-order@');
   }, 90_000);
+
+  it('shows nothing of an instance where nobody says what its event hides', async () => {
+    const { id } = await reached('O2', 'waiting');
+    const database = createDatabase({ url: own.url, applicationName: 'forgetful' });
+    await database.operations.query('delete from factline.contract_terms');
+    await database.stop();
+    const stranger = createProject('stranger');
+    const ask = (words: string): Promise<Ran> =>
+      runWords(`${words} --database ${own.url}`, { directory: stranger.directory, environment: {} });
+    const shown = JSON.parse((await ask(`workflow show ${id} --json`)).out);
+    const unknown = '(no contract known)';
+    expect(shown).toMatchObject({ key: unknown, input: { data: unknown, key: unknown } });
+    expect(shown.calls[0]).toMatchObject({ value: unknown });
+    for (const words of [`show ${id}`, 'list', `export ${id}`])
+      expect((await ask(`workflow ${words}`)).out, words).not.toMatch(/ada@x\.org|O2/);
+    stranger.remove();
+  }, 60_000);
 });

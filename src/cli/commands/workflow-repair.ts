@@ -1,5 +1,7 @@
 import { FactlineError } from '../../foundation/index.ts';
 import { findInstance, previewPatch, readPatch, refuseUnlessFailing } from '../../operations/index.ts';
+import { permit } from '../../replay/index.ts';
+import { actorOf } from '../actor.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { withDatabase } from '../connection.ts';
 import { jsonText } from '../json-text.ts';
@@ -163,6 +165,9 @@ export const workflowPatch: Command = {
     return withDatabase(context, async ({ database, app }) => {
       const on = database.operations;
       const instance = await findInstance(on, instanceNumber(given.arguments[0]));
+      // Before anything is looked at: a patch may test for values that this person may not see.
+      const target = `workflow instance ${instance.id}`;
+      await permit(on, { actor: await actorOf(context, on), act: 'workflow.patch', target });
       const { before, after, changes } = await previewPatch(on, { id: instance.id, step, patch });
       const mask = await instanceMask(on, app, instance.id);
       const shown = changes.map((change) => mask.value(change));

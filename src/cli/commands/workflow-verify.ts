@@ -18,7 +18,7 @@ import { type Connected, databaseOptions, withDatabase } from '../connection.ts'
 import { jsonText } from '../json-text.ts';
 import { wholeNumber } from '../parse.ts';
 import { printable } from '../style.ts';
-import { maskedJournal } from '../workflow-masking.ts';
+import { instanceMask, maskedJournal, maskedVerification } from '../workflow-masking.ts';
 import { maskFor, revealOption } from '../workflow-reveal.ts';
 import { differenceLines } from '../workflow-timeline.ts';
 import { instanceArgument, instanceNumber } from './workflow.ts';
@@ -109,7 +109,7 @@ const filesOf = ({ given, terminal }: CommandContext): readonly string[] => {
 
 const verifyLiving = async (
   { given, signal }: CommandContext,
-  { database }: Connected,
+  { database, app }: Connected,
   declared: readonly AnyWorkflow[],
 ): Promise<readonly Checked[]> => {
   const on = database.operations;
@@ -121,7 +121,9 @@ const verifyLiving = async (
   const checked: Checked[] = [];
   for (const id of ids) {
     if (signal.aborted) break;
-    checked.push({ source: `instance ${id}`, ...(await verifyAgainst(declared, await readJournal(on, id))) });
+    const verified = await verifyAgainst(declared, await readJournal(on, id));
+    const shown = verified.ok ? verified : maskedVerification(verified, await instanceMask(on, app, id));
+    checked.push({ source: `instance ${id}`, ...shown });
   }
   return checked;
 };
@@ -159,7 +161,7 @@ export const workflowExport: Command = {
   json: [
     {
       name: 'workflow, version, id, key, input',
-      help: 'What the function began with. The output is the same without --json.',
+      help: 'What the function began with. Without --json the same, over several lines.',
     },
     { name: 'ended', help: 'Whether the function had ended.' },
     { name: 'entries[]', help: '{ undo, ordinal, kind, name, state, attempts, completion, value, error }' },
@@ -169,7 +171,7 @@ export const workflowExport: Command = {
       const id = instanceNumber(context.given.arguments[0]);
       const journal = await readJournal(connected.database.operations, id);
       const mask = await maskFor(context, connected, id);
-      context.terminal.out(jsonText(maskedJournal(journal, mask)));
+      context.terminal.out(jsonText(maskedJournal(journal, mask), context.json ? 0 : 2));
       return undefined;
     }),
 };
