@@ -1,6 +1,6 @@
 import type { StepRequest } from './calls.ts';
 import type { ExecutionRecord } from './execution-record.ts';
-import { nextDelayMs } from './execution-rules.ts';
+import { countedAttempts, nextDelayMs } from './execution-rules.ts';
 import type { Departure, ExecutionServices } from './execution-services.ts';
 import type { LoadedInstance } from './instance.ts';
 import type { JournalEntry, RecordedFailure } from './journal.ts';
@@ -115,7 +115,13 @@ const undoStep = async (
     }
     return 'over';
   }
-  record.row({ entry: { ...base, state: 'pending', error }, valueText: null, delayMs, tookMs });
+  const counted = countedAttempts(attempts, outcome.error);
+  record.row({
+    entry: { ...base, attempts: counted, state: 'pending', error },
+    valueText: null,
+    delayMs,
+    tookMs,
+  });
   record.change({ held: false, due: 'rest' });
   if (await recorded()) depart({ kind: 'resting', dueMs: null });
   return 'over';

@@ -7,16 +7,10 @@ import {
   rows,
   useApps,
 } from '../../../test/workflow/fixtures.ts';
-import {
-  createFactline,
-  createFactlineWith,
-  type Factline,
-  internals,
-  systemSeams,
-} from '../../app/index.ts';
+import { live } from '../../../test/workflow/lives.ts';
+import { createFactline, type Factline, internals } from '../../app/index.ts';
 import { PermanentError } from '../../foundation/index.ts';
 import { sendRequest } from '../../operations/index.ts';
-import { CrashPoint } from '../../testing/crash-point.ts';
 import type { TestFactline } from '../../testing/index.ts';
 import { type AnyWorkflow, defineWorkflow, workflowSteps } from './index.ts';
 
@@ -133,37 +127,7 @@ const allEnded = (kit: TestFactline) => async (): Promise<boolean> =>
   (await rows(kit, 'select from factline.workflow_instances where ended_at is not null')).length ===
   orders.length;
 
-/** One process of the app; `dieAt` is a step that it does not get past. */
-const live = async (
-  kit: TestFactline,
-  dieAt: string | null,
-): Promise<{ readonly died: Promise<void>; stop(): Promise<void> }> => {
-  const crash = new CrashPoint();
-  lives += 1;
-  const applicationName = `life-${lives}`;
-  const app = createFactlineWith(
-    {
-      name: 'shop',
-      consumers: [fulfil()],
-      contracts: [Noted],
-      database: `${kit.databaseUrl}?application_name=${applicationName}`,
-      handleSignals: false,
-    },
-    { ...systemSeams, clock: crash.clock, testStep: crash.onStep },
-  );
-  const reached = dieAt === null ? new Promise<void>(() => {}) : crash.arm(dieAt);
-  const died = reached.then(async () => {
-    const { database } = await internals(app).open();
-    void database.stop().catch(() => undefined);
-    await rows(kit, 'select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1', [
-      applicationName,
-    ]);
-  });
-  // An app that dies while it starts never answers.
-  await Promise.race([app.start(), died]);
-  return { died, stop: () => app.stop() };
-};
-let lives = 0;
+const shop = () => ({ consumers: [fulfil()], contracts: [Noted] });
 
 describe('a process that dies', () => {
   for (const step of workflowSteps) {
@@ -175,21 +139,21 @@ describe('a process that dies', () => {
       await rows(kit, 'create table book (id text primary key)');
       const suspectsFirst = step.endsWith('suspect');
       // Suspects exist only after an unclean death.
-      const first = await live(kit, suspectsFirst ? 'workflow.after-step' : step);
+      const first = await live(kit, shop(), suspectsFirst ? 'workflow.after-step' : step);
       const app = await publisher(kit);
       if (suspectsFirst) {
         await first.died;
-        await (await live(kit, step)).died;
+        await (await live(kit, shop(), step)).died;
       } else {
         const cancelled = step.endsWith('act') ? cancel(kit, app) : undefined;
         await first.died;
         await cancelled;
       }
-      const last = await live(kit, null);
+      const last = await live(kit, shop());
       if (!step.endsWith('act')) await cancel(kit, app);
       await eventually(allEnded(kit), `all end after a death at ${step}`, 30_000);
       await audit(kit);
-      await last.stop();
+      await last.app.stop();
     });
   }
 });

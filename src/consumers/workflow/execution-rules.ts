@@ -26,12 +26,19 @@ export const pendingEntry = ({ ordinal, name, request }: Call, attempts: number)
 
 const finalClasses: ReadonlySet<string> = new Set(['permanent', 'poison', 'schema']);
 
+const isSystemic = (error: unknown): boolean => classifyFailure(error) === 'systemic';
+
+/** How many attempts are on record after this one; one that our own database was away for does not count. */
+export const countedAttempts = (attempts: number, error: unknown): number =>
+  isSystemic(error) ? attempts - 1 : attempts;
+
 /** How long to wait before the next attempt; null: it has failed for good. */
 export const nextDelayMs = (
   policy: RetryPolicy,
   failed: { readonly attempts: number; readonly error: unknown; readonly randomness: Randomness },
 ): number | null => {
   const { attempts, error, randomness } = failed;
+  if (isSystemic(error)) return retryDelayMs(policy, attempts, randomness);
   if (finalClasses.has(classifyFailure(error)) || !mayRetry(policy, attempts)) return null;
   // It did what it was to do; doing it again would give the same.
   if (FactlineError.is(error, 'WORKFLOW_RESULT_INVALID')) return null;

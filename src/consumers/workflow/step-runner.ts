@@ -1,7 +1,7 @@
 import { FactlineError } from '../../foundation/index.ts';
 import type { Cause } from '../../log/index.ts';
 import type { Call, StepRequest } from './calls.ts';
-import { isOutOfDate, nextDelayMs, pendingEntry } from './execution-rules.ts';
+import { countedAttempts, isOutOfDate, nextDelayMs, pendingEntry } from './execution-rules.ts';
 import type { ExecutionServices, HeldLane } from './execution-services.ts';
 import { flushParameters, ownedEvents } from './flush-job.ts';
 import { flushQueries } from './flusher.ts';
@@ -136,7 +136,8 @@ export class StepRunner {
     const { randomness } = this.#services.runner;
     const delayMs = nextDelayMs(policy, { attempts, error: outcome.error, randomness });
     if (delayMs !== null) {
-      this.#listener.onRetry({ ...base, error }, { delayMs, tookMs });
+      const counted = countedAttempts(attempts, outcome.error);
+      this.#listener.onRetry({ ...base, attempts: counted, error }, { delayMs, tookMs });
       return;
     }
     const entry: JournalEntry = { ...base, state: 'failed', error };
