@@ -9,7 +9,7 @@ import { SeededRandomness } from '../stress/randomness.ts';
 import { auditChaos, type ChaosFacts } from './audit.ts';
 import { Confirmed, Ended, fateOf, fulfilment, Ordered, orderIdOf } from './chaos-workflow.ts';
 import type { OutsideFacts } from './outside-process.ts';
-import { cannotStart, type WorkerOptions } from './worker-process.ts';
+import { cannotStart, type WorkerOptions } from './worker-options.ts';
 
 export interface ChaosOptions {
   /** An empty database on a server of the run's own: one of its processes is killed, and it restarts. */
@@ -79,6 +79,7 @@ class ChaosRun {
     try {
       await app.transaction((tx) => tx.query('create table bookings (order_id text not null)'));
       for (let index = 0; index < workers; index += 1) this.#spawn();
+      await this.#untilReady(workers);
       const dying = Promise.all([
         this.#every(this.#options.killEveryMs, () => this.#killWorker()),
         this.#every(this.#options.restartEveryMs, () => this.#restartServer()),
@@ -122,6 +123,10 @@ class ChaosRun {
     });
   }
 
+  async #untilReady(workers: number): Promise<void> {
+    while (this.#ready.size < workers && !this.#late) await sleep(lookMs);
+  }
+
   async #every(ms: number, act: () => Promise<void>): Promise<void> {
     if (ms === 0) return;
     while (!this.#over) {
@@ -133,13 +138,13 @@ class ChaosRun {
 
   /** A worker that has started: one that always dies before that proves nothing. */
   async #killWorker(): Promise<void> {
-    const victims = [...this.#ready];
-    if (victims.length === 0) return;
-    if (this.#randomness.pick(victims).kill('SIGKILL')) this.#kills += 1;
+    await this.#untilReady(1);
+    if (this.#ready.size > 0 && this.#randomness.pick([...this.#ready]).kill('SIGKILL')) this.#kills += 1;
   }
 
   /** The postmaster takes a killed backend for corrupted memory: it ends all sessions and recovers from its log. */
   async #restartServer(): Promise<void> {
+    await this.#untilReady(1);
     const [row] = await this.#query(
       `select pid from pg_stat_activity where datname = current_database() and backend_type = 'client backend'
          and pid <> pg_backend_pid() limit 1`,

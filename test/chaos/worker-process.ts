@@ -1,14 +1,8 @@
 import { createFactline } from 'factline';
 import { fulfilment } from './chaos-workflow.ts';
+import { cannotStart, type WorkerOptions } from './worker-options.ts';
 
-/** Runs the workflow until it is killed. It ends by itself only when it cannot start: the server is being restarted. */
-export interface WorkerOptions {
-  readonly database: string;
-  readonly outsideUrl: string;
-}
-
-export const cannotStart = 3;
-
+/** Runs the workflow until it is killed. It ends by itself only when it cannot start. */
 const { database, outsideUrl } = JSON.parse(process.argv[2] ?? '{}') as WorkerOptions;
 const app = createFactline({
   name: 'chaos',

@@ -54,6 +54,10 @@ export class Life {
     return `life-${this.#options.number}-`;
   }
 
+  get app(): Factline {
+    return this.#app;
+  }
+
   get dead(): boolean {
     return this.#point.dead;
   }

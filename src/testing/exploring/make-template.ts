@@ -1,8 +1,8 @@
-import { createFactlineWith, internals, systemSeams } from '../../app/index.ts';
+import { createFactlineWith, type Factline, internals, systemSeams } from '../../app/index.ts';
 import type { OwnDatabase, TestServer } from '../own-database.ts';
+import { appOptionsOf, consumersOf, placeOf } from './given-saga.ts';
 import { pointName } from './injection.ts';
 import { OutsideWorld } from './outside.ts';
-import { appOptionsOf, consumersOf } from './saga-run.ts';
 import type { CrashScenario, Saga } from './scenario.ts';
 
 /** A database with Factline's schema, the saga's consumers and the user's tables: every run works on a copy of it. */
@@ -14,9 +14,14 @@ export const makeTemplate = async (
   const template = await server.createDatabase();
   const databaseUrl = template.url;
   const consumers = consumersOf(
-    typeof saga === 'function' ? saga(new OutsideWorld().door(), { databaseUrl }) : saga,
+    typeof saga === 'function'
+      ? saga(
+          new OutsideWorld().door(),
+          placeOf(databaseUrl, () => app),
+        )
+      : saga,
   );
-  const app = createFactlineWith(
+  const app: Factline = createFactlineWith(
     { ...appOptionsOf(scenario), consumers, database: databaseUrl, handleSignals: false },
     systemSeams,
   );

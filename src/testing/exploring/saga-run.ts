@@ -1,11 +1,11 @@
 import { createFactlineWith, type Factline, internals, systemSeams } from '../../app/index.ts';
-import { type ConsumerDefinition, isConsumerDefinition } from '../../consumers/index.ts';
 import { type Duration, FactlineError, systemClock, toMilliseconds } from '../../foundation/index.ts';
 import { awaitAnswer, sendRequest } from '../../operations/index.ts';
 import { type Database, loadQueries, type Row, run } from '../../postgres/index.ts';
 import { guardReads } from '../guard-reads.ts';
 import { type OwnDatabase, runBuilt } from '../own-database.ts';
 import type { Observed } from './findings.ts';
+import { appOptionsOf, consumersOf, placeOf } from './given-saga.ts';
 import { betweenSteps, injectedMark, type Plan, type Point, planText } from './injection.ts';
 import { instrument } from './instrument.ts';
 import { answerPlace, RunInstruments } from './instruments.ts';
@@ -59,39 +59,6 @@ const horizonMs = 366 * 86_400_000;
 const jumpsMax = 5_000;
 const overdueMs = 5;
 
-/** The consumers that a saga means, whichever way it was given. */
-export const consumersOf = (
-  saga: Exclude<Saga, (...given: never[]) => unknown>,
-): readonly ConsumerDefinition[] => {
-  if (isConsumerDefinition(saga)) return [saga];
-  return Array.isArray(saga)
-    ? (saga as readonly ConsumerDefinition[])
-    : [...new Set(Object.values(saga).filter(isConsumerDefinition))];
-};
-
-/** The options of the app that a scenario contains. */
-export const appOptionsOf = (scenario: CrashScenario): Omit<CrashScenario, keyof typeof ownOptions> => {
-  const entries = Object.entries(scenario).filter(([name]) => !(name in ownOptions));
-  return { name: 'saga', pools: fewConnections, ...Object.fromEntries(entries) };
-};
-
-/** Each is a process of the server's that begins with empty caches; one saga needs few. */
-const fewConnections = { transactions: 2, handlers: 4, readers: 2, operations: 2 };
-
-const ownOptions = {
-  begin: true,
-  invariant: true,
-  setUp: true,
-  reactions: true,
-  duplicates: true,
-  reordering: true,
-  everywhere: true,
-  seed: true,
-  only: true,
-  parallel: true,
-  server: true,
-} as const;
-
 /** Runs a saga once, from its beginning until it is at rest. */
 export const runSaga = async (options: SagaRunOptions): Promise<SagaRunResult> => {
   const sagaRun = new SagaRun(options);
@@ -128,7 +95,7 @@ class SagaRun {
         [name, async (effect: Parameters<typeof react>[0]) => react(effect, this.#world())] as const,
     );
     this.#outside = new OutsideWorld(Object.fromEntries(reactions));
-    const place = { databaseUrl: database.url };
+    const place = placeOf(database.url, () => this.#surroundings);
     const consumers = consumersOf(typeof saga === 'function' ? saga(this.#outside.door(), place) : saga);
     this.#surroundings = createFactlineWith(
       { ...appOptionsOf(scenario), consumers, database: database.url, handleSignals: false },
@@ -218,7 +185,8 @@ class SagaRun {
     const end: { life?: Life } = {};
     const die = (): Promise<void> => (end.life as Life).die();
     const outside = this.#outside.door(() => end.life?.dead === true);
-    const given = typeof saga === 'function' ? saga(outside, { databaseUrl: database.url }) : saga;
+    const place = placeOf(database.url, () => end.life?.app);
+    const given = typeof saga === 'function' ? saga(outside, place) : saga;
     const instruments = this.#instruments.of(die);
     const consumers = consumersOf(given).map((consumer) =>
       instrument(

@@ -6,6 +6,8 @@ import type { Outside, Reaction } from './outside.ts';
 
 /** The surroundings of one life of the app. */
 export interface SagaPlace {
+  /** The app of this life, for code that uses it; it is there when the consumers run. */
+  readonly app: Pick<Factline, 'transaction' | 'publish' | 'read' | 'workflow' | 'startWorkflow'>;
   /** For connections of your own; the test's database, another one in each run. */
   readonly databaseUrl: string;
 }
