@@ -5,6 +5,7 @@ import {
   type RetryPolicy,
   retryDelayMs,
 } from '../../foundation/index.ts';
+import { isConnectionLost } from '../../postgres/index.ts';
 import { classifyFailure, retryAfterMs } from '../parked/index.ts';
 import type { Call } from './calls.ts';
 import type { StuckReason } from './instance.ts';
@@ -32,12 +33,19 @@ const isSystemic = (error: unknown): boolean => classifyFailure(error) === 'syst
 export const countedAttempts = (attempts: number, error: unknown): number =>
   isSystemic(error) ? attempts - 1 : attempts;
 
+/** Not the step's fault: our database was away, or the lane was lost. Such an attempt does not count. */
+export const isSystemic = (error: unknown): boolean =>
+  isConnectionLost(error) || classifyFailure(error) === 'systemic';
+
+const systemicPauseMs = 1_000;
+
 /** How long to wait before the next attempt; null: it has failed for good. */
 export const nextDelayMs = (
   policy: RetryPolicy,
   failed: { readonly attempts: number; readonly error: unknown; readonly randomness: Randomness },
 ): number | null => {
   const { attempts, error, randomness } = failed;
+  if (isSystemic(error)) return systemicPauseMs;
   if (isSystemic(error)) return retryDelayMs(policy, attempts, randomness);
   if (finalClasses.has(classifyFailure(error)) || !mayRetry(policy, attempts)) return null;
   // It did what it was to do; doing it again would give the same.
