@@ -51,6 +51,7 @@ export function fulfilOrder(options: FulfilmentOptions) {
     on: OrderPlaced,
     waits: [ParcelCollected],
     retry: PATIENCE,
+    concurrency: 16, // at work, not waiting for the carrier; each needs a connection now and then
     run: ({ data }, context) => fulfil({ ...options, provider, known }, data, context),
   });
 }

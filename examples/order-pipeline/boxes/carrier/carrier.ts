@@ -18,7 +18,7 @@ export function carrier({ latencyMs: [from, to], missesPercent }: CarrierBehavio
     reads: ['trackingNumber', 'orderId'],
     startAt: 'beginning',
     onReplay: 'skip',
-    concurrency: 16,
+    concurrency: 8,
     handle: async (event, { transaction, signal }) => {
       const { trackingNumber, orderId } = event.data;
       if (PickupWithdrawn.is(event)) return transaction((tx) => leave(tx, trackingNumber));
