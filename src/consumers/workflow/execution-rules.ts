@@ -27,17 +27,13 @@ export const pendingEntry = ({ ordinal, name, request }: Call, attempts: number)
 
 const finalClasses: ReadonlySet<string> = new Set(['permanent', 'poison', 'schema']);
 
-const isSystemic = (error: unknown): boolean => classifyFailure(error) === 'systemic';
+/** Not the step's fault: our database was away, or the lane was lost. */
+const isSystemic = (error: unknown): boolean =>
+  isConnectionLost(error) || classifyFailure(error) === 'systemic';
 
 /** How many attempts are on record after this one; one that our own database was away for does not count. */
 export const countedAttempts = (attempts: number, error: unknown): number =>
   isSystemic(error) ? attempts - 1 : attempts;
-
-/** Not the step's fault: our database was away, or the lane was lost. Such an attempt does not count. */
-export const isSystemic = (error: unknown): boolean =>
-  isConnectionLost(error) || classifyFailure(error) === 'systemic';
-
-const systemicPauseMs = 1_000;
 
 /** How long to wait before the next attempt; null: it has failed for good. */
 export const nextDelayMs = (
@@ -45,7 +41,6 @@ export const nextDelayMs = (
   failed: { readonly attempts: number; readonly error: unknown; readonly randomness: Randomness },
 ): number | null => {
   const { attempts, error, randomness } = failed;
-  if (isSystemic(error)) return systemicPauseMs;
   if (isSystemic(error)) return retryDelayMs(policy, attempts, randomness);
   if (finalClasses.has(classifyFailure(error)) || !mayRetry(policy, attempts)) return null;
   // It did what it was to do; doing it again would give the same.

@@ -268,6 +268,10 @@ export class Execution {
     this.#background.run(async () => {
       try {
         await next();
+      } catch (error) {
+        // A defect: what is stored goes on from its beginning.
+        this.#report(error);
+        this.#depart({ kind: 'stale' });
       } finally {
         this.#busy = false;
       }

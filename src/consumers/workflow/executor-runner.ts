@@ -90,6 +90,7 @@ export class ExecutorRunner implements ConsumerRunner {
       reserve: (keyHash) => this.#reserve(keyHash),
       wake: (instances) => this.#wake(instances),
       has: (id) => this.#atWork.has(id),
+      alone: () => this.#lanes.size === this.#laneCount,
     });
     this.#verbs = new Verbs(services, workflow, {
       laneOf: (keyHash) => this.#lanes.get(laneOf(keyHash, this.#laneCount)),
@@ -303,7 +304,9 @@ export class ExecutorRunner implements ConsumerRunner {
     } else if (departure.kind === 'lost' && !execution.lane.dropped) {
       this.#services.onLeaseLost(execution.lane.lane);
     }
-    if (this.#fullAtLastLook || departure.kind === 'stale') this.#load();
+    // What is stored goes on, but not at once: whatever made it so may last.
+    if (departure.kind === 'stale') this.#expect(failedLoadMs);
+    if (this.#fullAtLastLook) this.#load();
     this.#changed.fire();
   }
 
@@ -325,7 +328,7 @@ export class ExecutorRunner implements ConsumerRunner {
       if (!held.dropped && (await this.#gate.enter(suspect, ending.signal))) {
         try {
           // Another run of this loop may have been quicker.
-          if (this.#suspects.get(id) === held) await this.#runSuspect(id, held);
+          if (this.#suspects.get(id) === held) await this.#untilRun(id, held);
         } finally {
           this.#gate.leave(suspect);
         }
@@ -333,6 +336,19 @@ export class ExecutorRunner implements ConsumerRunner {
       if (this.#suspects.get(id) === held) this.#suspects.delete(id);
     }
     this.#load();
+  }
+
+  /** A suspect that could not be recorded is not forgotten. */
+  async #untilRun(id: number, held: HeldLane): Promise<void> {
+    while (!held.dropped) {
+      try {
+        return await this.#runSuspect(id, held);
+      } catch (error) {
+        const unit = `a suspect of ${this.#definition.name}`;
+        this.#services.telemetry.emit('engine.error', { unit, error });
+        await this.#services.clock.sleep(failedLoadMs);
+      }
+    }
   }
 
   async #runSuspect(id: number, held: HeldLane): Promise<void> {

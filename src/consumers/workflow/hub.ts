@@ -21,6 +21,8 @@ export interface ExecutorDoor {
   wake(instances: readonly number[]): void;
   /** Whether the instance is in memory here: its end will be told. */
   has(id: number): boolean;
+  /** Whether this process holds all lanes: nobody else need be told. */
+  alone(): boolean;
 }
 
 export interface InstanceEnd {
@@ -61,14 +63,17 @@ export class WorkflowHub {
   wake(woken: readonly { readonly id: number; readonly consumerId: number }[]): void {
     if (woken.length === 0) return;
     const doors = [...this.#doors.values()];
+    let others = false;
     for (const [consumerId, instances] of Map.groupBy(woken, (each) => each.consumerId)) {
-      doors.find((door) => door.consumerId === consumerId)?.wake(instances.map(({ id }) => id));
+      const door = doors.find((each) => each.consumerId === consumerId);
+      door?.wake(instances.map(({ id }) => id));
+      others ||= !door?.alone();
     }
-    this.tellOthers();
+    if (others) this.#tellOthers();
   }
 
   /** One statement at a time; what comes meanwhile shares the next. A lost one is made good by a heartbeat. */
-  tellOthers(): void {
+  #tellOthers(): void {
     if (this.#telling) {
       this.#tellAgain = true;
       return;

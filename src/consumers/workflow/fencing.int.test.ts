@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { eventually, Noted, rows, useApps } from '../../../test/workflow/fixtures.ts';
+import { createFactlineWith, systemSeams } from '../../app/index.ts';
+import { defineWorkflow } from './index.ts';
+
+const launch = useApps();
+const input = z.object({ id: z.string() });
+
+test('what a process that has lost the lane has done is not recorded; the step is done again', async () => {
+  const gate = Promise.withResolvers<void>();
+  const calls: string[] = [];
+  const work = defineWorkflow({
+    name: 'work',
+    input,
+    lanes: 1,
+    run: async ({ id }, { step, publish }) => {
+      await step('plain', async ({ idempotencyKey }) => {
+        calls.push(`${id} ${idempotencyKey.split(':').at(-1)}`);
+        if (id === 'plain') await gate.promise;
+      });
+      await step.transaction('write', async (tx) => {
+        calls.push(`${id} write`);
+        await tx.query('insert into book values ($1)', [id]);
+        tx.publish(Noted({ id, text: 'written' }));
+        if (id === 'transaction') await gate.promise;
+      });
+      publish(Noted({ id, text: 'ended' }));
+      return id;
+    },
+  });
+  const kit = await launch({ consumers: [work], contracts: [Noted] });
+  await rows(kit, 'create table book (id text primary key)');
+  const begin = (id: string) => kit.app.startWorkflow(work, { key: id, input: { id } });
+  const handles = [await begin('plain'), await begin('transaction')];
+  await eventually(async () => calls.length === 3, 'both are at their gate');
+  // As a takeover by another process does.
+  await rows(
+    kit,
+    `update factline.lanes l set token = token + 1, owner = null from factline.consumers c
+      where c.id = l.consumer_id and c.name = 'work@1'`,
+  );
+  gate.resolve();
+  expect(await Promise.all(handles.map((handle) => handle.result({ within: '20s' })))).toEqual([
+    'plain',
+    'transaction',
+  ]);
+  expect(calls.sort()).toEqual([
+    'plain plain',
+    'plain plain',
+    'plain write',
+    'transaction plain',
+    'transaction write',
+    'transaction write',
+  ]);
+  expect(await rows(kit, 'select id from book order by id')).toEqual([
+    { id: 'plain' },
+    { id: 'transaction' },
+  ]);
+  expect(await rows(kit, 'select from factline.events')).toHaveLength(4);
+});
+
+test('a workflow of three steps costs its start and three commits, also side by side with others', async () => {
+  let flushes = 0;
+  const three = defineWorkflow({
+    name: 'three',
+    input,
+    run: async (_, { step, publish }) => {
+      for (const n of [1, 2, 3]) await step(`step ${n}`, async () => n);
+      publish(Noted({ id: 'A', text: 'three' }));
+      return 3;
+    },
+  });
+  const kit = await launch({ consumers: [], contracts: [Noted] });
+  await using app = createFactlineWith(
+    { name: 'shop', consumers: [three], contracts: [Noted], database: kit.databaseUrl, handleSignals: false },
+    {
+      ...systemSeams,
+      testStep: (step) => {
+        if (step === 'workflow.before-flush') flushes += 1;
+      },
+    },
+  );
+  await app.start();
+  const run = async (key: string): Promise<number> =>
+    (await app.startWorkflow(three, { key, input: { id: key } })).result({ within: '20s' });
+  expect(await run('alone')).toBe(3);
+  expect(flushes).toBe(3);
+  flushes = 0;
+  await Promise.all(Array.from({ length: 50 }, (_, n) => run(`together ${n}`)));
+  expect(flushes).toBeLessThan(50);
+});
