@@ -7,7 +7,7 @@ export const doctor: Command = {
   path: ['doctor'],
   summary: 'Check what goes wrong in practice, with a remedy for each finding.',
   description:
-    'Checks the server, its settings, the schema, the log, grants, partitions, clocks, connections, consumers, lanes and open transactions. Ends with exit code 1 when a check fails; a warning does not.',
+    'Checks the server, its settings, the schema, the log, grants, partitions, clocks, connections, consumers, versions of workflows, lanes and open transactions. Ends with exit code 1 when a check fails; a warning does not.',
   options: databaseOptions,
   examples: [
     { line: 'factline doctor', does: 'before and after a deploy' },
