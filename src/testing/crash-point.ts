@@ -1,4 +1,5 @@
 import { type Clock, FactlineError, systemClock } from '../foundation/index.ts';
+import type { Database } from '../postgres/index.ts';
 
 /**
  * A step at which the app is to die. The code that reaches it never goes on, as in a process that was killed: its promise
@@ -57,5 +58,11 @@ export class CrashPoint {
     return neverAgain();
   };
 }
+
+/** A dead process that came back for its session lock would be taken for a living one: what it holds connects no more. */
+export const disconnectForGood = (database: Database): void => {
+  Object.defineProperty(database, 'openSession', { value: neverAgain });
+  void database.stop().catch(() => undefined);
+};
 
 const neverAgain = (): Promise<void> => new Promise(() => {});

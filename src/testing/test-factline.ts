@@ -11,7 +11,7 @@ import type { Draft, FactEvent } from '../contracts/index.ts';
 import { type Duration, FactlineError, toMilliseconds, withDeadline } from '../foundation/index.ts';
 import { decodeToken } from '../log/index.ts';
 import { loadQueries, run } from '../postgres/index.ts';
-import { CrashPoint } from './crash-point.ts';
+import { CrashPoint, disconnectForGood } from './crash-point.ts';
 import { guardReads } from './guard-reads.ts';
 import { createOwnDatabase, type OwnDatabase, runBuilt } from './own-database.ts';
 
@@ -180,8 +180,8 @@ class Kit implements TestFactline {
   async crashAt(step: string): Promise<void> {
     const { database } = await internals(this.app).open();
     await this.#crashPoint.arm(step);
-    // Nothing of the dead app connects again; what it still holds is ended below, so nobody waits for it.
-    void database.stop().catch(() => undefined);
+    // What it still holds is ended below, so nobody waits for it.
+    disconnectForGood(database);
     await this.#database.endBackends(this.#applicationName());
     await this.startApp();
   }

@@ -34,7 +34,7 @@ const server = createServer((request, response) => {
       entry.keys.add(String(request.headers['idempotency-key']));
       entry.calls += 1;
       done.set(thing, entry);
-      return chance < away + lost ? request.destroy() : response.end(`done ${thing}`);
+      return chance < away + lost ? request.socket.destroy() : response.end(`done ${thing}`);
     },
     // The caller was killed in the middle of its call.
     () => {},

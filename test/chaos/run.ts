@@ -215,6 +215,13 @@ class ChaosRun {
     }
   }
 
+  async #states(): Promise<string> {
+    const states = await this.#query(
+      'select state, count(*)::int as count from factline.workflow_instances group by 1 order by 1',
+    ).catch(() => [{ state: 'PostgreSQL is restarting', count: '' }]);
+    return states.map(({ state, count }) => `${count} ${state}`).join(', ') || 'none has begun';
+  }
+
   /** Whoever dies three times with the same instance parks it; here a person knows that it was not its fault. */
   async #pardon(): Promise<void> {
     await this.#connected(async (client) => {

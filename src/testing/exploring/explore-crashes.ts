@@ -49,6 +49,7 @@ const depthMax = 2;
  * @throws FactlineError SAGA_BROKEN, which names the step, what was injected, what does not hold, and how to see it again
  */
 export const exploreCrashes = async (saga: Saga, scenario: CrashScenario): Promise<CrashReport> => {
+  checkParallel(scenario);
   const server = await openTestServer(scenario.server);
   const since = systemClock.monotonic();
   const exploration = new Exploration(saga, scenario, server);
@@ -59,6 +60,12 @@ export const exploreCrashes = async (saga: Saga, scenario: CrashScenario): Promi
     await exploration.end();
     await server.close();
   }
+};
+
+const checkParallel = ({ parallel = 1 }: CrashScenario): void => {
+  if (Number.isInteger(parallel) && parallel >= 1) return;
+  const expected = 'a whole number from 1';
+  throw new FactlineError('OPTION_INVALID', { option: 'parallel', expected, actual: String(parallel) });
 };
 
 interface Task {
@@ -99,6 +106,12 @@ class Exploration {
     for (const [name, each] of Object.entries(beginnings))
       await this.#exploreBeginning({ name, begin: each });
     if (this.#broken.length > 0) throw this.#verdict();
+    if (this.#runs === 0)
+      throw new FactlineError('OPTION_INVALID', {
+        option: 'only',
+        expected: `an injection that begins with ${Object.keys(beginnings).map((name) => this.#prefix(name)).join('or ')}`,
+        actual: String(this.#scenario.only),
+      });
     for (const point of this.#declared) if (!this.#passed.has(point)) this.#missed.push(point);
     if (this.#scenario.only === undefined)
       for (const site of declared)

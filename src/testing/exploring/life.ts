@@ -8,7 +8,7 @@ import {
 } from '../../app/index.ts';
 import type { RunningConsumer, TestStep } from '../../consumers/index.ts';
 import { FactlineError, withDeadline } from '../../foundation/index.ts';
-import { CrashPoint } from '../crash-point.ts';
+import { CrashPoint, disconnectForGood } from '../crash-point.ts';
 import type { OwnDatabase } from '../own-database.ts';
 
 export interface LifeOptions {
@@ -104,12 +104,7 @@ export class Life {
   /** Its code goes no further, no timer of it fires, it connects no more. The promise never ends. */
   die(): Promise<void> {
     const never = this.#point.kill();
-    const database = this.#parts?.database;
-    if (database !== undefined) {
-      // A dead process that came back for its session lock would be taken for a living one.
-      Object.defineProperty(database, 'openSession', { value: () => never });
-      void database.stop().catch(() => undefined);
-    }
+    if (this.#parts !== undefined) disconnectForGood(this.#parts.database);
     this.#died.resolve('died');
     return never;
   }

@@ -53,7 +53,7 @@ interface PersonsAct {
 }
 
 /** How long a saga may be at work before it comes to rest, or to its next timer. */
-const settleMs = 10_000;
+const settleMs = 30_000;
 /** Timers farther away than this are not waited for. */
 const horizonMs = 366 * 86_400_000;
 const jumpsMax = 5_000;
@@ -210,7 +210,7 @@ class SagaRun {
 
   /** Until nothing is at work and, as far as the clock can bring it about, nothing is due any more. */
   async #rest(due: (typeof sql)['next_timer']): Promise<void> {
-    const deadline = systemClock.monotonic() + settleMs * 3;
+    const deadline = systemClock.monotonic() + settleMs * 2;
     for (let jumps = 0; ; jumps += 1) {
       const life = await this.#living();
       if ((await life.settle(settleMs)) === 'died' || (await this.#outside.reacted())) continue;
@@ -220,7 +220,7 @@ class SagaRun {
       if (jumps > jumpsMax || systemClock.monotonic() > deadline)
         throw new FactlineError('WAIT_TIMED_OUT', {
           stage: 'until the saga comes to rest, it',
-          ms: settleMs * 3,
+          ms: settleMs * 2,
         });
       if (Number(ms) > 0 && due === sql.next_timer && this.#diesAtRest(life)) continue;
       await this.#advance(Math.max(Number(ms), 0));
