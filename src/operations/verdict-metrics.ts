@@ -81,7 +81,6 @@ export class VerdictMetrics {
     for (const verdict of names) this.#metrics.forget('factline_consumer_verdict', { consumer, verdict });
     for (const state of ['retrying', 'waiting', 'quarantined'])
       this.#metrics.forget('factline_parked', { consumer, state });
-    for (const state of livingStates)
-      this.#metrics.forget('factline_workflow_living', { consumer, state });
+    for (const state of livingStates) this.#metrics.forget('factline_workflow_living', { consumer, state });
   }
 }

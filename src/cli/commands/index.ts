@@ -43,12 +43,7 @@ import { start } from './start.ts';
 import { status } from './status.ts';
 import { workflowList, workflowShow } from './workflow.ts';
 import { workflowCancel, workflowFork, workflowRetry } from './workflow-acts.ts';
-import {
-  workflowCompensateFrom,
-  workflowPatch,
-  workflowRetryStep,
-  workflowSkip,
-} from './workflow-repair.ts';
+import { workflowCompensateFrom, workflowPatch, workflowRetryStep, workflowSkip } from './workflow-repair.ts';
 import { workflowExport, workflowVerify } from './workflow-verify.ts';
 
 /** In the order that help shows them. */
@@ -105,12 +100,12 @@ export const commands: readonly Command[] = [
   replayResume,
   replayAbort,
   replayShow,
-  backfill,
   replayReport,
   replayList,
   auditList,
   auditVerify,
   eventsTail,
+  backfill,
   eventsShow,
   contractsCheck,
   contractsDiff,
