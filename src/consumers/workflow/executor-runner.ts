@@ -1,4 +1,4 @@
-import { Background, laneOf, Signal, type Timer } from '../../foundation/index.ts';
+import { Background, keyHash, laneOf, Signal, type Timer } from '../../foundation/index.ts';
 import { contractSetOf } from '../definition.ts';
 import type {
   ConsumerRunner,
@@ -15,7 +15,7 @@ import type { Departure, ExecutionServices, HeldLane } from './execution-service
 import { flusherOf } from './flusher.ts';
 import { hubOf, type Reservation, type WorkflowHub } from './hub.ts';
 import type { LoadedInstance } from './instance.ts';
-import { InstanceStore } from './instance-store.ts';
+import { InstanceStore, type Taken } from './instance-store.ts';
 import { Mailbox } from './mailbox.ts';
 import { Verbs } from './verbs.ts';
 import type { ExecutorDefinition } from './versions.ts';
@@ -23,6 +23,7 @@ import type { ExecutorDefinition } from './versions.ts';
 /** How long lanes that are given back wait for steps that run; then they are given up, uncounted. */
 const releaseGraceMs = 5_000;
 const failedLoadMs = 1_000;
+const touchedMs = 20;
 /** Waits end with a signal; this is only the net below it. */
 const lookMs = 200;
 /** The database's clock decides; a timer of ours may be a little early. */
@@ -54,6 +55,8 @@ export class ExecutorRunner implements ConsumerRunner {
   readonly #changed: Signal;
   #laneCount = 1;
   #reserved = 0;
+  /** Keys under which an instance is just being started here, with a slot kept for it. */
+  readonly #starting = new Map<string, number>();
   #handled = 0;
   #pause: Pause | null = null;
   #releasing = new Set<number>();
@@ -87,7 +90,7 @@ export class ExecutorRunner implements ConsumerRunner {
     this.#hub.register({
       consumerId: services.consumer.id,
       name: definition.name,
-      reserve: (keyHash) => this.#reserve(keyHash),
+      reserve: (key) => this.#reserve(key),
       wake: (instances) => this.#wake(instances),
       has: (id) => this.#atWork.has(id),
       alone: () => this.#lanes.size === this.#laneCount,
@@ -192,14 +195,20 @@ export class ExecutorRunner implements ConsumerRunner {
     return this.#definition.workflow.concurrency - this.#atWork.size - this.#reserved;
   }
 
-  #reserve(keyHash: number): Reservation | null {
-    const held = this.#lanes.get(laneOf(keyHash, this.#laneCount));
+  #reserve(key: string): Reservation | null {
+    const held = this.#lanes.get(laneOf(keyHash(key), this.#laneCount));
     if (held === undefined || this.#releasing.has(held.lane) || this.#pause !== null || this.#free <= 0)
       return null;
     this.#reserved += 1;
+    this.#starting.set(key, (this.#starting.get(key) ?? 0) + 1);
     let open = true;
     const close = (): boolean => {
-      if (open) this.#reserved -= 1;
+      if (open) {
+        const left = (this.#starting.get(key) ?? 1) - 1;
+        this.#reserved -= 1;
+        if (left > 0) this.#starting.set(key, left);
+        else this.#starting.delete(key);
+      }
       const was = open;
       open = false;
       return was;
@@ -256,20 +265,40 @@ export class ExecutorRunner implements ConsumerRunner {
       return;
     }
     const not = [...this.#atWork.keys(), ...this.#suspects.keys()];
-    const { instances, full, nextMs } = await this.#store.takeDue({ not, limit });
+    const { full, nextMs } = await this.#take({ not, limit }, (instance, held) =>
+      this.#begin(instance, held),
+    );
     this.#fullAtLastLook = full;
-    for (const instance of instances) this.#adopt(instance);
     if (nextMs !== null) this.#expect(nextMs);
   }
 
   /** Whether more was due than there were slots. */
   #fullAtLastLook = false;
 
-  #adopt(instance: LoadedInstance): void {
-    const held = this.#lanes.get(laneOf(instance.keyHash, this.#laneCount));
-    if (held === undefined || held.dropped || this.#atWork.has(instance.id)) return;
-    this.#begin(instance, held);
+  /**
+   * Takes what is due. What was at work here since the question was asked, or is being started, is left out: the answer may be
+   * older than what it has recorded meanwhile. It is asked for again.
+   */
+  async #take(
+    request: Parameters<InstanceStore['takeDue']>[0],
+    adopt: (instance: LoadedInstance, held: HeldLane) => void,
+  ): Promise<Taken> {
+    const lanes = new Map(this.#lanes);
+    this.#touched = new Set(this.#atWork.keys());
+    const taken = await this.#store.takeDue(request);
+    for (const instance of taken.instances) {
+      const lane = laneOf(instance.keyHash, this.#laneCount);
+      const held = this.#lanes.get(lane);
+      if (held === undefined || held.dropped || held !== lanes.get(lane)) continue;
+      const isKnown = this.#touched.has(instance.id) || this.#starting.has(instance.key);
+      if (isKnown) this.#expect(touchedMs);
+      else adopt(instance, held);
+    }
+    return taken;
   }
+
+  /** At work here since the last look at the table began. */
+  #touched = new Set<number>();
 
   #begin(instance: LoadedInstance, lane: HeldLane, suspect?: { readonly survived: () => void }): void {
     const execution = new Execution(this.#execution, {
@@ -283,6 +312,7 @@ export class ExecutorRunner implements ConsumerRunner {
       },
     });
     this.#atWork.set(instance.id, execution);
+    this.#touched.add(instance.id);
     this.#measure();
     execution.begin();
   }
@@ -356,10 +386,15 @@ export class ExecutorRunner implements ConsumerRunner {
     const verdict = await this.#store.beginSuspect(id, held);
     if (verdict === 'lost' || held.dropped) return;
     if (verdict !== 'run') return this.#store.parkKiller(id, held);
-    const { instances } = await this.#inTurn(() => this.#store.takeDue({ not: [], limit: 1, only: [id] }));
-    const [instance] = instances;
-    if (instance === undefined || held.dropped) return;
-    await new Promise<void>((survived) => this.#begin(instance, held, { survived }));
+    const survived = Promise.withResolvers<void>();
+    let begun = false;
+    await this.#inTurn(() =>
+      this.#take({ not: [], limit: 1, only: [id] }, (instance, lane) => {
+        begun = true;
+        this.#begin(instance, lane, { survived: survived.resolve });
+      }),
+    );
+    if (begun) await survived.promise;
   }
 
   #forget(lanes: readonly number[]): void {

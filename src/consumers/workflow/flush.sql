@@ -24,11 +24,14 @@ with moment as materialized (
   from json_to_recordset($2::text::json) as r (instance bigint, undo boolean, ordinal integer, kind text, name text, state text,
     attempts integer, completion integer, value jsonb, "hasValue" boolean, error jsonb, "delayMs" double precision, until timestamptz,
     "tookMs" double precision), moment m
+), finished as materialized (
+  -- The limit makes it one look into the index for each row, whatever the planner thinks of a table that was empty just now.
+  select r.instance from rows r cross join lateral (
+    select 1 from factline.workflow_journal j
+     where j.instance_id = r.instance and j.undo = r.undo and j.ordinal = r.ordinal and j.state <> 'pending' limit 1) f
 ), mine as materialized (
   select g.* from given g join fence f on f.consumer_id = g.consumer and f.lane = g.lane
-  where not exists (select from rows r join factline.workflow_journal j
-      on j.instance_id = r.instance and j.undo = r.undo and j.ordinal = r.ordinal
-    where r.instance = g.id and j.state <> 'pending')
+  where g.id not in (select instance from finished)
 ), written as (
   insert into factline.workflow_journal as j (instance_id, undo, ordinal, kind, name, state, attempts, completion, value, error, due_at,
                                               began_at, ended_at)
@@ -102,7 +105,7 @@ select pg_current_xact_id()::text as transaction_id,
   case when $5::boolean and (select count(*) from mine) < (select count(*) from given)
     then factline.refuse(case when exists (select from fence) then 'FL002' else 'FL001' end, 'nothing is recorded twice, or by two') end as refused,
   (select coalesce(json_agg(json_build_array(g.id,
-      (select greatest(extract(epoch from c.due_at - m.now) * 1000, 0)::bigint from changed c where c.id = g.id))), '[]')
-     from mine g, moment m) as recorded,
+      case when c.due_at is not null then greatest(extract(epoch from c.due_at - m.now) * 1000, 0)::bigint end)), '[]')
+     from mine g cross join moment m left join changed c on c.id = g.id) as recorded,
   (select coalesce(json_agg(json_build_array(f.consumer_id, f.lane)), '[]') from fence f) as fenced,
   (select coalesce(json_agg(distinct n.consumer_id), '[]') from next_in_line n) as queued

@@ -16,7 +16,7 @@ export interface ExecutorDoor {
   readonly consumerId: number;
   readonly name: string;
   /** Null: the lane is another process's, or nothing is free. */
-  reserve(keyHash: number): Reservation | null;
+  reserve(key: string): Reservation | null;
   /** Something is due, or mail has come for these instances. */
   wake(instances: readonly number[]): void;
   /** Whether the instance is in memory here: its end will be told. */

@@ -104,7 +104,7 @@ export const tellOwnersQuery: NamedQuery = sql.tell_owners;
 
 /** A slot of this process's executor, if it has the lane and one is free. */
 export const reserveSlot = (hub: WorkflowHub, { workflow, key }: Start): Reservation | null =>
-  hub.door(executorName(workflow.name, workflow.version))?.reserve(keyHash(key)) ?? null;
+  hub.door(executorName(workflow.name, workflow.version))?.reserve(key) ?? null;
 
 /** An instance as it stands right after its start. */
 export const freshInstance = (
