@@ -30,7 +30,7 @@ interface Ended {
 const node = (page: string, parameters: readonly string[], databaseUrl: string): Promise<Ended> =>
   new Promise((resolve) => {
     const environment = { ...process.env, DATABASE_URL: databaseUrl, NO_COLOR: '1', NODE_ENV: 'test' };
-    const options = { cwd: path.join(folder.path, page), env: environment, timeout: 90_000 };
+    const options = { cwd: path.join(folder.path, page), env: environment, timeout: 170_000 };
     execFile(process.execPath, [...parameters], options, (error, output, errors) =>
       resolve({ code: error === null ? 0 : 1, output, errors }),
     );

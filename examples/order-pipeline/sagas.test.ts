@@ -150,10 +150,12 @@ it('survives a crash and a failure at every step of every box', { timeout: 600_0
       const [order] = await saga.query('select state from fulfilment.orders');
       expect(order?.['state']).toMatch(/^(packed|stopped)$/);
     },
-  }));
+  }),
+);
 
 it('survives them at every step of the workflow, and of what takes it back', { timeout: 600_000 }, () =>
   explore(orchestration, {
     begin: { ...beginnings, 'never picked up': ({ app }: SagaWorld) => place(app, missed) },
     invariant: comesOutRight,
-  }));
+  }),
+);

@@ -5,7 +5,12 @@ import { systemClock } from '../foundation/index.ts';
 import { loadQueries, type NamedQuery, type Queryable, run } from '../postgres/index.ts';
 
 const sql = loadQueries<
-  'test_databases' | 'end_backends' | 'create_statement' | 'copy_statement' | 'drop_statement'
+  | 'test_databases'
+  | 'end_backends'
+  | 'busy_sessions'
+  | 'create_statement'
+  | 'copy_statement'
+  | 'drop_statement'
 >(new URL('./testing.sql', import.meta.url));
 
 /** A database that belongs to one test and goes away with it. */
@@ -14,6 +19,8 @@ export interface OwnDatabase {
   readonly url: string;
   /** Ends every connection whose application name begins with this, as the death of its process does. */
   endBackends(applicationName: string): Promise<void>;
+  /** Waits until nobody is at work in it; what still is after a while is cut off. */
+  whenIdle(): Promise<void>;
   drop(): Promise<void>;
 }
 
@@ -27,6 +34,7 @@ export interface TestServer {
 const prefix = 'factline_test_';
 const lookEveryMs = 5;
 const looksMax = 1_000;
+const idleLooksMax = 400;
 
 /** The server of `server` or DATABASE_URL, else the embedded one. */
 export const openTestServer = async (server?: string): Promise<TestServer> => {
@@ -49,6 +57,14 @@ export const openTestServer = async (server?: string): Promise<TestServer> => {
       name,
       url: url.href,
       endBackends: (applicationName) => endBackends(administrator, name, applicationName),
+      whenIdle: async () => {
+        for (let look = 0; look < idleLooksMax; look += 1) {
+          const [row] = await run(administrator, sql.busy_sessions, [name]);
+          if (row?.['busy'] === 0) return;
+          await systemClock.sleep(lookEveryMs);
+        }
+        await endBackends(administrator, name, '');
+      },
       drop: () => runBuilt(administrator, sql.drop_statement, name),
     };
   };

@@ -22,6 +22,11 @@ select format('drop database if exists %I with (force)', $1::text) as statement;
 select count(pg_terminate_backend(pid))::int4 as open from pg_stat_activity
 where datname = $1 and starts_with(application_name, $2) and backend_type = 'client backend';
 
+-- name: busy_sessions
+-- $1: database.
+select count(*)::int4 as busy from pg_stat_activity
+where datname = $1 and backend_type = 'client backend' and state is distinct from 'idle';
+
 -- name: effects
 -- What a handler did to the outside world, oldest first. $1: consumer.
 select f.name, f.idempotency_key as "idempotencyKey", f.state, f.result, f.event_id as "eventId"

@@ -45,9 +45,13 @@ export async function startLedgerProviders(serverUrl: string): Promise<LedgerPro
     url.pathname = `/${path.join('/')}`;
     return (isDeclined ? declining : accepting).fetch(new Request(url, request));
   };
-  const { server, port } = await new Promise<{ server: ReturnType<typeof serve>; port: number }>((resolve) => {
-    const server = serve({ fetch, hostname: '127.0.0.1', port: 0 }, (info) => resolve({ server, port: info.port }));
-  });
+  const { server, port } = await new Promise<{ server: ReturnType<typeof serve>; port: number }>(
+    (resolve) => {
+      const server = serve({ fetch, hostname: '127.0.0.1', port: 0 }, (info) =>
+        resolve({ server, port: info.port }),
+      );
+    },
+  );
   return {
     urlFor: (databaseUrl) => `http://127.0.0.1:${port}${new URL(databaseUrl).pathname}`,
     stop: async () => {

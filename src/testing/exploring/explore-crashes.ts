@@ -109,7 +109,9 @@ class Exploration {
     if (this.#runs === 0)
       throw new FactlineError('OPTION_INVALID', {
         option: 'only',
-        expected: `an injection that begins with ${Object.keys(beginnings).map((name) => this.#prefix(name)).join('or ')}`,
+        expected: `an injection that begins with ${Object.keys(beginnings)
+          .map((name) => this.#prefix(name))
+          .join('or ')}`,
         actual: String(this.#scenario.only),
       });
     for (const point of this.#declared) if (!this.#passed.has(point)) this.#missed.push(point);

@@ -51,9 +51,9 @@ export class SagaDatabases {
     return this.#free.pop() ?? this.#server.createDatabase(this.#template);
   }
 
-  /** Whoever is still connected to it is cut off. */
+  /** Connections of the user's own may stay, as long as they do nothing. */
   async giveBack(database: OwnDatabase): Promise<void> {
-    await database.endBackends('');
+    await database.whenIdle();
     if (await this.#restore(database)) this.#free.push(database);
     else await database.drop();
   }

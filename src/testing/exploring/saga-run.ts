@@ -245,17 +245,28 @@ class SagaRun {
     await this.#life?.lookForDueWork();
   }
 
-  /** Plays the person who looks at what an injection has left waiting, and lets it go. */
+  /** Plays the person who looks at what injections have left waiting, and lets it go, until nothing of that is left. */
   async #letGo(): Promise<void> {
+    const acts = this.#options.plan.length + 1;
+    for (let round = 0; round < acts && (await this.#letGoOnce()); round += 1)
+      await this.#rest(sql.next_timer);
+  }
+
+  /** Whether there was anything. */
+  async #letGoOnce(): Promise<boolean> {
+    let acted = false;
     for (const row of await this.#ask(sql.quarantined)) {
       const act = await this.#verbFor(row);
-      if (act !== null) await this.#act(row, { ...act, parkedId: Number(row['id']) });
+      if (act === null) continue;
+      acted = true;
+      await this.#act(row, { ...act, parkedId: Number(row['id']) });
     }
     for (const row of await this.#ask(sql.stuck, [injectedMark])) {
-      const act = { verb: 'retry', arguments: { instance: Number(row['instance']) } };
-      if (row['injected'] === true) await this.#act(row, act);
+      if (row['injected'] !== true) continue;
+      acted = true;
+      await this.#act(row, { verb: 'retry', arguments: { instance: Number(row['instance']) } });
     }
-    await this.#rest(sql.next_timer);
+    return acted;
   }
 
   async #act(row: Row, act: PersonsAct): Promise<void> {
