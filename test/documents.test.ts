@@ -2,7 +2,13 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { engineSteps, operationalSteps, projectionSteps, redeliverySteps } from '../src/consumers/index.ts';
+import {
+  engineSteps,
+  operationalSteps,
+  projectionSteps,
+  redeliverySteps,
+  workflowSteps,
+} from '../src/consumers/index.ts';
 import { replayRunSteps } from '../src/replay/index.ts';
 import {
   type Document,
@@ -114,6 +120,7 @@ describe('the documents', () => {
       ...redeliverySteps,
       ...replayRunSteps,
       ...projectionSteps,
+      ...workflowSteps,
       ...engineSteps,
     ];
     expect(steps.filter((step) => !text.includes(`\`${step}\``))).toEqual([]);

@@ -96,23 +96,10 @@ const undoStep = async (
   const delayMs = nextDelayMs(step.request.policy, { attempts, error: outcome.error, randomness });
   if (delayMs === null) {
     record.row({ entry: { ...base, state: 'failed', error }, valueText: null, tookMs });
-    const message = `the undo of step ${name} failed: ${error.message}`;
-    record.change({
-      state: 'stuck',
-      stuck: { reason: 'compensation failed', message, step: name },
-      held: false,
-      due: 'never',
+    await getStuck(compensation, {
+      step: name,
+      message: `the undo of step ${name} failed: ${error.message}`,
     });
-    if (await recorded()) {
-      telemetry.emit('workflow.stuck', {
-        workflow,
-        id,
-        key: compensation.instance.key,
-        reason: 'compensation failed',
-        message,
-      });
-      depart({ kind: 'ended', state: 'stuck' });
-    }
     return 'over';
   }
   const counted = countedAttempts(attempts, outcome.error);
@@ -125,6 +112,25 @@ const undoStep = async (
   record.change({ held: false, due: 'rest' });
   if (await recorded()) depart({ kind: 'resting', dueMs: null });
   return 'over';
+};
+
+/** A person is to decide: the state is the end of what the engine does by itself. */
+const getStuck = async (
+  { services, instance, record, recorded, depart }: Compensation,
+  { step, message }: { readonly step: string; readonly message: string },
+): Promise<void> => {
+  const reason = 'compensation failed';
+  record.change({ state: 'stuck', stuck: { reason, message, step }, held: false, due: 'never' });
+  if (!(await recorded())) return;
+  const { id, key } = instance;
+  services.runner.telemetry.emit('workflow.stuck', {
+    workflow: services.workflow.name,
+    id,
+    key,
+    reason,
+    message,
+  });
+  depart({ kind: 'ended', state: 'stuck' });
 };
 
 const attemptUndo = async (
