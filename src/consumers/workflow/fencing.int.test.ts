@@ -5,6 +5,7 @@ import { createFactlineWith, systemSeams } from '../../app/index.ts';
 import { defineWorkflow } from './index.ts';
 
 const launch = useApps();
+type Gate = PromiseWithResolvers<void>;
 const input = z.object({ id: z.string() });
 
 test('what a process that has lost the lane has done is not recorded; the step is done again', async () => {
@@ -58,6 +59,55 @@ test('what a process that has lost the lane has done is not recorded; the step i
     { id: 'transaction' },
   ]);
   expect(await rows(kit, 'select from factline.events')).toHaveLength(4);
+});
+
+test('an answer that is older than what was recorded meanwhile does not make a step run again', {
+  timeout: 60_000,
+}, async () => {
+  const [asked, rested, finish] = [0, 1, 2].map(() => Promise.withResolvers<void>()) as [Gate, Gate, Gate];
+  let armed = false;
+  const calls: string[] = [];
+  const work = defineWorkflow({
+    name: 'work',
+    input,
+    lanes: 1,
+    run: async ({ id }, { step, sleep }) => {
+      if (id === 'timer') await sleep('2s');
+      await step('one', async () => {
+        calls.push(id);
+        if (id === 'subject') await finish.promise;
+      });
+      if (id === 'subject') await sleep('1d');
+      return id;
+    },
+  });
+  const kit = await launch({ consumers: [], contracts: [Noted] });
+  await using app = createFactlineWith(
+    { name: 'shop', consumers: [work], database: kit.databaseUrl, handleSignals: false },
+    {
+      ...systemSeams,
+      testStep: async (step) => {
+        if (!armed) return;
+        // The look for the timer: it is asked while the subject is being started, and answered when that has come to rest.
+        if (step === 'workflow.before-load') await asked.promise;
+        if (step === 'workflow.after-load') await rested.promise;
+      },
+    },
+  );
+  await app.start();
+  const timer = await app.startWorkflow(work, { key: 'timer', input: { id: 'timer' } });
+  await eventually(async () => (await timer.status()) === 'waiting', 'the timer sleeps');
+  armed = true;
+  await new Promise((resolve) => setTimeout(resolve, 2_300));
+  const subject = await app.startWorkflow(work, { key: 'subject', input: { id: 'subject' } });
+  asked.resolve();
+  await eventually(async () => (await timer.status()) === 'running', 'the look was answered in the database');
+  finish.resolve();
+  await eventually(async () => (await subject.status()) === 'waiting', 'the subject rests');
+  armed = false;
+  rested.resolve();
+  expect(await timer.result({ within: '10s' })).toBe('timer');
+  expect(calls.sort()).toEqual(['subject', 'timer']);
 });
 
 test('a workflow of three steps costs its start and three commits, also side by side with others', async () => {
