@@ -166,8 +166,10 @@ export const consumerErrors = {
   },
   SAGA_RESTLESS: {
     message: 'The saga did not come to rest within {ms} ms: {busy}',
-    cause: 'A handler or step does not end, something is tried again for ever, or a timer always begins the next one.',
-    remedy: 'Look at what is said to be at work; a step that waits for the outside world needs an answer from the scenario.',
+    cause:
+      'A handler or step does not end, something is tried again for ever, or a timer always begins the next one.',
+    remedy:
+      'Look at what is said to be at work; a step that waits for the outside world needs an answer from the scenario.',
   },
   PROJECTION_TABLE_MISSING: {
     message: 'The table {table} of the projection {projection} is not there.',
