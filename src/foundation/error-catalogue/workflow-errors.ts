@@ -3,7 +3,8 @@ export const workflowErrors = {
   WORKFLOW_STEP_REPEATED: {
     message: 'The workflow {workflow} used the step name {step} twice in one instance.',
     cause: 'The name finds the recorded result; two steps under one name would share it.',
-    remedy: 'Give each step its own name; in a loop put what differs into it: step("charge 1", …), step("charge 2", …).',
+    remedy:
+      'Give each step its own name; in a loop put what differs into it: step("charge 1", …), step("charge 2", …).',
   },
   WORKFLOW_WAIT_UNDECLARED: {
     message: 'The workflow {workflow} waits for {type}, which its `waits` does not list.',
