@@ -290,7 +290,7 @@ export class ExecutorRunner implements ConsumerRunner {
       const lane = laneOf(instance.keyHash, this.#laneCount);
       const held = this.#lanes.get(lane);
       if (held === undefined || held.dropped || held !== lanes.get(lane)) continue;
-      const isKnown = (false && this.#touched.has(instance.id)) || this.#starting.has(instance.key);
+      const isKnown = this.#touched.has(instance.id) || this.#starting.has(instance.key);
       if (isKnown) this.#expect(touchedMs);
       else adopt(instance, held);
     }
