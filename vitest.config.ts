@@ -41,6 +41,8 @@ const config: ViteUserConfig = {
         test: {
           name: 'integration',
           include: integration,
+          // These tests wait for leases and timers more than they compute.
+          maxWorkers: 3,
           exclude: ['**/node_modules/**', ...(oldServer ? onNewestServer : [])],
           globalSetup: ['./test/postgres.ts'],
         },
