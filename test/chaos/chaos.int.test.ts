@@ -20,16 +20,17 @@ beforeAll(async () => {
 afterAll(() => removeEmbedded(folder));
 
 test('workflows end once and in their right state while workers and the server are killed', {
-  timeout: 120_000,
+  timeout: 180_000,
 }, async () => {
   const report = await runChaos({
     database: server.url,
-    workflows: 150,
+    workflows: 40,
     workers: 2,
     seed: 20_261_121,
-    killEveryMs: 3_000,
-    restartEveryMs: 3_000,
-    withinMs: 100_000,
+    killEveryMs: 5_000,
+    restartEveryMs: 8_000,
+    calmAfterMs: 12_000,
+    withinMs: 150_000,
   });
   expect(report.findings).toEqual([]);
   expect(report.ok).toBe(true);

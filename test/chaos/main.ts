@@ -11,6 +11,7 @@ const usage = `npm run chaos -- [options]
   --seed N           when to kill what, and when the outside world fails (default: by the clock, printed)
   --kill-every S     kill -9 of a worker about every S seconds (default 3; 0: never)
   --restart-every S  crash of PostgreSQL, which recovers, about every S seconds (default 3; 0: never)
+  --calm-after S     nothing is killed any more after S seconds (default 0: until the end)
   --within S         give up after S seconds (default 1800)
   --json             the report as JSON
 `;
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     'kill-every': { type: 'string', default: '3' },
     'restart-every': { type: 'string', default: '3' },
+    'calm-after': { type: 'string', default: '0' },
     within: { type: 'string', default: '1800' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -56,6 +58,7 @@ try {
     seed,
     killEveryMs: number('kill-every') * 1000,
     restartEveryMs: number('restart-every') * 1000,
+    calmAfterMs: number('calm-after') * 1000,
     withinMs: number('within') * 1000,
     ...(values.json ? {} : { onProgress: (line: string) => console.log(line) }),
   });

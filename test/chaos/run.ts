@@ -20,6 +20,8 @@ export interface ChaosOptions {
   /** 0: never. */
   readonly killEveryMs: number;
   readonly restartEveryMs: number;
+  /** From then on nothing is killed any more; 0: until the end. */
+  readonly calmAfterMs: number;
   /** How long all of it may take. */
   readonly withinMs: number;
   readonly onProgress?: (line: string) => void;
@@ -53,6 +55,7 @@ class ChaosRun {
   readonly #ready = new Set<ChildProcess>();
   readonly #findings: string[] = [];
   readonly #since = Date.now();
+  #readyAt = 0;
   #outsideUrl = '';
   #over = false;
   #kills = 0;
@@ -80,6 +83,7 @@ class ChaosRun {
       await app.transaction((tx) => tx.query('create table bookings (order_id text not null)'));
       for (let index = 0; index < workers; index += 1) this.#spawn();
       await this.#untilReady(workers);
+      this.#readyAt = Date.now();
       const dying = Promise.all([
         this.#every(this.#options.killEveryMs, () => this.#killWorker()),
         this.#every(this.#options.restartEveryMs, () => this.#restartServer()),
@@ -132,6 +136,7 @@ class ChaosRun {
     while (!this.#over) {
       // Not in step with one another.
       await sleep(ms * (0.5 + this.#randomness.float()));
+      if (this.#calm) return;
       if (!this.#over) await act().catch(() => {});
     }
   }
@@ -186,6 +191,11 @@ class ChaosRun {
     }
   }
 
+  get #calm(): boolean {
+    const { calmAfterMs } = this.#options;
+    return calmAfterMs > 0 && Date.now() - this.#readyAt > calmAfterMs && this.#kills > 0 && this.#restarts > 0;
+  }
+
   get #late(): boolean {
     return Date.now() - this.#since > this.#options.withinMs;
   }
@@ -200,16 +210,14 @@ class ChaosRun {
       if (Number(row?.['ended'] ?? 0) >= workflows) return;
       if (this.#late) {
         this.#findings.push(
-          `after ${this.#options.withinMs} ms ${row?.['ended']} of ${workflows} have ended`,
+          `after ${this.#options.withinMs} ms not all ${workflows} have ended: ${await this.#states()}`,
         );
         return;
       }
       await this.#pardon().catch(() => {});
       if (Date.now() - told > 5_000) {
         told = Date.now();
-        onProgress?.(
-          `${row?.['ended']} of ${workflows} ended, ${this.#kills} kills, ${this.#restarts} restarts`,
-        );
+        onProgress?.(`${await this.#states()}; ${this.#kills} kills, ${this.#restarts} restarts`);
       }
       await sleep(lookMs);
     }

@@ -82,6 +82,8 @@ class Exploration {
   readonly #known = new Set<string>();
   readonly #covered: string[] = [];
   readonly #missed: string[] = [];
+  /** Injections that no run got to yet, with one of those that tried. */
+  readonly #unreached = new Map<string, string>();
   readonly #passed = new Set<string>();
   readonly #declared = new Set<string>();
   readonly #broken: FactlineError[] = [];
@@ -114,6 +116,7 @@ class Exploration {
           .join('or ')}`,
         actual: String(this.#scenario.only),
       });
+    this.#missed.push(...this.#unreached.values());
     for (const point of this.#declared) if (!this.#passed.has(point)) this.#missed.push(point);
     if (this.#scenario.only === undefined)
       for (const site of declared)
@@ -163,9 +166,8 @@ class Exploration {
   #plansFor(before: Plan, passed: readonly Point[], beginning: string): readonly Plan[] {
     for (const { name } of passed) this.#passed.add(name);
     if (before.length >= depthMax) return [];
-    const scope = this.#scenario.everywhere ? beginning : '';
     return injectionsOf(passed).flatMap((injection: Injection) => {
-      const text = `${scope} ${planText([injection])}`;
+      const text = this.#scopedText(injection, beginning);
       if (this.#known.has(text)) return [];
       this.#known.add(text);
       return [[...before, injection]];
@@ -176,11 +178,17 @@ class Exploration {
   async #try({ plan, beginning, undisturbed }: Task): Promise<readonly Point[]> {
     const result = await this.#run(beginning, plan);
     const text = `${this.#prefix(beginning.name)}${planText(plan)}`;
+    const last = this.#scopedText(plan.at(-1) as Injection, beginning.name);
     const broken = this.#brokenBy({ plan, beginning, undisturbed }, result);
     if (broken !== null) this.#broken.push(broken);
-    else if (result.complete) this.#covered.push(text);
-    // Between the saga's own points the engine may take another way each time.
-    else if (!plan.some(isBetween)) this.#missed.push(text);
+    else if (result.complete) {
+      this.#covered.push(text);
+      this.#unreached.delete(last);
+    } else if (!plan.some(isBetween)) {
+      // Another run, or another beginning, may still get there. (Between the saga's own points the way differs each time.)
+      this.#unreached.set(last, text);
+      this.#known.delete(last);
+    }
     return result.passed;
   }
 
@@ -199,6 +207,11 @@ class Exploration {
     await databases.giveBack(database);
     for (const point of result.declared) this.#declared.add(point);
     return result;
+  }
+
+  /** What tells one injection from another, wherever it was found. */
+  #scopedText(injection: Injection, beginning: string): string {
+    return `${this.#scenario.everywhere ? beginning : ''} ${planText([injection])}`;
   }
 
   #sitePassed(site: string): boolean {
