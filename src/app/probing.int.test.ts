@@ -61,11 +61,13 @@ const sendProbe = async (): Promise<void> => {
   if (await claimProbe(parts.database.operations, 'shop')) await app.publish(ProbeSent({ app: 'shop' }));
 };
 
+/** Null: none came through yet. */
+const took = async (): Promise<number | null> =>
+  (await pool.query('select took_ms from factline.probes')).rows[0].took_ms;
+
 describe('probes', () => {
   it('go the whole way, from one process at a time, and say how long it took', async () => {
     await start(true);
-    const took = async (): Promise<number | null> =>
-      (await pool.query('select took_ms from factline.probes')).rows[0].took_ms;
     await expect.poll(took, { timeout: 10_000 }).toBeGreaterThanOrEqual(0);
     expect(await verdicts()).toEqual({ payment: 'OK', 'probe.shop': 'OK' });
     expect(await probes()).toBe(1);
@@ -78,7 +80,7 @@ describe('probes', () => {
 
   it('make every verdict UNKNOWN, never OK, while the reader is frozen and nothing else is going on', async () => {
     await start(true);
-    await expect.poll(seenMs, { timeout: 10_000 }).toBeLessThan(5_000);
+    await expect.poll(took, { timeout: 10_000 }).toBeGreaterThanOrEqual(0);
     const holder = await pool.connect();
     try {
       // It may still publish at this position: no reader may go past it.
