@@ -30,7 +30,7 @@ interface Ended {
 const node = (page: string, parameters: readonly string[], databaseUrl: string): Promise<Ended> =>
   new Promise((resolve) => {
     const environment = { ...process.env, DATABASE_URL: databaseUrl, NO_COLOR: '1', NODE_ENV: 'test' };
-    const options = { cwd: path.join(folder.path, page), env: environment, timeout: 170_000 };
+    const options = { cwd: path.join(folder.path, page), env: environment, timeout: 380_000 };
     execFile(process.execPath, [...parameters], options, (error, output, errors) =>
       resolve({ code: error === null ? 0 : 1, output, errors }),
     );
@@ -102,7 +102,7 @@ describe('what the documents show', () => {
     'docs/workflows.md',
     'docs/commands.md',
   ];
-  test.each(pagesWithTests)('the tests in %s pass', { timeout: 180_000 }, async (page) => {
+  test.each(pagesWithTests)('the tests in %s pass', { timeout: 400_000 }, async (page) => {
     writeFileSync(path.join(folder.path, page, 'vitest.config.mjs'), vitestConfiguration);
     const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
     const ended = await node(page, [vitest, 'run', '--root', '.'], inject('databaseUrl'));

@@ -90,7 +90,7 @@ const broken = async (exploring: Promise<unknown>): Promise<FactlineError> =>
     (error: FactlineError) => error,
   );
 
-describe('exploreCrashes', { timeout: 240_000 }, () => {
+describe('exploreCrashes', { timeout: 600_000 }, () => {
   it('tries a crash and a failure at every step of a saga of handlers', async () => {
     const report = await explore(shop);
     expect(report).toMatchObject({ notReached: [], coverage: 1 });
@@ -224,7 +224,7 @@ const fulfil = (outside: Outside, { withoutUndo = false }: { readonly withoutUnd
     },
   });
 
-describe('exploreCrashes with a workflow', { timeout: 240_000 }, () => {
+describe('exploreCrashes with a workflow', { timeout: 600_000 }, () => {
   /** Either everything has happened, or nothing is left of it. */
   const allOrNothing: Partial<CrashScenario> = {
     setUp: ({ query }) => query('create table stock as select 0 as reserved'),
