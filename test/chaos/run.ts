@@ -40,7 +40,7 @@ export interface ChaosReport {
 }
 
 const findingsMax = 100;
-const batchSize = 50;
+const batchSize = 20;
 const respawnMs = 200;
 const lookMs = 250;
 const sourceCondition = { execArgv: ['--conditions=factline-source'] };
@@ -169,6 +169,8 @@ class ChaosRun {
       );
       const data = (number: number) => ({ orderId: orderIdOf(number), number });
       const confirmed = numbers.filter((number) => fateOf(number) !== 'nobody confirms');
+      // The last ones only after something was killed: otherwise a fast machine would have nothing to survive.
+      if (first + batchSize >= workflows) await this.#untilDisturbed();
       // Some are confirmed before anybody waits for it.
       await this.#insist(() =>
         app.publish(numbers.map((number) => Ordered(data(number), { dedupeKey: `ordered ${number}` }))),
@@ -177,6 +179,13 @@ class ChaosRun {
         app.publish(confirmed.map((number) => Confirmed(data(number), { dedupeKey: `confirmed ${number}` }))),
       );
     }
+  }
+
+  async #untilDisturbed(): Promise<void> {
+    const { killEveryMs, restartEveryMs } = this.#options;
+    const calm = (): boolean =>
+      (killEveryMs > 0 && this.#kills === 0) || (restartEveryMs > 0 && this.#restarts === 0);
+    while (calm() && !this.#late) await sleep(lookMs);
   }
 
   async #insist(act: () => Promise<unknown>): Promise<void> {
@@ -193,7 +202,9 @@ class ChaosRun {
 
   get #calm(): boolean {
     const { calmAfterMs } = this.#options;
-    return calmAfterMs > 0 && Date.now() - this.#readyAt > calmAfterMs && this.#kills > 0 && this.#restarts > 0;
+    return (
+      calmAfterMs > 0 && Date.now() - this.#readyAt > calmAfterMs && this.#kills > 0 && this.#restarts > 0
+    );
   }
 
   get #late(): boolean {

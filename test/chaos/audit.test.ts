@@ -1,42 +1,5 @@
-import { mkdtempSync } from 'node:fs';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type EmbeddedServer, removeEmbedded, startEmbedded } from '../../src/postgres/embedded/index.ts';
+import { describe, expect, test } from 'vitest';
 import { auditChaos, type ChaosFacts } from './audit.ts';
-import { runChaos } from './run.ts';
-
-let folder: string;
-let server: EmbeddedServer;
-
-beforeAll(async () => {
-  const parent = fileURLToPath(new URL('../../.factline/', import.meta.url));
-  folder = mkdtempSync(path.join(parent, `chaos-${process.pid}-`));
-  server = await startEmbedded({
-    directory: folder,
-    settings: { max_connections: '150', restart_after_crash: 'on' },
-  });
-});
-afterAll(() => removeEmbedded(folder));
-
-test('workflows end once and in their right state while workers and the server are killed', {
-  timeout: 180_000,
-}, async () => {
-  const report = await runChaos({
-    database: server.url,
-    workflows: 40,
-    workers: 2,
-    seed: 20_261_121,
-    killEveryMs: 5_000,
-    restartEveryMs: 8_000,
-    calmAfterMs: 12_000,
-    withinMs: 150_000,
-  });
-  expect(report.findings).toEqual([]);
-  expect(report.ok).toBe(true);
-  expect(report.kills).toBeGreaterThan(0);
-  expect(report.restarts).toBeGreaterThan(0);
-});
 
 describe('the audit sees', () => {
   const right: ChaosFacts = {
