@@ -75,6 +75,8 @@ test('an instance that ends its process three times is parked; others are not co
       step('maybe', async () => {
         if (n > 0) {
           kills += 1;
+          // It may begin before its process has said that it has started.
+          await eventually(async () => current !== undefined, 'its process is known');
           await current?.kill();
           await new Promise(() => {});
         }
@@ -92,6 +94,7 @@ test('an instance that ends its process three times is parked; others are not co
   const state = async (key: string): Promise<unknown> =>
     (await rows(kit, 'select state from factline.workflow_instances where key = $1', [key]))[0]?.['state'];
   for (let death = 0; death < 6 && (await state('killer')) !== 'stuck'; death += 1) {
+    current = undefined;
     current = await live(kit, shop);
     await Promise.race([
       current.died,
