@@ -79,6 +79,8 @@ export const createDatabase = (options: DatabaseOptions): Database => {
       ...keepAlive,
     });
     made.on('error', () => {});
+    // Also of one that breaks while it is on its way out of somebody's hands: whoever works with it gets the error from its query.
+    made.on('connect', (client) => client.on('error', () => {}));
     explainCheckouts(made, url);
     return made;
   };

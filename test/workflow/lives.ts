@@ -44,7 +44,7 @@ export const live = async (
     void database.stop().catch(() => undefined);
     await rows(
       { databaseUrl },
-      'select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1',
+      'select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 and datname = current_database()',
       [applicationName],
     );
   });
