@@ -54,6 +54,8 @@ export class Execution {
   #stored: 'running' | 'waiting' = 'running';
   #suspect: boolean;
   #frozen: (() => void)[] = [];
+  /** How often mail was announced. */
+  #announced = 0;
 
   constructor(
     services: ExecutionServices,
@@ -126,6 +128,7 @@ export class Execution {
 
   /** Mail may have come. */
   look(): void {
+    this.#announced += 1;
     if (this.#phase === 'live' && this.#waits.size > 0) this.#background.run(() => this.#lookForMail());
   }
 
@@ -371,7 +374,11 @@ export class Execution {
       if (!(await this.#recorded())) return;
       this.#stored = 'waiting';
     }
-    await this.#lookForMail();
+    // What is announced meanwhile finds it still in memory, and its own look may end after the departure.
+    for (let seen = -1; seen !== this.#announced && this.#outcomes.length === 0 && this.#phase === 'live'; ) {
+      seen = this.#announced;
+      await this.#lookForMail();
+    }
     if (this.#outcomes.length === 0 && this.#phase === 'live' && this.record.empty)
       this.#depart({ kind: 'resting', dueMs: this.#dueMs });
   }
