@@ -14,6 +14,12 @@ export interface PlannedWorkload {
 }
 
 const ours = ['floor', 'factline'];
+/** Events at random moments, at a rate that leaves the machine idle in between. */
+const steadily = {
+  size: { perSecond: 200, seconds: 20 },
+  quick: { perSecond: 200, seconds: 5 },
+  rounds: 3,
+};
 
 export const plan: readonly PlannedWorkload[] = [
   ...[1, 8, 32].map((clients) => ({
@@ -88,17 +94,13 @@ export const plan: readonly PlannedWorkload[] = [
     name: 'latency',
     workload: 'latency',
     what: 'commit acknowledged → handler entered, 200 events/s',
-    size: { perSecond: 200, seconds: 20 },
-    quick: { perSecond: 200, seconds: 5 },
-    rounds: 3,
+    ...steadily,
   },
   {
     name: 'latency-across',
     workload: 'latency-across',
     what: 'the same, published by another process',
-    size: { perSecond: 200, seconds: 20 },
-    quick: { perSecond: 200, seconds: 5 },
-    rounds: 3,
+    ...steadily,
   },
   {
     name: 'idle',
@@ -120,9 +122,7 @@ export const plan: readonly PlannedWorkload[] = [
     name: 'workflow-start',
     workload: 'workflow-start',
     what: 'commit of an event acknowledged → first step of the workflow that it starts, 200 events/s',
-    size: { perSecond: 200, seconds: 20 },
-    quick: { perSecond: 200, seconds: 5 },
-    rounds: 3,
+    ...steadily,
   },
   {
     name: 'workflow-asleep',
