@@ -29,6 +29,9 @@ import { type Outcome, type StepListener, StepRunner } from './step-runner.ts';
  */
 type Phase = 'replaying' | 'live' | 'freezing' | 'compensating' | 'closed';
 
+/** So much longer a wait goes on whose event may be on its way; its delivery wakes it earlier. */
+const behindMs = 2_000;
+
 export class Execution {
   readonly instance: LoadedInstance;
   readonly lane: HeldLane;
@@ -56,6 +59,8 @@ export class Execution {
   #frozen: (() => void)[] = [];
   /** How often mail was announced. */
   #announced = 0;
+  /** Waits whose time limit has come, while it is asked whether their event is on its way. */
+  readonly #expiring = new Set<number>();
 
   constructor(
     services: ExecutionServices,
@@ -120,10 +125,37 @@ export class Execution {
       if (call === undefined || this.#steps.has(ordinal) || this.#toBegin.includes(call)) continue;
       if (this.#outcomes.some((outcome) => outcome.call === call)) continue;
       if (call.request.kind === 'sleep') this.#settle(call, { value: undefined, text: null });
-      else if (call.request.kind === 'wait') this.#settle(call, { value: null, text: 'null' });
+      else if (call.request.kind === 'wait') this.#expire(call);
       else this.#toBegin.push(call);
     }
     this.#proceed();
+  }
+
+  /**
+   * The time limit of a wait has come. What was committed before counts, also when the router has not come so far: then the wait
+   * goes on a little. Asked in this order, an event that is delivered meanwhile is found by the look.
+   */
+  #expire(call: Call): void {
+    const { ordinal } = call;
+    if (this.#expiring.has(ordinal)) return;
+    this.#expiring.add(ordinal);
+    this.#background.run(async () => {
+      try {
+        const isExpecting = await this.#waits.isExpecting(ordinal);
+        await this.#lookForMail();
+        if (this.#phase !== 'live' || !this.#waits.has(ordinal)) return;
+        if (isExpecting) {
+          this.record.row({ entry: pendingEntry(call, 0), valueText: null, delayMs: behindMs });
+          this.#listener.onExpect(behindMs);
+        } else {
+          this.#waits.close(ordinal);
+          this.#settle(call, { value: null, text: 'null' });
+        }
+      } finally {
+        this.#expiring.delete(ordinal);
+        this.#proceed();
+      }
+    });
   }
 
   /** Mail may have come. */
@@ -241,8 +273,7 @@ export class Execution {
     await testStep?.('workflow.after-look');
     if (this.#phase !== 'live') return;
     for (const { ordinal, event, error } of found) {
-      const call = this.#open.get(ordinal);
-      if (call === undefined || this.#outcomes.some((outcome) => outcome.call === call)) continue;
+      const call = this.#open.get(ordinal) as Call;
       if (error === undefined) this.#settle(call, { value: event, text: JSON.stringify(event) });
       else {
         const entry: JournalEntry = {
@@ -307,7 +338,6 @@ export class Execution {
     if (!recorded)
       this.record.row({ entry: completed, valueText, ...(tookMs === undefined ? {} : { tookMs }) });
     if (request.kind === 'wait') {
-      this.#waits.close(ordinal);
       const { contract, key } = request;
       this.record.wait({ ordinal, type: contract.type, key, after: 0, open: false });
     }
@@ -362,6 +392,7 @@ export class Execution {
       this.#end === null &&
       this.#open.size > 0 &&
       this.#steps.size === 0 &&
+      this.#expiring.size === 0 &&
       this.#toBegin.length === 0 &&
       !this.#steps.committing
     );

@@ -4,7 +4,7 @@ import { loadQueries, type Queryable, run, runArrays } from '../../postgres/inde
 import { Grouping } from '../operational/grouping.ts';
 import type { RunnerServices } from '../runner.ts';
 
-const sql = loadQueries<'deliver_mail' | 'wake_waiting' | 'read_mail' | 'purge_mail'>(
+const sql = loadQueries<'deliver_mail' | 'wake_waiting' | 'read_mail' | 'on_its_way' | 'purge_mail'>(
   new URL('./routing.sql', import.meta.url),
 );
 
@@ -22,26 +22,52 @@ export interface MailRequest {
 /** Waits in one look at most. */
 const requestsMax = 500;
 
+/** A router that is further behind than this is not searched event by event. */
+const searchedMax = 50_000;
+
+const placeOf = ({ instance, ordinal }: { readonly instance: unknown; readonly ordinal: unknown }): string =>
+  `${instance}/${ordinal}`;
+
 /** Looks for events that came for open waits: the looks of many instances are one statement. */
 export class Mailbox {
   readonly #grouping: Grouping<MailRequest, readonly StoredEvent[]>;
+  readonly #coming: Grouping<MailRequest, boolean>;
 
   constructor(services: RunnerServices) {
     const { database, clock, telemetry, consumer } = services;
-    this.#grouping = new Grouping({
+    const shared = {
       unit: `the mailbox of ${consumer.name}`,
       clock,
       telemetry,
       jobsMax: requestsMax,
       givenUp: () => null,
+    };
+    this.#coming = new Grouping({
+      ...shared,
+      write: async (requests) => {
+        const values = [JSON.stringify(requests), searchedMax];
+        const found = await run(database.operations, sql.on_its_way, values);
+        const coming = new Set(
+          found.map((row) => placeOf({ instance: row['instance'], ordinal: row['ordinal'] })),
+        );
+        return requests.map((request) => coming.has(placeOf(request)));
+      },
+    });
+    this.#grouping = new Grouping({
+      ...shared,
       write: async (requests) => {
         const rows = await runArrays(database.operations, sql.read_mail, [JSON.stringify(requests)]);
-        const found = Map.groupBy(rows, ([instance, ordinal]) => `${instance}/${ordinal}`);
-        return requests.map(({ instance, ordinal }) =>
-          (found.get(`${instance}/${ordinal}`) ?? []).map((row) => storedEvent(row, 2)),
+        const found = Map.groupBy(rows, ([instance, ordinal]) => placeOf({ instance, ordinal }));
+        return requests.map((request) =>
+          (found.get(placeOf(request)) ?? []).map((row) => storedEvent(row, 2)),
         );
       },
     });
+  }
+
+  /** Whether such an event may be committed already without having been delivered: the log is read later than it is written. */
+  isOnItsWay(request: MailRequest): Promise<boolean> {
+    return this.#coming.submit(request);
   }
 
   /** In position order. */

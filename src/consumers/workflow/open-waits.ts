@@ -1,8 +1,9 @@
 import type { FactEvent } from '../../contracts/index.ts';
+import type { StoredEvent } from '../../log/index.ts';
 import type { Call, WaitRequest } from './calls.ts';
 import type { ExecutionServices } from './execution-services.ts';
 import type { LoadedInstance } from './instance.ts';
-import { type Mailbox, openMail } from './mailbox.ts';
+import { type Mailbox, type MailRequest, openMail } from './mailbox.ts';
 
 /** An event for a wait, or what its `where` threw. */
 export interface Found {
@@ -18,7 +19,7 @@ interface OpenWait {
 
 /**
  * The open waits of one instance. Each sees the events of its type and key in order, from where it began; one event goes to one
- * wait, the first in the code.
+ * wait, the first in the code. A wait closes as soon as its result is known: of looks that overlap, the later one gives it nothing.
  */
 export class OpenWaits {
   readonly #services: ExecutionServices;
@@ -47,6 +48,10 @@ export class OpenWaits {
     this.#open.set(ordinal, { request, after });
   }
 
+  has(ordinal: number): boolean {
+    return this.#open.has(ordinal);
+  }
+
   close(ordinal: number): void {
     this.#open.delete(ordinal);
   }
@@ -55,48 +60,37 @@ export class OpenWaits {
     return this.#open.get(ordinal)?.after ?? this.#instance.startPosition;
   }
 
-  /** Looks for the mail of all open waits, in a snapshot that begins now. */
+  /** Looks for the mail of all open waits, in a snapshot that begins now. Those that found something are closed. */
   async look(): Promise<readonly Found[]> {
     const waits = [...this.#open].sort(([left], [right]) => left - right);
-    const { id, workflowId } = this.#instance;
-    const mail = await Promise.all(
-      waits.map(([ordinal, { request, after }]) => {
-        const { contract, key } = request;
-        return this.#mailbox.read({
-          instance: id,
-          ordinal,
-          workflow: workflowId,
-          type: contract.type,
-          key,
-          after,
-        });
-      }),
-    );
-    const taken = new Set(this.#given);
+    const mail = await Promise.all(waits.map((each) => this.#mailbox.read(this.#requestOf(each))));
     return waits.flatMap(([ordinal, wait], index): readonly Found[] => {
-      const found = this.#choose(ordinal, { wait, mail: mail[index] ?? [], taken });
-      return found === null ? [] : [found];
+      if (this.#open.get(ordinal) !== wait) return [];
+      const found = this.#choose(ordinal, wait, mail[index] ?? []);
+      if (found === null) return [];
+      this.close(ordinal);
+      return [found];
     });
   }
 
-  #choose(
-    ordinal: number,
-    {
-      wait,
-      mail,
-      taken,
-    }: {
-      readonly wait: OpenWait;
-      readonly mail: Awaited<ReturnType<Mailbox['read']>>;
-      readonly taken: Set<number>;
-    },
-  ): Found | null {
+  /** Whether an event may be on its way to this wait, which has reached its time limit. */
+  async isExpecting(ordinal: number): Promise<boolean> {
+    const wait = this.#open.get(ordinal);
+    return wait !== undefined && (await this.#mailbox.isOnItsWay(this.#requestOf([ordinal, wait])));
+  }
+
+  #requestOf([ordinal, { request, after }]: readonly [number, OpenWait]): MailRequest {
+    const { id, workflowId } = this.#instance;
+    const { contract, key } = request;
+    return { instance: id, ordinal, workflow: workflowId, type: contract.type, key, after };
+  }
+
+  #choose(ordinal: number, wait: OpenWait, mail: readonly StoredEvent[]): Found | null {
     for (const stored of mail) {
-      if (taken.has(stored.position)) continue;
+      if (this.#given.has(stored.position)) continue;
       try {
         const event = openMail(this.#services.contracts, stored);
         if (wait.request.where !== null && !wait.request.where(event)) continue;
-        taken.add(stored.position);
         this.#given.add(stored.position);
         return { ordinal, event };
       } catch (error) {

@@ -4,6 +4,8 @@ import { createDatabase, type Database, loadQueries, type NamedQuery } from '../
 
 /** So many sleep, and wait, while a few are due: what runs all the time must read only these few. */
 const sleeping = 100_000;
+/** Events in the log, of which the router has yet to read fifty. */
+const logged = 20_000;
 
 let testDatabase: TestDatabase;
 let database: Database;
@@ -33,7 +35,7 @@ const literal = (value: unknown): string => {
     : `'${String(value).replaceAll("'", "''")}'`;
 };
 
-/** Rows of the tables of workflows that a generic plan of the statement touches. */
+/** Rows of the log and of the tables of workflows that a generic plan of the statement touches. */
 const touched = async (query: NamedQuery, values: readonly unknown[]): Promise<number> => {
   const client = await database.operations.connect();
   try {
@@ -45,7 +47,7 @@ const touched = async (query: NamedQuery, values: readonly unknown[]): Promise<n
     await client.query('rollback; deallocate q');
     const [explained] = rows[0]['QUERY PLAN'] as { Plan: Plan }[];
     return nodes((explained as { Plan: Plan }).Plan)
-      .filter((node) => /^workflow_/.test(node['Relation Name'] ?? ''))
+      .filter((node) => /^(workflow_|events)/.test(node['Relation Name'] ?? ''))
       .reduce(
         (sum, node) =>
           sum + (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'],
@@ -75,8 +77,15 @@ beforeAll(async () => {
     select n, 0, 1, 't', 'k' || n, 0 from generate_series(1, ${sleeping}) n`);
   await sql(`insert into factline.workflow_mailbox (workflow_id, type, key, position)
     select 1, 't', 'k' || n, n from generate_series(1, ${sleeping}) n`);
+  await sql(`insert into factline.events (id, type, source, key, key_hash, data, meta, time)
+    select gen_random_uuid(), case when n % 2 = 0 then 't' else 'u' end, 's', 'id=k' || n, n, '{}',
+           jsonb_build_object('subject', 'k' || n, 'correlationId', 'c'), factline.clock()
+      from generate_series(1, ${logged}) n`);
+  await sql(`insert into factline.checkpoints (consumer_id, lane, position, dispatch_limit)
+    select 1, lane, ${logged - 50}, ${logged} from generate_series(0, 15) lane`);
   for (const table of ['instances', 'journal', 'waits', 'mailbox'])
     await sql(`analyze factline.workflow_${table}`);
+  await sql('analyze factline.events');
 }, 120_000);
 
 afterAll(async () => {
@@ -103,6 +112,17 @@ test.each([
     () =>
       touched(routing['read_mail'] as NamedQuery, [
         JSON.stringify([{ instance: 5, ordinal: 0, workflow: 1, type: 't', key: 'k5', after: 0 }]),
+      ]),
+  ],
+  [
+    'what the router may still bring',
+    () =>
+      touched(routing['on_its_way'] as NamedQuery, [
+        JSON.stringify([
+          { instance: 5, ordinal: 0, workflow: 1, type: 't', key: `k${logged - 10}`, after: 0 },
+          { instance: 6, ordinal: 0, workflow: 1, type: 't', key: 'k6', after: 0 },
+        ]),
+        50_000,
       ]),
   ],
   [

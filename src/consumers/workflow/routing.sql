@@ -32,6 +32,36 @@ select w.instance::bigint as instance, w.ordinal, e.position, e.id, e.type, e.so
   join factline.events e on e.position = m.position
  order by w.instance, w.ordinal, e.position
 
+-- name: on_its_way
+-- Of waits whose time limit has come ($1 as in `read_mail`): those whose event the router may still bring, because it is
+-- committed above the router's checkpoint and not in the mailbox. A router that is more than $2 positions behind is not searched: it
+-- may bring any. Served by events_pkey and workflow_mailbox_pkey.
+with given as materialized (
+  select * from json_to_recordset($1::text::json) as w (instance bigint, ordinal integer, workflow integer, type text, key text, after bigint)
+), routers as materialized (
+  select k.consumer_id, array_agg(k.position order by k.lane) as checkpoints, min(k.position) as lowest
+    from factline.checkpoints k where k.consumer_id in (select workflow from given)
+   group by k.consumer_id
+), head as materialized (
+  select coalesce(max(position), 0) as position from factline.events
+), searched as materialized (
+  -- The limit is never reached; it keeps each router's range one walk along the log, however many waits ask for it.
+  select r.consumer_id, e.position, e.type, e.subject
+    from routers r cross join head h cross join lateral (
+      select x.position, x.type, x.meta->>'subject' as subject from factline.events x
+       where x.position > r.lowest and h.position - r.lowest <= $2::bigint
+         and x.type in (select g.type from given g)
+         and x.position > r.checkpoints[1 + (x.key_hash::bigint & 4294967295) % cardinality(r.checkpoints)]
+       order by x.position limit $2::bigint) e
+)
+select g.instance, g.ordinal
+  from given g join routers r on r.consumer_id = g.workflow cross join head h
+ where h.position - r.lowest > $2::bigint
+    or exists (select from searched s
+         where s.consumer_id = g.workflow and s.type = g.type and s.subject = g.key and s.position > g.after
+           and not exists (select from factline.workflow_mailbox b
+                 where b.workflow_id = g.workflow and b.type = g.type and b.key = g.key and b.position = s.position))
+
 -- name: purge_mail
 -- $1 the app: of each of its workflows what came before the oldest living instance began, and before every event that may still
 -- start one. Served by workflow_mailbox_position, workflow_instances_oldest and checkpoints_pkey.

@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { eventually, ParcelScanned, rows, useApps } from '../../../test/workflow/fixtures.ts';
+import { createFactlineWith, systemSeams } from '../../app/index.ts';
+import { defineWorkflow } from './index.ts';
+
+const launch = useApps();
+const input = z.object({ parcelId: z.string() });
+const scan = (parcelId: string, place: string) => ParcelScanned({ parcelId, ok: place !== 'lost', place });
+
+test('looks that overlap give each event to one wait', async () => {
+  const gate = Promise.withResolvers<void>();
+  let looks = 0;
+  const collect = defineWorkflow({
+    name: 'collect',
+    input,
+    waits: [ParcelScanned],
+    run: async ({ parcelId }, { waitFor }) => {
+      const places: string[] = [];
+      while (places.length < 2) places.push((await waitFor(ParcelScanned, { key: parcelId })).data.place);
+      return places;
+    },
+  });
+  const kit = await launch({ consumers: [], contracts: [ParcelScanned] });
+  await using app = createFactlineWith(
+    {
+      name: 'shop',
+      consumers: [collect],
+      contracts: [ParcelScanned],
+      database: kit.databaseUrl,
+      handleSignals: false,
+    },
+    {
+      ...systemSeams,
+      testStep: async (step) => {
+        if (step !== 'workflow.before-look') return;
+        looks += 1;
+        await gate.promise;
+      },
+    },
+  );
+  try {
+    await app.start();
+    const handle = await app.startWorkflow(collect, { key: 'A', input: { parcelId: 'A' } });
+    await eventually(async () => looks > 0, 'the first look');
+    await kit.publish(scan('A', 'depot'), scan('A', 'door'));
+    const mail = () => rows(kit, 'select from factline.workflow_mailbox');
+    await eventually(async () => looks >= 2 && (await mail()).length === 2, 'another look, and all mail');
+    gate.resolve();
+    expect(await handle.result({ within: '10s' })).toEqual(['depot', 'door']);
+  } finally {
+    gate.resolve();
+  }
+});
+
+test('a wait does not time out while its event stands in the log and the router is behind', async () => {
+  const gate = Promise.withResolvers<void>();
+  const held: string[] = [];
+  const wait = defineWorkflow({
+    name: 'wait',
+    input,
+    waits: [ParcelScanned],
+    run: async ({ parcelId }, { waitFor }) => {
+      const scanned = await waitFor(ParcelScanned, {
+        key: parcelId,
+        within: '1500ms',
+        where: ({ data }) => data.ok,
+      });
+      return scanned?.data.place ?? 'late';
+    },
+  });
+  const kit = await launch({ consumers: [], contracts: [ParcelScanned] });
+  await using app = createFactlineWith(
+    {
+      name: 'shop',
+      consumers: [wait],
+      contracts: [ParcelScanned],
+      database: kit.databaseUrl,
+      handleSignals: false,
+    },
+    {
+      ...systemSeams,
+      testStep: async (step) => {
+        if (step !== 'workflow.before-mail') return;
+        held.push(step);
+        await gate.promise;
+      },
+    },
+  );
+  try {
+    await app.start();
+    const start = (parcelId: string) => app.startWorkflow(wait, { key: parcelId, input: { parcelId } });
+    const [scanned, lost, other] = await Promise.all(['scanned', 'lost', 'other'].map(start));
+    await kit.publish(scan('scanned', 'depot'), scan('lost', 'lost'));
+    await eventually(async () => held.length === 2, 'the router has read both, and delivered none');
+    // Nothing is on its way to this one.
+    expect(await other?.result({ within: '10s' })).toBe('late');
+    await sleep(1_000);
+    expect(await scanned?.status()).not.toBe('completed');
+    expect(await lost?.status()).not.toBe('completed');
+    gate.resolve();
+    expect(await scanned?.result({ within: '10s' })).toBe('depot');
+    expect(await lost?.result({ within: '10s' })).toBe('late');
+  } finally {
+    gate.resolve();
+  }
+});
