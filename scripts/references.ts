@@ -124,7 +124,7 @@ ${generated}
 
 Nothing is emitted that does not stand here; names are stable. Metrics are served by \`GET /metrics\` of \`factline start\` and \`factline dev\`
 in the Prometheus text format, and by \`app.metrics()\` where you have a server of your own. Spans go to whatever OpenTelemetry SDK your program
-has set up; Factline itself only uses \`@opentelemetry/api\`. Trace context travels with the events (\`traceparent\`),
+has set up (examples/order-pipeline/tracing.ts: one for OTLP); Factline itself only uses \`@opentelemetry/api\`. Trace context travels with the events (\`traceparent\`),
 so a handler's span is a child of the one that published.
 
 ## Metrics

@@ -9,6 +9,7 @@ import { createPipeline, type Orchestration, type Pipeline, type Surroundings } 
 import { openPostgres } from '../postgres.ts';
 import { startProvider } from '../provider/start-provider.ts';
 import type { Screen } from '../screen/screen.ts';
+import { startTracing } from '../tracing.ts';
 import { startWorkers, type WorkerPool } from '../workers/worker-pool.ts';
 import { beginFeed, type FeedRecord } from './feed-record.ts';
 import { openStateDirectory, rememberSurroundings, type StateDirectory } from './state-directory.ts';
@@ -59,6 +60,8 @@ export async function startEverything(options: Options, place: Place, closers: C
   const sink = await startSmtpSink({ journal: directory.mailJournal });
   closers.push(() => sink.stop());
 
+  const tracing = await startTracing('api');
+  closers.push(() => tracing.stop());
   const surroundings: Surroundings = {
     databaseUrl: database.url,
     providerUrl: provider.url,

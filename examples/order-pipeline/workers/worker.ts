@@ -1,8 +1,10 @@
 import { createPipeline, type Surroundings } from '../pipeline.ts';
+import { startTracing } from '../tracing.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 
 // A process that runs the consumers. It shares the work with the other workers through the database alone, so it may be
 // killed at any moment.
+const tracing = await startTracing('worker');
 const pipeline = createPipeline(JSON.parse(process.argv[2] ?? '{}') as Surroundings, 'worker');
 
 const METRICS_MS = 1_000;
@@ -24,6 +26,7 @@ process.on('SIGTERM', () => void stop());
 
 async function stop(): Promise<void> {
   await pipeline.stop();
+  await tracing.stop();
   tellMetrics();
   process.disconnect();
   process.exit(0);
