@@ -65,8 +65,7 @@ export class Looker {
       await this.#options.refresh();
       return 0;
     }
-    const observer = { self: membership.id, nowMs, locksProve: membership.locksProve };
-    const live = this.#liveness.observe(picture.processes, observer);
+    const { live, lookMs } = this.#liveness.observe(picture.processes, { self: membership.id, nowMs });
     const unsettledMs = this.#unsettledMs(live, nowMs);
     const plan = planLanes({
       self: membership.id,
@@ -78,6 +77,7 @@ export class Looker {
     this.#tell(picture);
     await this.#carryOut(plan, picture, live);
     const waits = [
+      lookMs ?? [],
       unsettledMs > 0 ? unsettledMs : [],
       isNew ? refreshMs - (nowMs - this.#refreshedAtMs) + 1 : [],
     ].flat();

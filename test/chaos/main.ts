@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { removeEmbedded, startEmbedded } from '../../src/postgres/embedded/index.ts';
@@ -13,6 +14,7 @@ const usage = `npm run chaos -- [options]
   --restart-every S  crash of PostgreSQL, which recovers, about every S seconds (default 3; 0: never)
   --calm-after S     nothing is killed any more after S seconds (default 0: until the end)
   --within S         give up after S seconds (default 1800)
+  --timeline FILE    what each worker does when, a line each
   --json             the report as JSON
 `;
 
@@ -25,12 +27,13 @@ const { values } = parseArgs({
     'restart-every': { type: 'string', default: '3' },
     'calm-after': { type: 'string', default: '0' },
     within: { type: 'string', default: '1800' },
+    timeline: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 
-const number = (name: Exclude<keyof typeof values, 'json' | 'help'>): number => {
+const number = (name: Exclude<keyof typeof values, 'timeline' | 'json' | 'help'>): number => {
   const value = Number(values[name]);
   if (Number.isFinite(value) && value >= 0) return value;
   console.error(`--${name} is a number, not ${values[name]}\n\n${usage}`);
@@ -60,6 +63,7 @@ try {
     restartEveryMs: number('restart-every') * 1000,
     calmAfterMs: number('calm-after') * 1000,
     withinMs: number('within') * 1000,
+    ...(values.timeline === undefined ? {} : { timeline: path.resolve(values.timeline) }),
     ...(values.json ? {} : { onProgress: (line: string) => console.log(line) }),
   });
   if (values.json) console.log(JSON.stringify({ seed, ...report }));

@@ -24,6 +24,8 @@ export interface ChaosOptions {
   readonly calmAfterMs: number;
   /** How long all of it may take. */
   readonly withinMs: number;
+  /** A file to which the workers write what they do when. */
+  readonly timeline?: string;
   readonly onProgress?: (line: string) => void;
 }
 
@@ -113,8 +115,12 @@ class ChaosRun {
 
   #spawn(): void {
     if (this.#over) return;
-    const { database } = this.#options;
-    const options: WorkerOptions = { database, outsideUrl: this.#outsideUrl };
+    const { database, timeline } = this.#options;
+    const options: WorkerOptions = {
+      database,
+      outsideUrl: this.#outsideUrl,
+      ...(timeline === undefined ? {} : { timeline }),
+    };
     const worker = fork(programOf('worker-process.ts'), [JSON.stringify(options)], sourceCondition);
     this.#workers.add(worker);
     worker.once('message', () => this.#ready.add(worker));

@@ -21,8 +21,7 @@ const process = (id: number, generation = 1, covers: readonly number[] = [genera
   id,
   beat: 1,
   declared: { 7: { generation, covers } },
-  provable: true,
-  locked: true,
+  session: 'held',
 });
 
 const lanes = (owners: readonly (number | null)[], change: Partial<SeenLane> = {}): SeenLane[] =>

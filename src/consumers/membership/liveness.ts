@@ -1,45 +1,62 @@
-import type { SeenProcess } from './picture.ts';
+import type { SeenProcess, SessionState } from './picture.ts';
 
 /** A process whose beat stood still for this long, by the observer's monotonic clock, has lost its leases. */
 export const leaseMs = 10_000;
 
+/** So long a process that has lost its session with the server's life may take to come back with a new one. */
+export const returnMs = 1_500;
+
 export interface Observer {
   readonly self: number;
   readonly nowMs: number;
-  /** False for one lease after the observer itself has lost its session: others may not be back yet. */
-  readonly locksProve: boolean;
+}
+
+/** Who lives, in rising order of ids; `lookMs`: until somebody who is awaited is given up. */
+export interface Observed {
+  readonly live: readonly number[];
+  readonly lookMs: number | null;
 }
 
 interface Observation {
   readonly beat: number;
+  readonly session: SessionState;
   readonly sinceMs: number;
 }
 
 /**
  * Who lives, as this process can tell. Dead is
- * - at once: whose session lock is gone from pg_locks, if it had a direct session on this server since its last start;
- * - after `leaseMs`: whose beat did not change meanwhile. No wall clock is involved, so no jump of one expires anything;
- *   a process that is seen for the first time has the whole time before it.
- * After a restart of the server every session lock is gone, which proves nothing. A restart shows in the server's start
- * time, or (after a crash of its own) in the loss of the observer's session: then only the beat counts for a while.
+ * - at once: whose session lock is gone, if it took it in the present life of the server;
+ * - after `returnMs`: who has not come back since the server restarted, and did not beat meanwhile. A restart takes every session
+ *   with it, and who loses its session has stopped working, so nobody is interrupted by this; its lanes are worked again;
+ * - after `leaseMs`: whose beat did not change meanwhile.
+ * No wall clock is involved, so no jump of one expires anything; who is seen for the first time has the whole time before it.
  */
 export class Liveness {
   readonly #observed = new Map<number, Observation>();
 
-  /** The ids of the processes that live, in rising order. `self` is one of them: who asks, lives. */
-  observe(processes: readonly SeenProcess[], { self, nowMs, locksProve }: Observer): readonly number[] {
-    const present = new Set(processes.map((process) => process.id));
+  /** `self` is one of the living: who asks, lives. */
+  observe(processes: readonly SeenProcess[], { self, nowMs }: Observer): Observed {
+    const present = new Set(processes.map(({ id }) => id));
     for (const id of this.#observed.keys()) if (!present.has(id)) this.#observed.delete(id);
-    const live = processes.filter(
-      (process) => process.id === self || this.#lives(process, nowMs, locksProve),
-    );
-    return live.map((process) => process.id).sort((left, right) => left - right);
+    const live: number[] = [];
+    const awaitedMs: number[] = [];
+    for (const process of processes) {
+      const leftMs = process.id === self ? leaseMs : this.#leftMs(process, nowMs);
+      if (leftMs > 0) live.push(process.id);
+      if (leftMs > 0 && process.id !== self && process.session === 'awaited') awaitedMs.push(leftMs);
+    }
+    live.sort((left, right) => left - right);
+    return { live, lookMs: awaitedMs.length === 0 ? null : Math.min(...awaitedMs) };
   }
 
-  #lives(process: SeenProcess, nowMs: number, locksProve: boolean): boolean {
-    const before = this.#observed.get(process.id);
-    if (before?.beat !== process.beat) this.#observed.set(process.id, { beat: process.beat, sinceMs: nowMs });
-    if (locksProve && process.provable && !process.locked) return false;
-    return before?.beat !== process.beat || nowMs - before.sinceMs < leaseMs;
+  #leftMs({ id, beat, session: seen }: SeenProcess, nowMs: number): number {
+    const before = this.#observed.get(id);
+    // A restart takes the proof with it: who was dead before is not awaited.
+    const wasDead = before?.session === 'ended' && before.beat === beat && seen === 'awaited';
+    const session = wasDead ? 'ended' : seen;
+    const isSame = before?.beat === beat && before.session === session;
+    if (!isSame) this.#observed.set(id, { beat, session, sinceMs: nowMs });
+    if (session === 'ended') return 0;
+    return (session === 'awaited' ? returnMs : leaseMs) - (isSame ? nowMs - before.sinceMs : 0);
   }
 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test/database.ts';
 import { createManualClock, systemRandomness } from '../../foundation/index.ts';
 import type { SharedSession } from '../../log/index.ts';
@@ -51,13 +51,13 @@ afterEach(async () => {
 test('a process whose connection ends is known to be dead at once', async () => {
   const [one, two] = [await join(), await join()];
   await two.membership.beat({}, []);
-  expect(await seen(one.membership, two.membership.id)).toMatchObject({ provable: true, locked: true });
+  expect(await seen(one.membership, two.membership.id)).toMatchObject({ session: 'held' });
   await two.session.close();
   const liveness = new Liveness();
-  const observer = { self: one.membership.id, nowMs: 0, locksProve: true };
+  const observer = { self: one.membership.id, nowMs: 0 };
   for (let tries = 0; ; tries += 1) {
     const { processes } = await one.membership.beat({}, []);
-    const live = liveness.observe(processes, observer);
+    const { live } = liveness.observe(processes, observer);
     if (live.length === 1 || tries > 200) {
       expect(live).toEqual([one.membership.id]);
       break;
@@ -69,7 +69,33 @@ test('behind a pooler only the heartbeat counts', async () => {
   const [one, two] = [await join(), await join({ pooled: true })];
   await two.membership.beat({}, []);
   expect(two.membership.direct).toBe(false);
-  expect(await seen(one.membership, two.membership.id)).toMatchObject({ provable: false });
+  expect(await seen(one.membership, two.membership.id)).toMatchObject({ session: 'none' });
+});
+
+test('after a crash of the server, which empties session_locks, whoever has lanes is awaited until it holds its lock again', async () => {
+  const [one, two, three] = [await join(), await join(), await join()];
+  await two.membership.beat({}, []);
+  await three.membership.beat({}, []);
+  await database.operations.query(
+    'insert into factline.lanes (consumer_id, lane, generation, owner) values (1, 0, 1, $1)',
+    [two.membership.id],
+  );
+  const states = async (): Promise<unknown[]> =>
+    Promise.all(
+      [two, three].map(async ({ membership }) => (await seen(one.membership, membership.id))?.session),
+    );
+  await Promise.all([two.session.close(), three.session.close()]);
+  await vi.waitFor(async () => expect(await states()).toEqual(['ended', 'ended']));
+  const { rows } = await database.operations.query(
+    `select relpersistence from pg_class where oid = 'factline.session_locks'::regclass`,
+  );
+  expect(rows).toEqual([{ relpersistence: 'u' }]);
+  await database.operations.query('truncate factline.session_locks');
+  expect(await states()).toEqual(['awaited', 'ended']);
+  const again = await database.openSession('tail');
+  sessions.push(again);
+  await two.membership.holdSessionLock(again.client);
+  expect(await states()).toEqual(['held', 'ended']);
 });
 
 test('doubt comes after six seconds without a heartbeat, and goes with the next one', async () => {

@@ -30,7 +30,12 @@ select pg_notify('factline_requests', $1::text)
 
 -- name: hold_session_lock
 -- On the direct session. Shared, so that a new connection need not wait until the server has noticed the end of the old
--- one; it is only ever looked up in pg_locks.
+-- one; it is only ever looked up in pg_locks. Noted, for as long as the server lives: see session_locks.
+with noted as (
+  insert into factline.session_locks (process_id, server_started_at)
+  select id, pg_postmaster_start_time() from factline.processes where id = $3::bigint
+  on conflict (process_id) do update set server_started_at = excluded.server_started_at
+)
 select pg_advisory_lock_shared($1::int, $2::int), pg_backend_pid() as backend
 
 -- name: beat
@@ -45,7 +50,7 @@ with moment as materialized (
          server_started_at = pg_postmaster_start_time(), declared = $3::jsonb
    where id = $1
   returning id
-), session_locks as (
+), held as (
   select objid::bigint as process from pg_locks
    where locktype = 'advisory' and granted and objsubid = 2 and classid::bigint = $5
      and database = (select oid from pg_database where datname = current_database())
@@ -54,8 +59,13 @@ select
   (select count(*) from me) as known,
   (select coalesce(json_agg(json_build_object(
             'id', p.id, 'beat', p.beat, 'declared', p.declared,
-            'provable', p.direct_session and p.server_started_at = pg_postmaster_start_time(),
-            'locked', exists (select 1 from session_locks s where s.process = p.id & 2147483647))), '[]')
+            'session', case
+              when not p.direct_session then 'none'
+              when exists (select 1 from held h where h.process = p.id & 2147483647) then 'held'
+              when exists (select 1 from factline.session_locks s
+                            where s.process_id = p.id and s.server_started_at = pg_postmaster_start_time()) then 'ended'
+              when p.id in (select l.owner from factline.lanes l where l.owner is not null) then 'awaited'
+              else 'ended' end)), '[]')
      from factline.processes p where p.app = $4) as processes,
   (select coalesce(json_agg(json_build_object(
             'id', c.id, 'name', c.name, 'formerNames', c.former_names, 'version', c.version, 'state', c.state,

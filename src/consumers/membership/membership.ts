@@ -3,8 +3,7 @@ import { type Clock, type Randomness, uuidv7 } from '../../foundation/index.ts';
 import type { SharedSession } from '../../log/index.ts';
 import { type Database, loadQueries, type Queryable, run } from '../../postgres/index.ts';
 import type { AppIdentity } from '../runner.ts';
-import { leaseMs } from './liveness.ts';
-import { type Declared, type Picture, toPicture } from './picture.ts';
+import { type Declared, type Picture, type SeenProcess, toPicture } from './picture.ts';
 import type { RunningCode } from './running-code.ts';
 
 const sql = loadQueries<
@@ -40,7 +39,6 @@ export class Membership {
   readonly #options: MembershipOptions;
   /** The server process that holds the session lock. */
   #lockHolder: number | null = null;
-  #reconnectedAtMs: number | null = null;
   /** When the last successful heartbeat was sent; others see it no earlier. */
   #beatenAtMs: number;
 
@@ -59,16 +57,10 @@ export class Membership {
     return new Membership(options, row?.['id'] as number, incarnation);
   }
 
-  /** Whether a session lock that is gone proves a death: not while others may still be reconnecting as we just did. */
-  get locksProve(): boolean {
-    const lostAtMs = this.#reconnectedAtMs;
-    return lostAtMs === null || this.#options.clock.monotonic() - lostAtMs >= leaseMs;
-  }
-
   /** To be run on every connection of the direct session: others look the lock up to see whether this process lives. */
   async holdSessionLock(client: Queryable): Promise<void> {
-    const [row] = await run(client, sql.hold_session_lock, [sessionLockSpace, lockNumber(this.id)]);
-    if (this.#lockHolder !== null) this.#reconnectedAtMs = this.#options.clock.monotonic();
+    const values = [sessionLockSpace, lockNumber(this.id), this.id];
+    const [row] = await run(client, sql.hold_session_lock, values);
     this.#lockHolder = row?.['backend'] as number;
   }
 
@@ -98,7 +90,7 @@ export class Membership {
   /** The statement sees this process's row as it was before the statement. */
   #withSelf(picture: Picture, declared: Readonly<Record<string, Declared>>): Picture {
     const others = picture.processes.filter((process) => process.id !== this.id);
-    const self = { id: this.id, beat: 0, declared, provable: false, locked: true };
+    const self: SeenProcess = { id: this.id, beat: 0, declared, session: 'held' };
     return { ...picture, processes: [...others, self] };
   }
 

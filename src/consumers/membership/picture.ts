@@ -7,14 +7,19 @@ export interface Declared {
   readonly covers: readonly number[];
 }
 
+/**
+ * held: its session lock is there. ended: it took the lock in the present life of the server, and it is gone. awaited: it had one in an
+ * earlier life of the server, and lanes; without lanes it is ended as well. none: it has no direct session (behind a pooler), so there
+ * is nothing to look up.
+ */
+export type SessionState = 'held' | 'ended' | 'awaited' | 'none';
+
 export interface SeenProcess {
   readonly id: number;
   readonly beat: number;
   /** By consumer id, as text. */
   readonly declared: Readonly<Record<string, Declared>>;
-  /** Its session lock says whether it lives: it had a direct session, and the server was not restarted since. */
-  readonly provable: boolean;
-  readonly locked: boolean;
+  readonly session: SessionState;
 }
 
 export interface SeenConsumer {
