@@ -101,8 +101,8 @@ export const createTestDatabase = async (options: TestDatabaseOptions = {}): Pro
   const server = options.server ?? inject('databaseUrl');
   const name = `test_${randomBytes(6).toString('hex')}`;
   await withAdministrator(server, async (client) => {
-    const template = options.migrated ? await ensureTemplate(client, server) : 'template1';
-    await client.query(`create database ${name} template ${template}`);
+    const template = options.migrated ? await ensureTemplate(client, server) : 'template0';
+    await client.query(`create database ${name} template ${template} strategy file_copy`);
   });
   return {
     url: urlOf(server, name),

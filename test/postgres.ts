@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
+import pg from 'pg';
 import type { TestProject } from 'vitest/node';
-import { removeEmbedded, startEmbedded } from '../src/postgres/embedded/index.ts';
-import { markLives, processFacts, processMark } from '../src/postgres/embedded/process-facts.ts';
+import { type EmbeddedServer, startEmbedded } from '../src/postgres/embedded/index.ts';
+import { createDatabase, migrate } from '../src/postgres/index.ts';
+import { openServerFolder } from './server-folder.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -12,35 +12,17 @@ declare module 'vitest' {
   }
 }
 
-const stateFolder = fileURLToPath(new URL('../.factline/', import.meta.url));
-
 /**
- * What the tests need beyond the defaults. No fsync: nothing here cuts the power, and a kill -9 of any process loses
- * nothing without it; a test about durability starts a server of its own.
+ * What the tests need beyond the defaults. No fsync and no pages against torn writes: nothing here cuts the power, and a kill -9
+ * of any process loses nothing without them; a test about durability starts a server of its own.
  */
 const settings = {
   fsync: 'off',
+  full_page_writes: 'off',
   max_connections: '200',
   max_prepared_transactions: '20',
   shared_preload_libraries: 'pg_stat_statements',
   track_commit_timestamp: 'off',
-};
-
-const ownerFile = 'owner';
-
-const ownerLives = (folder: string, pid: number): boolean => {
-  const owner = path.join(folder, ownerFile);
-  return existsSync(owner) ? markLives(readFileSync(owner, 'utf8')) : processFacts(pid) !== undefined;
-};
-
-/** Stops and removes the servers of runs that were killed before they could do it. */
-const sweep = async (): Promise<void> => {
-  for (const name of readdirSync(stateFolder)) {
-    const pid = Number(/^(?:test|stress)-(\d+)$/.exec(name)?.[1]);
-    const folder = path.join(stateFolder, name);
-    if (Number.isNaN(pid) || ownerLives(folder, pid)) continue;
-    await removeEmbedded(folder).catch(() => rmSync(folder, { recursive: true, force: true }));
-  }
 };
 
 const version = (): 15 | 18 => {
@@ -50,9 +32,35 @@ const version = (): 15 | 18 => {
   throw new Error(`FACTLINE_TEST_POSTGRES is 15 or 18, not ${wanted}`);
 };
 
+/** The same password, hashed once instead of 4096 times: the tests log in ten thousand times and more. */
+const quickVerifier = (password: string): string => {
+  const salt = randomBytes(16);
+  const salted = pbkdf2Sync(password, salt, 1, 32, 'sha256');
+  const keyed = (text: string): Buffer => createHmac('sha256', salted).update(text).digest();
+  const stored = createHash('sha256').update(keyed('Client Key')).digest('base64');
+  return `SCRAM-SHA-256$1:${salt.toString('base64')}$${stored}:${keyed('Server Key').toString('base64')}`;
+};
+
 /**
- * Vitest's global set-up: one PostgreSQL server for the whole run, in `.factline/test-<pid>`. With
- * FACTLINE_TEST_DATABASE_URL the tests use that server instead (16 and 17, by hand).
+ * Makes new databases cheap: `template1` holds Factline's schema, so that what the test kit makes need not be migrated. Tests
+ * about an empty database ask for one (test/database.ts).
+ */
+const prepare = async ({ url }: EmbeddedServer): Promise<void> => {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const password = decodeURIComponent(new URL(url).password);
+  await client.query(`alter role postgres password ${pg.escapeLiteral(quickVerifier(password))}`);
+  await client.end();
+  const template = new URL(url);
+  template.pathname = '/template1';
+  const database = createDatabase({ url: template.href, applicationName: 'factline-test-template' });
+  await migrate(database);
+  await database.stop();
+};
+
+/**
+ * Vitest's global set-up: one PostgreSQL server for the whole run. With FACTLINE_TEST_DATABASE_URL the tests use that server
+ * instead (16 and 17, by hand).
  */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env['FACTLINE_TEST_DATABASE_URL'];
@@ -60,16 +68,14 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     project.provide('databaseUrl', given);
     return async () => {};
   }
-  const folder = path.join(stateFolder, `test-${process.pid}`);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(path.join(folder, ownerFile), processMark());
-  await sweep();
-  const server = await startEmbedded({ directory: folder, version: version(), settings }).catch(
-    async (error: unknown) => {
-      await removeEmbedded(folder);
-      throw error;
-    },
-  );
-  project.provide('databaseUrl', server.url);
-  return () => removeEmbedded(folder);
+  const folder = await openServerFolder();
+  try {
+    const server = await startEmbedded({ directory: folder.path, version: version(), settings });
+    await prepare(server);
+    project.provide('databaseUrl', server.url);
+  } catch (error) {
+    await folder.remove();
+    throw error;
+  }
+  return () => folder.remove();
 }
