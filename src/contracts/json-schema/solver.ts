@@ -144,9 +144,12 @@ export class Solver implements Search {
     return doubt ?? empty;
   }
 
-  /** Every value of a finite set is tried. */
-  #solveFinite({ added, mask }: Conjunction, { values, mask: types }: Values): Found {
+  /** Every value of a finite set is tried. What can't be judged by a value may still contradict itself as it is written. */
+  #solveFinite(conjunction: Conjunction, { values, mask: types }: Values): Found {
+    const { added, mask, pending } = conjunction;
     if ((mask & types) === 0) return empty;
+    const isContradiction = (branching: Some | One): boolean =>
+      branching.parts.every((part) => conjunction.rulesOut(part));
     let doubt: Found | undefined;
     for (const value of values.values()) {
       const verdicts = added.map((formula) => accepts(value, formula));
@@ -155,7 +158,7 @@ export class Solver implements Search {
         doubt = unknown('a value of an enum could not be decided');
       }
     }
-    return doubt ?? empty;
+    return doubt === undefined || pending.some(isContradiction) ? empty : doubt;
   }
 
   #solveType(type: JsonType, conjunction: Conjunction): Found {
