@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProject, type Project, type Ran, runWords } from '../../test/command-line.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts';
+import { evaluateAlerts, type ListedAlert, type Verdict } from '../operations/index.ts';
 import { createDatabase } from '../postgres/index.ts';
 
 /* The commands of docs/workflows.md on what the real engine writes. */
@@ -46,6 +48,7 @@ interface Shop {
     publish(drafts: unknown): Promise<unknown>;
     start(): Promise<void>;
     stop(): Promise<void>;
+    status(): Promise<readonly Verdict[]>;
   };
   readonly OrderPlaced: (data: object) => unknown;
   readonly ParcelScanned: (data: object) => unknown;
@@ -107,6 +110,20 @@ const reached = async (key: string, state: string): Promise<Listed> => {
     )
     .toBe(state);
   return found as Listed;
+};
+
+const onDatabase = async <T>(work: (pool: pg.Pool) => Promise<T>): Promise<T> => {
+  const pool = new pg.Pool({ connectionString: own.url, max: 1 });
+  return work(pool).finally(() => pool.end());
+};
+/** What `alerts list` shows of stuck workflows once somebody has evaluated: nobody waits for the app's own turn. */
+const stuckAlerts = async (options = ''): Promise<ListedAlert[]> => {
+  await onDatabase(async (pool) => {
+    await pool.query("update factline.alert_evaluations set evaluated_at = evaluated_at - interval '10 s'");
+    await evaluateAlerts(pool, { app: 'shop', receivers: [], verdicts: () => running.app.status() });
+  });
+  const { alerts } = await json<{ alerts: ListedAlert[] }>(`alerts list ${options}`.trim());
+  return alerts.filter((each) => each.class === 'workflow-stuck');
 };
 
 describe('what instances do', () => {
@@ -200,6 +217,14 @@ describe('a compensation that fails', () => {
     expect((await cli(`workflow show ${id}`)).out).toContain(
       `factline workflow repair skip ${id} --step "charge"`,
     );
+    expect(await stuckAlerts()).toMatchObject([
+      {
+        key: 'workflow-stuck:fulfil-order:',
+        state: 'firing',
+        summary: expect.stringContaining('fulfil-order has stuck instances: 2 instances are stuck'),
+        facts: { stuck: 2 },
+      },
+    ]);
   }, 60_000);
 
   it('is repaired by those who may, on record: patched and retried, or skipped with evidence', async () => {
@@ -226,6 +251,12 @@ describe('a compensation that fails', () => {
       repairs: [{ verb: 'skip', actor: 'ada', detail: { evidence: 'refund re_77' } }],
     });
     expect((await cli(`workflow show ${other}`)).out).toContain('skipped by a person');
+    expect(await stuckAlerts()).toMatchObject([{ state: 'firing' }]); // for another minute
+    await onDatabase((pool) =>
+      pool.query("update factline.alerts set clear_since = clear_since - interval '1 minute'"),
+    );
+    expect(await stuckAlerts()).toEqual([]);
+    expect(await stuckAlerts('--all')).toMatchObject([{ state: 'resolved' }]);
   }, 60_000);
 
   it('lets others only look, and a denial is on record', async () => {

@@ -7,7 +7,8 @@ export type AlertClass =
   | 'burn-rate'
   | 'dependency-down'
   | 'quarantine-growth'
-  | 'quarantine-age';
+  | 'quarantine-age'
+  | 'workflow-stuck';
 
 export interface AlertClassEntry {
   /** Of the incident taxonomy. */
@@ -45,6 +46,7 @@ export const alertClasses: Readonly<Record<AlertClass, AlertClassEntry>> = {
     title: 'fills the quarantine',
   },
   'quarantine-age': { incident: 'FL-05', severity: 'ticket', holdMs: 0, title: 'has keys in quarantine' },
+  'workflow-stuck': { incident: 'FL-13', severity: 'ticket', holdMs: 0, title: 'has stuck instances' },
 };
 
 export const runbookOfAlert = (name: AlertClass): string => `docs/alerts.md#${name}`;

@@ -100,6 +100,27 @@ describe('the conditions of alerts', () => {
     ]);
   });
 
+  it('are met by a workflow with stuck instances, with how many and since when; of other consumers nothing is asked', () => {
+    const workflow = (stuck: number) =>
+      ({ instances: { stuck }, stuckOldestSeconds: stuck === 0 ? null : 300 }) as Verdict['workflow'];
+    const reasons = [
+      { code: 'no-progress', text: 'nothing was done' },
+      { code: 'instances-stuck', text: '2 instances are stuck and need a person, the oldest for 5 min' },
+    ] as const;
+    expect(met({ class: 'workflow', workflow: workflow(2), reasons })).toMatchObject([
+      {
+        class: 'workflow-stuck',
+        severity: 'ticket',
+        summary: 'payment has stuck instances: 2 instances are stuck and need a person, the oldest for 5 min',
+        facts: { stuck: 2, oldestSeconds: 300 },
+      },
+    ]);
+    const key = 'workflow-stuck:payment:';
+    expect(observed({ class: 'workflow', workflow: workflow(0) })[key]).toBe('clear');
+    expect(observed({ class: 'workflow', verdict: 'UNKNOWN', workflow: null })[key]).toBe('unknown');
+    expect(observed({})).not.toHaveProperty(key);
+  });
+
   it('leave out builds that nobody reads yet', () => {
     expect(conditionsOf([{ ...fine, state: 'building', verdict: 'STALLED' }])).toEqual([]);
   });

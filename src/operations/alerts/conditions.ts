@@ -62,6 +62,14 @@ const ofConsumer = (verdict: Verdict): Condition[] => {
       seen(breaker !== null && breaker.kind !== 'person'),
       `${alertClasses['dependency-down'].title}: ${breaker?.reason ?? 'no longer'}`,
     ),
+    ...(verdict.class === 'workflow'
+      ? [
+          {
+            ...condition('workflow-stuck', seen(stuckOf(verdict) > 0), stuckText(verdict)),
+            facts: stuckFacts(verdict),
+          },
+        ]
+      : []),
     ...burning(verdict),
   ];
 };
@@ -84,6 +92,19 @@ const behindText = ({ verdict, reasons, timeToBreachSeconds: left }: Verdict): s
     return `${title}: at the present rate its promise breaks in ${durationText(left * 1_000)}`;
   return `${title}: ${reasons[0]?.text ?? verdict}`;
 };
+
+const stuckOf = ({ workflow }: Verdict): number => workflow?.instances.stuck ?? 0;
+
+const stuckText = ({ reasons }: Verdict): string => {
+  const { title } = alertClasses['workflow-stuck'];
+  return `${title}: ${reasons.find(({ code }) => code === 'instances-stuck')?.text ?? 'no longer'}`;
+};
+
+const stuckFacts = (verdict: Verdict): Condition['facts'] => ({
+  verdict: verdict.verdict,
+  stuck: stuckOf(verdict),
+  oldestSeconds: verdict.workflow?.stuckOldestSeconds ?? null,
+});
 
 const burning = ({ consumer, burn }: Verdict): Condition[] =>
   (burn ?? []).map(({ rate, severity, state, long, short }) => ({

@@ -119,6 +119,12 @@ const fleetRules = (): AlertRule[] => [
     expression: 'max by (consumer) (factline_quarantine_escalation) > 0',
     summary: `${consumer} has keys in quarantine for longer than its triage allows`,
   },
+  {
+    ...ofClass('workflow-stuck'),
+    alert: 'FactlineWorkflowStuck',
+    expression: 'max by (consumer) (factline_workflow_living{state="stuck"}) > 0',
+    summary: `Instances of ${consumer} are stuck and need a person`,
+  },
 ];
 
 const burnRulesOf = ({ name, owner, slo }: DeclaredPromise): AlertRule[] => {
