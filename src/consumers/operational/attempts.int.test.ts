@@ -6,7 +6,7 @@ import {
   placed,
   useTestBench,
 } from '../../../test/operational/fixtures.ts';
-import { PermanentError } from '../../foundation/index.ts';
+import { FactlineError, PermanentError } from '../../foundation/index.ts';
 import type { Tx } from '../../log/index.ts';
 import { defineHandler } from './define-handler.ts';
 import type { Handler, HandlerContext } from './handler.ts';
@@ -360,5 +360,32 @@ describe('an attempt', () => {
     const both = await ids();
     expect(both).toHaveLength(4);
     expect(new Set(both)).toEqual(new Set(first));
+  });
+
+  test('that fails with others because the database is away makes one short pause with them, and does not count', async () => {
+    const total = 8;
+    const failing = Promise.withResolvers<void>();
+    const attempts: number[] = [];
+    let failedAt = 0;
+    let begunAgainAt = 0;
+    const process = await bench.launch({
+      definitions: [
+        handlerOf(async (_, { attempt }) => {
+          attempts.push(attempt);
+          if (attempts.length > total) {
+            begunAgainAt ||= performance.now();
+            return;
+          }
+          if (attempts.length === total) failing.resolve();
+          await failing.promise;
+          failedAt = performance.now();
+          throw new FactlineError('DATABASE_UNREACHABLE', { host: 'here', reason: 'it restarts' });
+        }),
+      ],
+    });
+    await process.publish(...Array.from({ length: total }, (_, n) => placed(`A${n}`)));
+    await process.settled();
+    expect(attempts).toEqual(Array.from({ length: 2 * total }, () => 1));
+    expect(begunAgainAt - failedAt).toBeLessThan(4_000);
   });
 });

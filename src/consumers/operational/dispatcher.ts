@@ -285,10 +285,13 @@ export class Dispatcher {
     this.#pause();
   }
 
+  /** What is in flight when our database goes fails together: that is one pause. */
   #pause(): void {
     const { services, onChange } = this.#options;
+    const now = services.clock.monotonic();
+    if (now < this.#pausedUntil) return;
     const ms = this.#systemicPauseMs;
-    this.#pausedUntil = services.clock.monotonic() + ms;
+    this.#pausedUntil = now + ms;
     this.#systemicPauseMs = Math.min(ms * 2, systemicPauseMsMax);
     services.clock.timer(ms + 1, onChange, { unref: true });
   }
