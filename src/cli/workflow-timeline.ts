@@ -89,7 +89,8 @@ const outcomeText = (entry: TimelineEntry, nowMs: number): string => {
   const until = dueAt === null ? '' : untilText(dueAt, nowMs);
   if (kind === 'wait') return [`waits for ${waitsFor?.key ?? 'an event'}`, until].filter(Boolean).join(', ');
   if (kind === 'sleep') return `sleeps ${until}`;
-  const again = dueAt === null ? 'is tried again' : `tried again: ${until}`;
+  if (dueAt === null) return 'may have happened: it was cut off';
+  const again = `tried again: ${until}`;
   return error === null ? again : `${again}; ${error.message}`;
 };
 

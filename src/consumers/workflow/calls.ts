@@ -1,14 +1,15 @@
 import type { Draft, EventContract, FactEvent } from '../../contracts/index.ts';
 import type { RetryPolicy } from '../../foundation/index.ts';
 import type { Tx } from '../../log/index.ts';
-import type { StepCall } from './context.ts';
+import type { StepCall, UndoCall } from './context.ts';
 import type { CallKind, JournalEntry } from './journal.ts';
 
 /** What a step is to do. */
 export interface StepRequest {
   readonly kind: 'step' | 'transaction';
   readonly run: (call: StepCall, tx: Tx | null) => Promise<unknown>;
-  readonly undo: ((result: unknown, call: StepCall) => Promise<void>) | null;
+  /** `tx`: of a transaction. */
+  readonly undo: ((result: unknown, call: UndoCall & { readonly tx?: Tx }) => Promise<void>) | null;
   readonly policy: RetryPolicy;
   readonly timeoutMs: number;
 }

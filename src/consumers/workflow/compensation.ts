@@ -1,14 +1,18 @@
+import type { Tx } from '../../log/index.ts';
 import type { StepRequest } from './calls.ts';
+import type { StepCall } from './context.ts';
 import type { ExecutionRecord } from './execution-record.ts';
-import { countedAttempts, nextDelayMs } from './execution-rules.ts';
+import { countedAttempts, nextDelayMs, outdatedBy } from './execution-rules.ts';
 import type { Departure, ExecutionServices } from './execution-services.ts';
 import type { LoadedInstance } from './instance.ts';
 import type { JournalEntry, RecordedFailure } from './journal.ts';
 import { recordFailure } from './recorded-failure.ts';
-import { type AttemptOutcome, StepAttempt } from './step-attempt.ts';
+import { type AttemptOutcome, idempotencyKeyOf, StepAttempt } from './step-attempt.ts';
+import type { UndoableStep } from './undoable-steps.ts';
 
 /*
- * Taking back what an instance did: one undo at a time, the last finished step first, each with a row of its own.
+ * Taking back what an instance did: one undo at a time, the last step first, each with a row of its own. The undo of a transaction
+ * commits with its row.
  *
  *   next step ──► done or skipped: the next one ──► … ──► none left: failed or cancelled
  *      ├── fails, tried again ──► recorded with its moment, out of memory until then
@@ -20,8 +24,8 @@ export interface Compensation {
   readonly record: ExecutionRecord;
   /** Why it compensates. */
   readonly failure: RecordedFailure | null;
-  /** Finished steps with an undo, the last one first. */
-  readonly steps: readonly { readonly entry: JournalEntry; readonly request: StepRequest }[];
+  /** The last one first. */
+  readonly steps: readonly UndoableStep[];
   /** Flushes what was gathered; false: the instance has left memory. */
   readonly recorded: () => Promise<boolean>;
   /** It is to end as soon as it can. */
@@ -30,14 +34,17 @@ export interface Compensation {
   readonly depart: (departure: Departure) => void;
 }
 
-type Step = Compensation['steps'][number];
-
 /** Whether to go on with the step before. */
 type Progress = 'next' | 'over';
 
 export const compensate = async (compensation: Compensation): Promise<void> => {
   const { instance, record, steps, recorded, depart } = compensation;
   const undone = new Map(instance.journal.filter(({ undo }) => undo).map((entry) => [entry.ordinal, entry]));
+  const forward = new Set(instance.journal.filter(({ undo }) => !undo).map(({ ordinal }) => ordinal));
+  // What is in doubt stands on record from here on, whoever goes on.
+  for (const { entry, inDoubt } of steps)
+    if (inDoubt && !forward.has(entry.ordinal)) record.row({ entry, valueText: null });
+  if (!record.empty && !(await recorded())) return;
   for (const step of steps) {
     if (compensation.stopped()) return depart({ kind: 'frozen' });
     const known = undone.get(step.entry.ordinal);
@@ -57,7 +64,7 @@ export const compensate = async (compensation: Compensation): Promise<void> => {
 
 const undoStep = async (
   compensation: Compensation,
-  step: Step,
+  step: UndoableStep,
   attemptsBefore: number,
 ): Promise<Progress> => {
   const { services, record, recorded, depart } = compensation;
@@ -67,20 +74,19 @@ const undoStep = async (
     depart({ kind: 'frozen' });
     return 'over';
   }
-  const { ordinal, name } = step.entry;
-  const base = {
-    undo: true,
-    ordinal,
-    kind: 'step',
-    name,
-    attempts,
-    completion: null,
-    value: undefined,
-  } as const;
+  const { name } = step.entry;
+  const base = undoEntry(step, attempts);
   const { tookMs } = outcome;
+  const { kind } = step.request;
   if (outcome.kind === 'done') {
-    record.row({ entry: { ...base, state: 'done', error: null }, valueText: null, tookMs });
+    if (kind === 'transaction') return 'next';
+    record.row({ entry: { ...base, state: 'done' }, valueText: null, tookMs });
     return (await recorded()) ? 'next' : 'over';
+  }
+  const outdated = kind === 'transaction' ? outdatedBy(outcome.error) : null;
+  if (outdated !== null) {
+    depart({ kind: outdated });
+    return 'over';
   }
   const error = recordFailure(outcome.error);
   const { randomness, telemetry } = services.runner;
@@ -133,27 +139,43 @@ const getStuck = async (
   depart({ kind: 'ended', state: 'stuck' });
 };
 
+const undoEntry = ({ entry: { ordinal, name } }: UndoableStep, attempts: number): JournalEntry => ({
+  undo: true,
+  ordinal,
+  kind: 'step',
+  name,
+  state: 'pending',
+  attempts,
+  completion: null,
+  value: undefined,
+  error: null,
+});
+
 const attemptUndo = async (
   { services, instance, record, running }: Compensation,
-  { entry, request }: Step,
+  step: UndoableStep,
   attempt: number,
 ): Promise<AttemptOutcome> => {
   const { runner, workflow } = services;
+  const { entry, request, inDoubt } = step;
   const undo = request.undo as NonNullable<StepRequest['undo']>;
-  const made = new StepAttempt(runner, {
-    workflow: workflow.name,
-    instance: instance.id,
-    key: instance.key,
-    step: entry.name,
-    undo: true,
-    attempt,
-    timeoutMs: request.timeoutMs,
-    cause: record.cause,
-  });
+  const facts = { workflow: workflow.name, instance: instance.id, key: instance.key, step: entry.name };
+  const { timeoutMs } = request;
+  const made = new StepAttempt(runner, { ...facts, undo: true, attempt, timeoutMs, cause: record.cause });
+  const stepKey = idempotencyKeyOf({ ...facts, undo: false });
+  const result = inDoubt ? undefined : entry.value;
+  const work = (call: StepCall, tx?: Tx): Promise<void> =>
+    undo(result, { ...call, stepKey, inDoubt, ...(tx === undefined ? {} : { tx }) });
   running(made);
   try {
     await runner.testStep?.('workflow.before-undo');
-    const outcome = await made.run(async (call) => undo(entry.value, call));
+    const outcome = await (request.kind === 'step'
+      ? made.run((call) => work(call))
+      : made.runTransaction(work, {
+          publisher: `workflow:${instance.workflowId}`,
+          last: (_, events) =>
+            record.alone({ entry: { ...undoEntry(step, attempt), state: 'done' }, valueText: null }, events),
+        }));
     await runner.testStep?.('workflow.after-undo');
     return outcome;
   } finally {

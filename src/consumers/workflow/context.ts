@@ -15,7 +15,7 @@ export interface StepRetry {
   readonly maxDelay?: Duration;
 }
 
-/** What the function of a step, or of its undo, receives. */
+/** What the function of a step receives. */
 export interface StepCall {
   /** The same on every attempt, in every process: hand it to the outside world (`Idempotency-Key`, a message id). */
   readonly idempotencyKey: string;
@@ -25,15 +25,37 @@ export interface StepCall {
   readonly signal: AbortSignal;
 }
 
-export interface StepOptions<T> {
+/** What the undo of a step receives besides the step's result. */
+export interface UndoCall extends StepCall {
+  /** The idempotency key of the step itself: what it did outside can be found by it. */
+  readonly stepKey: string;
+  /** The step began, and nobody knows whether it happened: there is no result. */
+  readonly inDoubt: boolean;
+}
+
+/** What the undo of a transaction receives: what it writes and publishes by `tx` commits with the record that it is done. */
+export interface TransactionUndoCall extends UndoCall {
+  readonly tx: Tx;
+}
+
+interface AttemptOptions {
   readonly retry?: StepRetry;
   /** How long one attempt may take before its signal aborts and it counts as failed. Default 30s. */
   readonly timeout?: Duration;
+}
+
+export interface StepOptions<T> extends AttemptOptions {
   /**
-   * Takes back what the finished step did. When the instance fails or is cancelled, the undos of all finished steps run, the
-   * last one first, each tried and recorded like a step.
+   * Takes back what the step did. When the instance fails or is cancelled, the undos of all steps that finished, or may have
+   * happened, run, the last one first, each tried and recorded like a step. Without a result (`call.inDoubt`) the step was cut off:
+   * its process died, the instance was cancelled meanwhile, or its time limit passed. Look by `call.stepKey` what there is to take back.
    */
-  readonly undo?: (result: T, call: StepCall) => Promise<void>;
+  readonly undo?: (result: T | undefined, call: UndoCall) => Promise<void>;
+}
+
+export interface TransactionStepOptions<T> extends AttemptOptions {
+  /** Takes back what the transaction did, in one of its own. A transaction is never in doubt. */
+  readonly undo?: (result: T, call: TransactionUndoCall) => Promise<void>;
 }
 
 export interface Step {
@@ -52,7 +74,7 @@ export interface Step {
   transaction<T>(
     name: string,
     run: (tx: Tx, call: StepCall) => Promise<JsonResult<T>>,
-    options?: StepOptions<T>,
+    options?: TransactionStepOptions<T>,
   ): Promise<T>;
 }
 

@@ -1,9 +1,17 @@
 import { currentTrace, uuidv8 } from '../../foundation/index.ts';
 import type { Cause } from '../../log/index.ts';
+import type { LastStatement } from '../../postgres/index.ts';
 import type { PublishedDraft } from './calls.ts';
 import type { ExecutionServices, HeldLane } from './execution-services.ts';
-import type { FlushJob, InstanceChange, RecordRow, WaitRow } from './flush-job.ts';
-import type { FlushResult } from './flusher.ts';
+import {
+  type FlushJob,
+  flushParameters,
+  type InstanceChange,
+  ownedEvents,
+  type RecordRow,
+  type WaitRow,
+} from './flush-job.ts';
+import { type FlushResult, flushQueries } from './flusher.ts';
 import type { LoadedInstance } from './instance.ts';
 
 /**
@@ -88,6 +96,15 @@ export class ExecutionRecord {
     this.#change = {};
     this.#changed = false;
     return job;
+  }
+
+  /** The statement that records one row by itself, as the last one of a transaction that publishes these events. */
+  alone(row: RecordRow, events: string): LastStatement {
+    const { id, workflowId, consumerId } = this.#instance;
+    const { lane, token } = this.#lane;
+    const job = { id, workflowId, consumerId, lane, token, rows: [row], change: null, waits: [], drafts: [] };
+    const values = flushParameters([job], { events: ownedEvents(id, events), strict: true });
+    return { query: flushQueries.flush, values };
   }
 
   /** Writes what was gathered, with what other instances have to record. */

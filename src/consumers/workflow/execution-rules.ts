@@ -10,6 +10,7 @@ import { classifyFailure, retryAfterMs } from '../parked/index.ts';
 import type { Call } from './calls.ts';
 import type { StuckReason } from './instance.ts';
 import type { JournalEntry } from './journal.ts';
+import { recordFailure } from './recorded-failure.ts';
 import type { Difference } from './replaying.ts';
 
 /** A call that has no result yet, as it is recorded. */
@@ -23,6 +24,13 @@ export const pendingEntry = ({ ordinal, name, request }: Call, attempts: number)
   completion: null,
   value: undefined,
   error: null,
+});
+
+/** A wait whose `where` threw, or whose event could not be opened. */
+export const failedEntry = (call: Call, error: unknown): JournalEntry => ({
+  ...pendingEntry(call, 0),
+  state: 'failed',
+  error: recordFailure(error),
 });
 
 const finalClasses: ReadonlySet<string> = new Set(['permanent', 'poison', 'schema']);
@@ -48,9 +56,13 @@ export const nextDelayMs = (
   return Math.max(retryDelayMs(policy, attempts, randomness), retryAfterMs(error) ?? 0);
 };
 
-/** What is in memory may not be what is stored: it is loaded again. */
-export const isOutOfDate = (error: unknown): boolean =>
-  FactlineError.is(error, 'ALREADY_HANDLED') || FactlineError.is(error, 'COMMIT_OUTCOME_UNKNOWN');
+/** Of a transaction that failed: whether the lane is lost, or what is in memory may not be what is stored (it is loaded again). */
+export const outdatedBy = (error: unknown): 'lost' | 'stale' | null => {
+  if (FactlineError.is(error, 'LEASE_LOST')) return 'lost';
+  const isStale =
+    FactlineError.is(error, 'ALREADY_HANDLED') || FactlineError.is(error, 'COMMIT_OUTCOME_UNKNOWN');
+  return isStale ? 'stale' : null;
+};
 
 export const differenceReason = (difference: Difference): StuckReason => {
   const { ordinal, recorded, called } = difference;

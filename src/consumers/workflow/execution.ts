@@ -1,19 +1,18 @@
-import type { Draft } from '../../contracts/index.ts';
 import { Background } from '../../foundation/index.ts';
-import { admitDrafts } from '../../log/index.ts';
-import type { Call, StepRequest } from './calls.ts';
+import type { Call } from './calls.ts';
 import { compensate } from './compensation.ts';
 import { ExecutionRecord } from './execution-record.ts';
-import { differenceReason, pendingEntry, stuckFields } from './execution-rules.ts';
+import { differenceReason, failedEntry, pendingEntry, stuckFields } from './execution-rules.ts';
 import type { Departure, ExecutionListener, ExecutionServices, HeldLane } from './execution-services.ts';
-import { functionContext } from './function-context.ts';
-import type { LoadedInstance, StuckReason } from './instance.ts';
-import { callsMax, deliveryOf, type JournalEntry, type RecordedFailure } from './journal.ts';
+import { startFunction } from './function-context.ts';
+import type { EndingFailure, LoadedInstance, StuckReason } from './instance.ts';
+import { callsMax, deliveryOf, type JournalEntry } from './journal.ts';
 import { OpenWaits } from './open-waits.ts';
 import { recordFailure } from './recorded-failure.ts';
 import { type FunctionEnd, FunctionRun, type Turn } from './replaying.ts';
 import { resultText } from './step-attempt.ts';
 import { type Outcome, type StepListener, StepRunner } from './step-runner.ts';
+import { type UndoableStep, undoableSteps } from './undoable-steps.ts';
 
 /*
  * One instance in memory.
@@ -56,7 +55,7 @@ export class Execution {
   #busy = false;
   #stored: 'running' | 'waiting' = 'running';
   #suspect: boolean;
-  #frozen: (() => void)[] = [];
+  #frozen: ((settled: boolean) => void)[] = [];
   /** How often mail was announced. */
   #announced = 0;
   /** Waits whose time limit has come, while it is asked whether their event is on its way. */
@@ -79,13 +78,13 @@ export class Execution {
     this.#listener = listener;
     this.#suspect = suspect;
     this.#waits = new OpenWaits(services, instance);
-    this.#steps = new StepRunner(services, { instance, lane }, this.#stepListener());
+    this.#steps = new StepRunner(services, { instance, record: this.record }, this.#stepListener());
     this.#completion = Math.max(0, ...instance.journal.map(({ completion }) => completion ?? 0));
     for (const entry of instance.journal) if (!entry.undo) this.#entries.set(entry.ordinal, entry);
     this.#background = new Background((error) => this.#report(error));
     this.#run = new FunctionRun({
       journal: instance.journal,
-      start: (run) => this.#start(run),
+      start: (run) => startFunction(run, { services, instance, signal: this.#abort.signal }),
       onLoose: (turn) => {
         this.#absorb(turn);
         this.#proceed();
@@ -166,13 +165,13 @@ export class Execution {
 
   /**
    * Takes it out of memory as soon as what runs has ended; what has happened is recorded, nothing new begins. `hurry`: the signals of
-   * what runs abort at once.
+   * what runs abort at once. Answers whether everything that began is on record.
    */
-  freeze({ hurry }: { readonly hurry: boolean }): Promise<void> {
-    if (this.#phase === 'closed') return Promise.resolve();
+  freeze({ hurry }: { readonly hurry: boolean }): Promise<boolean> {
+    if (this.#phase === 'closed') return Promise.resolve(false);
     if (hurry) this.#steps.abort();
     if (this.#phase !== 'compensating') this.#phase = 'freezing';
-    const done = new Promise<void>((resolve) => this.#frozen.push(resolve));
+    const done = new Promise<boolean>((resolve) => this.#frozen.push(resolve));
     this.#proceed();
     return done;
   }
@@ -204,6 +203,7 @@ export class Execution {
         this.record.row({ entry, valueText: null, delayMs, tookMs });
         this.#listener.onExpect(delayMs);
       },
+      onCutOff: (call, attempts) => this.#noteCutOff(call, attempts),
       onOutdated: (kind) => this.#depart({ kind }),
       reserve: () => {
         this.#completion += 1;
@@ -215,20 +215,13 @@ export class Execution {
     };
   }
 
-  #start(run: FunctionRun): Promise<unknown> {
-    const { workflow, runner } = this.#services;
-    const { id, key, input } = this.instance;
-    const facts = {
-      workflow,
-      id,
-      key,
-      signal: this.#abort.signal,
-      now: () => runner.clock.wall(),
-      random: () => runner.randomness.float(),
-      admit: (drafts: readonly Draft[]) =>
-        admitDrafts(drafts, { ...runner, source: runner.app.source, nextId: () => '' }),
-    };
-    return Promise.resolve().then(() => workflow.run(input, functionContext(run, facts)));
+  /** It is begun again, or taken back; a transaction was rolled back and needs no note. */
+  #noteCutOff(call: Call, attempts: number): void {
+    if (call.request.kind !== 'step') return;
+    const error = this.#entries.get(call.ordinal)?.error ?? null;
+    const entry: JournalEntry = { ...pendingEntry(call, attempts), error };
+    this.#entries.set(call.ordinal, entry);
+    this.record.row({ entry, valueText: null, delayMs: 0 });
   }
 
   /** Takes in what the function did since the last result. */
@@ -275,14 +268,7 @@ export class Execution {
     for (const { ordinal, event, error } of found) {
       const call = this.#open.get(ordinal) as Call;
       if (error === undefined) this.#settle(call, { value: event, text: JSON.stringify(event) });
-      else {
-        const entry: JournalEntry = {
-          ...pendingEntry(call, 0),
-          state: 'failed',
-          error: recordFailure(error),
-        };
-        this.#outcomes.push({ call, entry, valueText: null });
-      }
+      else this.#outcomes.push({ call, entry: failedEntry(call, error), valueText: null });
     }
     this.#proceed();
   }
@@ -384,7 +370,7 @@ export class Execution {
   }
 
   #dueMs: number | null = null;
-  #failure: RecordedFailure | null = null;
+  #failure: EndingFailure | null = null;
 
   /** Only moments and events are waited for. */
   #rests(): boolean {
@@ -428,7 +414,8 @@ export class Execution {
       this.#depart({ kind: 'ended', state: 'completed', result });
       return;
     }
-    const failure = recordFailure(end.error);
+    const failure = { ...recordFailure(end.error), ...(this.instance.wasHeld ? { unsettled: true } : {}) };
+    this.#failure = failure;
     if (this.#undoable().length === 0) {
       this.record.change({ state: 'failed', failure, held: false, due: 'never' });
       if (await this.#recorded()) this.#depart({ kind: 'ended', state: 'failed', failure });
@@ -437,17 +424,12 @@ export class Execution {
     this.record.change({ state: 'compensating', ending: 'failed', failure, held: true, due: 'now' });
     if (!(await this.#recorded())) return;
     this.#phase = 'compensating';
-    this.#failure = failure;
     await this.#compensate();
   }
 
-  #undoable(): { readonly entry: JournalEntry; readonly request: StepRequest }[] {
-    return [...this.#run.steps.values()]
-      .flatMap(({ ordinal, request }) => {
-        const entry = this.#entries.get(ordinal);
-        return entry?.state === 'done' && request.undo !== null ? [{ entry, request }] : [];
-      })
-      .sort((left, right) => (right.entry.completion ?? 0) - (left.entry.completion ?? 0));
+  #undoable(): readonly UndoableStep[] {
+    const failure = this.#failure ?? this.instance.failure;
+    return undoableSteps(this.#run.steps.values(), this.#entries, failure?.unsettled === true);
   }
 
   async #compensate(): Promise<void> {
@@ -487,7 +469,7 @@ export class Execution {
   #beginStep(call: Call): void {
     const attempts = this.#entries.get(call.ordinal)?.attempts ?? 0;
     this.#background.run(async () => {
-      await this.#steps.run(call, { attempts, cause: this.record.cause });
+      await this.#steps.run(call, attempts);
       this.#proceed();
     });
   }
@@ -499,7 +481,8 @@ export class Execution {
     this.#abort.abort();
     if (this.#suspect) this.#listener.onSurvived();
     this.#listener.onDeparture(departure);
-    for (const resolve of this.#frozen.splice(0)) resolve();
+    const settled = departure.kind !== 'lost' && departure.kind !== 'stale';
+    for (const resolve of this.#frozen.splice(0)) resolve(settled);
   }
 
   #report(error: unknown): void {

@@ -20,7 +20,7 @@ import { Mailbox } from './mailbox.ts';
 import { Verbs } from './verbs.ts';
 import type { ExecutorDefinition } from './versions.ts';
 
-/** How long lanes that are given back wait for steps that run; then they are given up, uncounted. */
+/** How long lanes that are given back, and acts of people, wait for steps that run; then these are given up, uncounted. */
 const releaseGraceMs = 5_000;
 const failedLoadMs = 1_000;
 const touchedMs = 20;
@@ -64,8 +64,10 @@ export class ExecutorRunner implements ConsumerRunner {
   #loadAgain = false;
   #timer: Timer | null = null;
   #timerAtMs = Number.POSITIVE_INFINITY;
-  /** Loads and acts of people come one after the other. */
+  /** Loads come one after the other. */
   #serial: Promise<unknown> = Promise.resolve();
+  /** The instance that a person's act is about: it stays out of memory until the act has ended. */
+  #actedOn: { readonly id: number; readonly ended: Promise<void> } | null = null;
 
   constructor(definition: ExecutorDefinition, services: RunnerServices) {
     this.#services = services;
@@ -97,7 +99,7 @@ export class ExecutorRunner implements ConsumerRunner {
     });
     this.#verbs = new Verbs(services, workflow, {
       laneOf: (keyHash) => this.#lanes.get(laneOf(keyHash, this.#laneCount)),
-      evict: (id, hurry) => this.#atWork.get(id)?.freeze({ hurry }) ?? Promise.resolve(),
+      apart: (id, hurry, work) => this.#apart(id, hurry, work),
     });
   }
 
@@ -122,13 +124,9 @@ export class ExecutorRunner implements ConsumerRunner {
     for (const lane of lanes) this.#releasing.add(lane);
     await this.#serial;
     const leaving = [...this.#atWork.values()].filter(({ lane }) => lanes.includes(lane.lane));
-    const grace = this.#services.clock.timer(releaseGraceMs, () => {
-      for (const execution of leaving) execution.abandon();
-    });
     try {
-      await Promise.all(leaving.map((execution) => execution.freeze({ hurry: false })));
+      await Promise.all(leaving.map((execution) => this.#letGo(execution, false)));
     } finally {
-      grace.cancel();
       this.#forget(lanes);
       for (const lane of lanes) this.#releasing.delete(lane);
     }
@@ -156,7 +154,7 @@ export class ExecutorRunner implements ConsumerRunner {
   }
 
   carryOut(request: OwnerRequest): Promise<OwnerAnswer> {
-    return this.#inTurn(() => this.#verbs.carryOut(request)).finally(() => this.#load());
+    return this.#verbs.carryOut(request).finally(() => this.#load());
   }
 
   progress(): RunnerProgress {
@@ -182,6 +180,30 @@ export class ExecutorRunner implements ConsumerRunner {
         this.#load();
       }
       await this.#changed.wait(lookMs);
+    }
+  }
+
+  /** Out of memory, with what has happened on record; what does not end is given up. */
+  async #letGo(execution: Execution, hurry: boolean): Promise<boolean> {
+    const grace = this.#services.clock.timer(releaseGraceMs, () => execution.abandon());
+    try {
+      return await execution.freeze({ hurry });
+    } finally {
+      grace.cancel();
+    }
+  }
+
+  /** Acts come one at a time, as the engine calls `carryOut`; other instances go on meanwhile. */
+  async #apart<T>(id: number, hurry: boolean, work: (settled: boolean) => Promise<T>): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#actedOn = { id, ended: promise };
+    this.#touched.add(id);
+    try {
+      const execution = this.#atWork.get(id);
+      return await work(execution !== undefined && (await this.#letGo(execution, hurry)));
+    } finally {
+      this.#actedOn = null;
+      resolve();
     }
   }
 
@@ -215,8 +237,8 @@ export class ExecutorRunner implements ConsumerRunner {
     };
     return {
       give: (instance) => {
-        if (!close() || held.dropped || this.#releasing.has(held.lane) || this.#atWork.has(instance.id))
-          return;
+        const isTaken = this.#atWork.has(instance.id) || this.#actedOn?.id === instance.id;
+        if (!close() || held.dropped || this.#releasing.has(held.lane) || isTaken) return;
         this.#begin(instance, held);
       },
       cancel: () => void close(),
@@ -264,12 +286,16 @@ export class ExecutorRunner implements ConsumerRunner {
       this.#fullAtLastLook = true;
       return;
     }
-    const not = [...this.#atWork.keys(), ...this.#suspects.keys()];
+    const not = [...this.#atWork.keys(), ...this.#suspects.keys(), ...this.#keptOut];
     const { full, nextMs } = await this.#take({ not, limit }, (instance, held) =>
       this.#begin(instance, held),
     );
     this.#fullAtLastLook = full;
     if (nextMs !== null) this.#expect(nextMs);
+  }
+
+  get #keptOut(): readonly number[] {
+    return this.#actedOn === null ? [] : [this.#actedOn.id];
   }
 
   /** Whether more was due than there were slots. */
@@ -382,6 +408,7 @@ export class ExecutorRunner implements ConsumerRunner {
   }
 
   async #runSuspect(id: number, held: HeldLane): Promise<void> {
+    if (this.#actedOn?.id === id) await this.#actedOn.ended;
     if (held.dropped || this.#atWork.has(id)) return;
     const verdict = await this.#store.beginSuspect(id, held);
     if (verdict === 'lost' || held.dropped) return;
@@ -389,7 +416,7 @@ export class ExecutorRunner implements ConsumerRunner {
     const survived = Promise.withResolvers<void>();
     let begun = false;
     await this.#inTurn(() =>
-      this.#take({ not: [], limit: 1, only: [id] }, (instance, lane) => {
+      this.#take({ not: this.#keptOut, limit: 1, only: [id] }, (instance, lane) => {
         begun = true;
         this.#begin(instance, lane, { survived: survived.resolve });
       }),

@@ -13,12 +13,14 @@ import {
   toMilliseconds,
   uuidv8,
 } from '../../foundation/index.ts';
-import { assertVerb, type Tx, type Verb } from '../../log/index.ts';
+import { admitDrafts, assertVerb, type Tx, type Verb } from '../../log/index.ts';
 import type { StepRequest, WaitRequest } from './calls.ts';
 import { retryIssues } from './check-declaration.ts';
 import type { Step, StepCall, StepOptions, WaitKey, WaitOptions, WorkflowContext } from './context.ts';
 import { stepPolicy } from './define-workflow.ts';
 import type { AnyWorkflow } from './definition.ts';
+import type { ExecutionServices } from './execution-services.ts';
+import type { LoadedInstance } from './instance.ts';
 import { type FunctionRun, repeatedStep } from './replaying.ts';
 
 /** What of an instance its function may know. */
@@ -201,4 +203,29 @@ export const functionContext = (run: FunctionRun, facts: ContextFacts): Workflow
     waitFor,
     all: (calls: readonly unknown[]) => kept(allOf(calls)),
   } as unknown as WorkflowContext;
+};
+
+/** Begins one run of the function of an instance. */
+export const startFunction = (
+  run: FunctionRun,
+  {
+    services: { workflow, runner },
+    instance: { id, key, input },
+    signal,
+  }: {
+    readonly services: ExecutionServices;
+    readonly instance: LoadedInstance;
+    readonly signal: AbortSignal;
+  },
+): Promise<unknown> => {
+  const facts: ContextFacts = {
+    workflow,
+    id,
+    key,
+    signal,
+    now: () => runner.clock.wall(),
+    random: () => runner.randomness.float(),
+    admit: (drafts) => admitDrafts(drafts, { ...runner, source: runner.app.source, nextId: () => '' }),
+  };
+  return Promise.resolve().then(() => workflow.run(input, functionContext(run, facts)));
 };

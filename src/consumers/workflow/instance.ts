@@ -51,6 +51,8 @@ export interface StuckReason {
 export interface EndingFailure extends RecordedFailure {
   /** Who cancelled it. */
   readonly cancelledBy?: string;
+  /** The process that had it in memory did not let go of it: what the function called may have begun, with nothing on record. */
+  readonly unsettled?: boolean;
 }
 
 export interface LoadedEntry extends JournalEntry {
@@ -73,6 +75,8 @@ export interface LoadedInstance {
   readonly cause: InstanceCause;
   readonly failure: EndingFailure | null;
   readonly deaths: number;
+  /** A process had it in memory before, and did not let go of it. */
+  readonly wasHeld: boolean;
   readonly journal: readonly LoadedEntry[];
 }
 

@@ -12,7 +12,7 @@ with moment as materialized (
   where l.consumer_id = $1::integer
   for share of l
 ), due as materialized (
-  select i.id, i.state, i.state = 'queued' and (
+  select i.id, i.held, i.state, i.state = 'queued' and (
       exists (select from factline.workflow_instances o where o.workflow_id = i.workflow_id and o.key = i.key
                and o.state in ('running', 'waiting', 'compensating', 'stuck'))
       or exists (select from factline.workflow_instances o where o.workflow_id = i.workflow_id and o.key = i.key
@@ -32,7 +32,7 @@ with moment as materialized (
      set held = true, state = case when i.state in ('queued', 'waiting') then 'running' else i.state end, changed_at = m.now
     from due d, moment m
    where i.id = d.id and not d.blocked
-  returning i.*, d.state = 'queued' as was_queued
+  returning i.*, d.held as was_held
 ), pending as (
   select i.due_at from factline.workflow_instances i
    where i.consumer_id = $1::integer and i.due_at > (select now from moment)
@@ -44,7 +44,7 @@ select
   (select coalesce(json_agg(json_build_object(
       'id', t.id, 'workflowId', t.workflow_id, 'consumerId', t.consumer_id, 'version', t.version, 'key', t.key,
       'keyHash', t.key_hash, 'state', t.state, 'ending', t.ending, 'input', t.input, 'hasInput', t.input is not null,
-      'startPosition', t.start_position, 'cause', t.cause, 'failure', t.failure, 'deaths', t.deaths,
+      'startPosition', t.start_position, 'cause', t.cause, 'failure', t.failure, 'deaths', t.deaths, 'wasHeld', t.was_held,
       'journal', (select coalesce(json_agg(json_build_object(
           'undo', j.undo, 'ordinal', j.ordinal, 'kind', j.kind, 'name', j.name, 'state', j.state, 'attempts', j.attempts,
           'completion', j.completion, 'value', j.value, 'hasValue', j.value is not null, 'error', j.error,

@@ -51,7 +51,7 @@ describe('a saga', () => {
       run: async (_, { step }) => {
         const undo =
           (name: string) =>
-          async (result: number, { idempotencyKey }: { idempotencyKey: string }) => {
+          async (result: number | undefined, { idempotencyKey }: { idempotencyKey: string }) => {
             done.push(`${name} ${result} ${idempotencyKey.split(':').slice(2).join(':')}`);
           };
         await step('reserve', async () => 1, { undo: undo('release') });
@@ -186,7 +186,7 @@ describe('a saga', () => {
       input,
       run: async (_, { step, sleep, publish }) => {
         const first = await step('first', async () => ({ n: 1 }), {
-          undo: async ({ n }) => void done.push(`first ${n}`),
+          undo: async (result) => void done.push(`first ${result?.n}`),
         });
         publish(Noted({ id: 'A', text: 'once' }));
         await step('second', async () => 2, { undo: async () => void done.push('second') });

@@ -126,5 +126,6 @@ export const freshInstance = (
   cause: start.cause,
   failure: null,
   deaths: 0,
+  wasHeld: false,
   journal: [],
 });

@@ -25,6 +25,15 @@ export interface AttemptFacts {
   readonly cause: Cause;
 }
 
+/** Stable for all attempts, in every process. */
+export const idempotencyKeyOf = ({
+  workflow,
+  instance,
+  step,
+  undo,
+}: Pick<AttemptFacts, 'workflow' | 'instance' | 'step' | 'undo'>): string =>
+  `${workflow}:${instance}:${step}${undo ? ':undo' : ''}`;
+
 /** What an attempt that is a transaction needs beside. */
 export interface TransactionPart {
   readonly publisher: string;
@@ -104,6 +113,8 @@ export class StepAttempt {
   ): Promise<AttemptOutcome> {
     const { database, clock, telemetry, app, tail, testStep } = this.#services;
     const step = (name: WorkflowStep): void | Promise<void> | undefined => testStep?.(name);
+    const { instance, step: name, undo } = this.#facts;
+    const part = `${instance}:${name}${undo ? ':undo' : ''}`;
     return this.#limited(async (call) => {
       let text: string | null = null;
       const { positions } = await publishingTransaction(
@@ -114,7 +125,7 @@ export class StepAttempt {
           source: app.source,
           telemetry,
           cause: this.#facts.cause,
-          nextId: (ordinal) => uuidv8([publisher, `${this.#facts.instance}:${this.#facts.step}`, ordinal]),
+          nextId: (ordinal) => uuidv8([publisher, part, ordinal]),
           signal: this.#controller.signal,
           last: (events) => {
             if (this.#phase !== 'open') throw this.#closed();
@@ -140,13 +151,13 @@ export class StepAttempt {
 
   async #limited(work: (call: StepCall) => Promise<string | null>): Promise<AttemptOutcome> {
     const { clock } = this.#services;
-    const { attempt, instance, step, workflow, undo, timeoutMs } = this.#facts;
+    const { attempt, timeoutMs } = this.#facts;
     const ended = new Promise<AttemptOutcome>((resolve) => {
       this.#end = resolve;
     });
     const limit = clock.timer(timeoutMs, () => this.#expire());
     const call: StepCall = {
-      idempotencyKey: `${workflow}:${instance}:${step}${undo ? ':undo' : ''}`,
+      idempotencyKey: idempotencyKeyOf(this.#facts),
       attempt,
       signal: this.#controller.signal,
     };

@@ -1,10 +1,7 @@
-import { FactlineError } from '../../foundation/index.ts';
-import type { Cause } from '../../log/index.ts';
 import type { Call, StepRequest } from './calls.ts';
-import { countedAttempts, isOutOfDate, nextDelayMs, pendingEntry } from './execution-rules.ts';
-import type { ExecutionServices, HeldLane } from './execution-services.ts';
-import { flushParameters, ownedEvents } from './flush-job.ts';
-import { flushQueries } from './flusher.ts';
+import type { ExecutionRecord } from './execution-record.ts';
+import { countedAttempts, nextDelayMs, outdatedBy, pendingEntry } from './execution-rules.ts';
+import type { ExecutionServices } from './execution-services.ts';
 import type { LoadedInstance } from './instance.ts';
 import type { JournalEntry } from './journal.ts';
 import { recordFailure } from './recorded-failure.ts';
@@ -26,6 +23,8 @@ export interface StepListener {
   onOutcomes(outcomes: readonly Outcome[], options: { readonly first: boolean }): void;
   /** It failed, and is tried again after so many milliseconds. */
   onRetry(entry: JournalEntry, delays: { readonly delayMs: number; readonly tookMs: number }): void;
+  /** It was cut off, and may have happened; so many attempts have ended. */
+  onCutOff(call: Call, attempts: number): void;
   /** What is in memory is not what is stored. */
   onOutdated(kind: 'lost' | 'stale'): void;
   /** Takes the next place among the results. */
@@ -43,7 +42,7 @@ interface Begun {
 export class StepRunner {
   readonly #services: ExecutionServices;
   readonly #instance: LoadedInstance;
-  readonly #lane: HeldLane;
+  readonly #record: ExecutionRecord;
   readonly #listener: StepListener;
   readonly #attempts = new Map<number, StepAttempt>();
   /** Transactions that have committed while another one was about to. */
@@ -52,12 +51,12 @@ export class StepRunner {
 
   constructor(
     services: ExecutionServices,
-    place: { readonly instance: LoadedInstance; readonly lane: HeldLane },
+    of: { readonly instance: LoadedInstance; readonly record: ExecutionRecord },
     listener: StepListener,
   ) {
     this.#services = services;
-    this.#instance = place.instance;
-    this.#lane = place.lane;
+    this.#instance = of.instance;
+    this.#record = of.record;
     this.#listener = listener;
   }
 
@@ -89,10 +88,7 @@ export class StepRunner {
   }
 
   /** Makes one attempt; `attempts`: so many were made before. */
-  async run(
-    call: Call,
-    { attempts, cause }: { readonly attempts: number; readonly cause: Cause },
-  ): Promise<void> {
+  async run(call: Call, attempts: number): Promise<void> {
     const request = call.request as StepRequest;
     const { runner, workflow } = this.#services;
     const { id, key } = this.#instance;
@@ -104,7 +100,7 @@ export class StepRunner {
       undo: false,
       attempt: attempts + 1,
       timeoutMs: request.timeoutMs,
-      cause,
+      cause: this.#record.cause,
     });
     this.#attempts.set(call.ordinal, attempt);
     await runner.testStep?.('workflow.before-step');
@@ -120,7 +116,12 @@ export class StepRunner {
     call: Call,
     { outcome, attempts }: { readonly outcome: AttemptOutcome; readonly attempts: number },
   ): void {
-    if (outcome.kind === 'abandoned') return;
+    const isCutOff = outcome.kind !== 'done' && this.#listener.phase === 'freezing';
+    // It is begun again by whoever goes on.
+    if (isCutOff || outcome.kind === 'abandoned') {
+      this.#listener.onCutOff(call, attempts - 1);
+      return;
+    }
     const { tookMs } = outcome;
     const base = pendingEntry(call, attempts);
     if (outcome.kind === 'done') {
@@ -128,8 +129,6 @@ export class StepRunner {
       this.#listener.onOutcomes([{ call, entry, valueText: outcome.text, tookMs }], { first: false });
       return;
     }
-    // Its signal was aborted: it is begun again by whoever goes on.
-    if (this.#listener.phase === 'freezing') return;
     const error = recordFailure(outcome.error);
     this.#tellFailure(call, outcome.error, attempts);
     const { policy } = call.request as StepRequest;
@@ -153,16 +152,15 @@ export class StepRunner {
         this.#committing += 1;
         reserved = this.#listener.reserve();
         const entry: JournalEntry = { ...pendingEntry(call, attempts), state: 'done', completion: reserved };
-        const values = this.#recordOf({ entry, valueText: text }, events);
-        return { query: flushQueries.flush, values };
+        return this.#record.alone({ entry, valueText: text }, events);
       },
     });
     if (reserved !== null) this.#committing -= 1;
     this.#attempts.delete(call.ordinal);
     if (this.#listener.phase === 'closed') return;
     if (outcome.kind === 'failed') {
-      if (FactlineError.is(outcome.error, 'LEASE_LOST')) return this.#listener.onOutdated('lost');
-      if (isOutOfDate(outcome.error)) return this.#listener.onOutdated('stale');
+      const outdated = outdatedBy(outcome.error);
+      if (outdated !== null) return this.#listener.onOutdated(outdated);
     }
     if (outcome.kind === 'done') {
       const value = parsed(outcome.text);
@@ -179,16 +177,6 @@ export class StepRunner {
     const committed = this.#committed.splice(0);
     committed.sort((left, right) => (left.entry.completion ?? 0) - (right.entry.completion ?? 0));
     this.#listener.onOutcomes(committed, { first: true });
-  }
-
-  #recordOf(
-    row: { readonly entry: JournalEntry; readonly valueText: string | null },
-    events: string,
-  ): string[] {
-    const { id, workflowId, consumerId } = this.#instance;
-    const { lane, token } = this.#lane;
-    const job = { id, workflowId, consumerId, lane, token, rows: [row], change: null, waits: [], drafts: [] };
-    return flushParameters([job], { events: ownedEvents(id, events), strict: true });
   }
 
   #tellFailure({ name }: Call, error: unknown, attempt: number): void {

@@ -12,14 +12,16 @@ select i.id, i.key, i.key_hash, i.state, i.ending, i.stuck, i.input, i.input is 
   from factline.workflow_instances i where i.id = $1::bigint and i.consumer_id = $2::integer
 
 -- name: end_instance
--- $6 the failure, $7 failed or cancelled, $8 detail: what it did is taken back. One that never began just ends.
+-- $6 the failure, $7 failed or cancelled, $8 detail, $9 whether everything that began is on record: what it did is taken back. One that
+-- never began just ends. One that a process died with is marked, since nothing tells which of its steps began.
 with fence as materialized (
   select l.consumer_id from factline.lanes l join factline.workflow_instances i on i.consumer_id = l.consumer_id
   where i.id = $1::bigint and l.lane = $2::integer and l.token = $3::bigint
   for share of l
 ), changed as (
   update factline.workflow_instances i
-     set state = case when i.state = 'queued' then $7::text else 'compensating' end, ending = $7::text, failure = $6::jsonb, stuck = null,
+     set state = case when i.state = 'queued' then $7::text else 'compensating' end, ending = $7::text, stuck = null,
+         failure = $6::jsonb || case when i.held and not $9::boolean then '{"unsettled": true}' else '{}' end::jsonb,
          due_at = case when i.state = 'queued' then null else factline.clock() end, held = false, changed_at = factline.clock(),
          ended_at = case when i.state = 'queued' then factline.clock() end
     from fence
@@ -33,7 +35,7 @@ select c.id, case when $7::text = 'cancelled' then 'cancel' else 'compensate' en
 returning id
 
 -- name: skip_undos
--- $4 ordinals: their undos need not run; $5 the evidence.
+-- $4 [{ordinal, name}]: the undos of these steps need not run, $5 the evidence. A step in doubt may have no row of its own.
 with fence as materialized (
   select l.consumer_id from factline.lanes l join factline.workflow_instances i on i.consumer_id = l.consumer_id
   where i.id = $1::bigint and l.lane = $2::integer and l.token = $3::bigint
@@ -41,8 +43,7 @@ with fence as materialized (
 )
 insert into factline.workflow_journal as j (instance_id, undo, ordinal, kind, name, state, value, began_at, ended_at)
 select $1::bigint, true, s.ordinal, 'step', s.name, 'skipped', $5::jsonb, factline.clock(), factline.clock()
-  from factline.workflow_journal s, fence
- where s.instance_id = $1::bigint and not s.undo and s.ordinal = any ($4::integer[])
+  from json_to_recordset($4::text::json) as s (ordinal integer, name text), fence
 on conflict (instance_id, undo, ordinal) do update set state = 'skipped', value = excluded.value, due_at = null, ended_at = excluded.ended_at
   where j.state in ('pending', 'failed')
 returning j.ordinal

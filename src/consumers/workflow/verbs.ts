@@ -21,8 +21,11 @@ const sql = loadQueries<
 /** What the verbs need of the executor. */
 export interface VerbPort {
   readonly laneOf: (keyHash: number) => HeldLane | undefined;
-  /** Takes the instance out of memory; what runs is let end, or aborts at once. */
-  readonly evict: (id: number, hurry: boolean) => Promise<void>;
+  /**
+   * Takes the instance out of memory, and keeps it out while `work` runs. What it runs is let end, or aborts at once (`hurry`).
+   * `settled`: it was in memory, and everything that began is on record.
+   */
+  readonly apart: <T>(id: number, hurry: boolean, work: (settled: boolean) => Promise<T>) => Promise<T>;
 }
 
 interface Target {
@@ -39,6 +42,8 @@ interface Act {
   readonly request: OwnerRequest;
   readonly target: Target;
   readonly held: HeldLane;
+  /** It was in memory here, and everything that began is on record. */
+  readonly settled: boolean;
 }
 
 const refused = (reason: string): OwnerAnswer => ({ state: 'refused', answer: { reason } });
@@ -91,11 +96,12 @@ export class Verbs {
     const held = this.#port.laneOf(first.keyHash);
     if (held === undefined) return refused('its lane has just gone to another process; try again');
     await this.#services.testStep?.('workflow.before-act');
-    if (request.verb !== 'fork')
-      await this.#port.evict(id, request.verb === 'cancel' || request.verb === 'compensate');
-    const target = await this.#read(id);
-    if (target === null) return lostRace();
-    const answer = await verb(this, { request, target, held });
+    const act = async (settled: boolean): Promise<OwnerAnswer> => {
+      const target = await this.#read(id);
+      return target === null ? lostRace() : verb(this, { request, target, held, settled });
+    };
+    const hurry = request.verb === 'cancel' || request.verb === 'compensate';
+    const answer = await (request.verb === 'fork' ? act(false) : this.#port.apart(id, hurry, act));
     await this.#services.testStep?.('workflow.after-act');
     return answer;
   }
@@ -129,6 +135,20 @@ export class Verbs {
     return made.callCount;
   }
 
+  /** The steps that the function has called, without a result or with one that came after that of `step`. */
+  async calledAfter(
+    target: Target,
+    step: JournalEntry,
+  ): Promise<readonly Pick<JournalEntry, 'ordinal' | 'name'>[]> {
+    const completions = new Map(
+      target.journal.filter(({ undo }) => !undo).map(({ ordinal, completion }) => [ordinal, completion]),
+    );
+    const { run: made } = await runJournal(this.#workflow, { ...target, entries: target.journal });
+    return [...made.steps.values()]
+      .filter(({ ordinal }) => (completions.get(ordinal) ?? Infinity) > (step.completion ?? 0))
+      .map(({ ordinal, name }) => ({ ordinal, name }));
+  }
+
   async #read(id: number): Promise<Target | null> {
     const [row] = await run(this.#services.database.operations, sql.read_target, [
       id,
@@ -159,7 +179,8 @@ const endInstance = async (verbs: Verbs, act: Act, ending: 'failed' | 'cancelled
     details: null,
     cancelledBy: actor,
   };
-  const values = [JSON.stringify(failure), ending, JSON.stringify({ state: target.state })];
+  const detail = JSON.stringify({ state: target.state });
+  const values = [JSON.stringify(failure), ending, detail, act.settled];
   const rows = await verbs.write(sql.end_instance, act, values);
   return rows.length > 0
     ? done()
@@ -177,7 +198,7 @@ const skip = async (verbs: Verbs, act: Act): Promise<OwnerAnswer> => {
   const undone = undo?.state === 'failed' || undo?.state === 'pending';
   if (!undone && step.state !== 'pending') return refused('neither the step nor its undo is failing');
   const rows = undone
-    ? await verbs.writePlain(sql.skip_undos, act, [[step.ordinal], JSON.stringify(evidence)])
+    ? await verbs.writePlain(sql.skip_undos, act, [JSON.stringify([step]), JSON.stringify(evidence)])
     : await verbs.writePlain(sql.settle_step, act, [step.ordinal, json(request.arguments['result'])]);
   if (rows.length === 0) return lostRace();
   const detail = JSON.stringify({ step: name, evidence, undo: undone });
@@ -192,12 +213,10 @@ const compensateFrom = async (verbs: Verbs, act: Act): Promise<OwnerAnswer> => {
   if (step !== null && step?.completion == null) return refused(`it has no finished step ${from}`);
   const answer = await endInstance(verbs, act, 'failed');
   if (answer.state !== 'done' || step === null) return answer;
-  const later = target.journal.filter(
-    (entry) => !entry.undo && (entry.completion ?? 0) > (step.completion ?? 0),
-  );
+  const later = await verbs.calledAfter(target, step);
   if (later.length > 0)
     await verbs.writePlain(sql.skip_undos, act, [
-      later.map(({ ordinal }) => ordinal),
+      JSON.stringify(later),
       JSON.stringify(`compensated from ${from}`),
     ]);
   return answer;
