@@ -102,6 +102,77 @@ describe('a pause with an end', () => {
   }, 60_000);
 });
 
+describe('a pause with a limit', () => {
+  const pause = async (given: Readonly<Record<string, unknown>>): Promise<void> => {
+    const consumer = await findConsumer(pool, 'payment');
+    const request = { consumer, verb: 'pause', actor: 'ada', reason: 'deploy', arguments: given };
+    const id = await sendRequest(pool, request);
+    await awaitAnswer(pool, { id, request, withinMs: 10_000, clock: systemClock });
+  };
+  const place = (...ids: string[]) => app.publish(ids.map((orderId) => OrderPlaced({ orderId })));
+
+  it('counts what comes while it lasts, also when what is counted is moved on, and fires when it is more', async () => {
+    await place('before');
+    await expect.poll(() => seen, { timeout: 10_000 }).toEqual(['before']);
+    await pause({ buffer: 3 });
+    const pass = await alerting();
+    await place('A', 'B', 'C');
+    await pass();
+    const buffer = async () => (await app.status())[0]?.paused?.buffer;
+    expect(await buffer()).toEqual({ max: 3, events: 3, exact: true, resumes: false });
+    expect(await listAlerts(pool)).toEqual([]);
+    await pool.query('update factline.log_mark set settled = (select max(position) from factline.events)');
+    await pass();
+    const stored = await pool.query('select buffer_counted::int as counted from factline.consumers');
+    expect(stored.rows).toEqual([{ counted: 3 }]);
+    await place('D');
+    await pass();
+    expect(await buffer()).toMatchObject({ events: 4 });
+    expect(await listAlerts(pool)).toMatchObject([
+      { key: 'pause-exceeded:payment:', state: 'firing', severity: 'page' },
+    ]);
+    expect((await app.status())[0]?.reasons[0]?.text).toBe(
+      'paused by ada: deploy (4 events have come, 3 may)',
+    );
+    // Another pause begins to count anew.
+    await pause({ buffer: 3 });
+    expect(await buffer()).toMatchObject({ events: 0 });
+  }, 60_000);
+
+  it('ends by itself when it shall: of a consumer', async () => {
+    await pause({ buffer: 2, thenResume: true });
+    const pass = await alerting();
+    await place('A', 'B');
+    await pass();
+    expect((await app.status())[0]?.verdict).toBe('PAUSED');
+    await place('C');
+    await pass();
+    await expect.poll(() => seen.toSorted(), { timeout: 10_000 }).toEqual(['A', 'B', 'C']);
+    expect(await listAlerts(pool)).toEqual([]);
+    const [resumed] = await listAudit(pool, {
+      act: 'consumer.resume',
+      limit: 1,
+      before: 1_000,
+      denied: false,
+    });
+    expect(resumed).toMatchObject({
+      reason: 'more events came than the pause may buffer: 3 of 2',
+      details: { pausedBy: 'ada', resumed: true },
+    });
+  }, 60_000);
+
+  it('ends by itself when it shall: of a key, for which only its own events count', async () => {
+    await pause({ key: 'orderId=A', buffer: 2, thenResume: true });
+    const pass = await alerting();
+    await place('A', 'B', 'A', 'B', 'B');
+    await pass();
+    expect((await app.status())[0]?.pausedParts).toMatchObject([{ buffer: { events: 2, max: 2 } }]);
+    await place('A');
+    await pass();
+    await expect.poll(() => seen.filter((id) => id === 'A'), { timeout: 10_000 }).toHaveLength(3);
+  }, 60_000);
+});
+
 describe('a paused key with an end', () => {
   it('goes on by itself, in order, on record', async () => {
     const consumer = await findConsumer(pool, 'payment');

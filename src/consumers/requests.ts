@@ -29,6 +29,7 @@ const engineVerbs: Readonly<
       reason,
       request.actor,
       forMsOf(request),
+      ...bufferOf(request),
     ]);
     unit.pause({ reason, by: request.actor });
     return { state: 'done', answer: { paused: true, until: paused?.['paused_until'] ?? null } };
@@ -45,6 +46,10 @@ const engineVerbs: Readonly<
 
 const forMsOf = ({ arguments: { forMs } }: SeenRequest): number | null =>
   typeof forMs === 'number' && forMs > 0 ? forMs : null;
+
+/** How many events may come while it is paused, or null, and whether it goes on by itself when more do. */
+const bufferOf = ({ arguments: { buffer, thenResume } }: SeenRequest): [number | null, boolean] =>
+  typeof buffer === 'number' && buffer > 0 ? [buffer, thenResume === true] : [null, false];
 
 /** What of the consumer is meant; null: all of it. */
 const partOf = ({ arguments: { type, key } }: SeenRequest): HeldPart | null => {
@@ -70,7 +75,7 @@ const pausePart = async (
   if (scope === 'key' && !value.includes('='))
     return { state: 'refused', answer: { reason: `a key is written with its field: orderId=${value}` } };
   const reason = request.reason ?? 'paused by a person';
-  const values = [consumer.id, scope, value, reason, request.actor, forMsOf(request)];
+  const values = [consumer.id, scope, value, reason, request.actor, forMsOf(request), ...bufferOf(request)];
   const [paused] = await run(database.operations, sql.pause_part, values);
   await holdStored(database, unit);
   return { state: 'done', answer: { paused: true, [scope]: value, until: paused?.['paused_until'] ?? null } };

@@ -65,6 +65,18 @@ export interface PauseFacts {
   readonly forMs: number;
   /** Until it goes on by itself; null: when a person lets it. */
   readonly resumesMs: number | null;
+  /** What it may buffer; null: nobody said. */
+  readonly buffer: PauseBuffer | null;
+}
+
+/** How many events may come while a pause lasts, and how many have. */
+export interface PauseBuffer {
+  readonly max: number;
+  readonly events: number;
+  /** False: there are at least so many. */
+  readonly exact: boolean;
+  /** It goes on by itself when more come; otherwise an alert fires. */
+  readonly resumes: boolean;
 }
 
 export type ConsumerClassName = 'projection' | 'operational' | 'workflow';

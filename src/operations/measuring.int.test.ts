@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await pool.query(`truncate factline.events, factline.consumers, factline.lanes, factline.checkpoints, factline.inbox, factline.parked,
-    factline.parked_events, factline.processes, factline.breakers, factline.consumer_generations, factline.objective_hours restart identity`);
+    factline.parked_events, factline.processes, factline.session_locks, factline.breakers, factline.consumer_generations, factline.objective_hours restart identity`);
 });
 
 interface Given {

@@ -17,6 +17,7 @@ import type {
   UnhandledFacts,
 } from './facts.ts';
 import { stalledAfterMs } from './limits.ts';
+import { withBuffers } from './pause-buffers.ts';
 import { type FoundInLog, scanLog } from './scanning.ts';
 import { isExecutor, withWorkflows } from './workflows/index.ts';
 
@@ -31,7 +32,7 @@ const errorBudgetDefault = 0.01;
 /** Parked rows looked at per consumer and measurement: about 20 ms; beyond, the counts are lower bounds. */
 const parkedRowsMax = 20_000;
 
-/** All consumers, or those of one app, that are not retired; by name, then build. At most eight statements, each bounded. */
+/** All consumers, or those of one app, that are not retired; by name, then build. At most nine statements, each bounded. */
 export const measureConsumers = async (on: Queryable, app: string | null): Promise<ConsumerFacts[]> => {
   const rows = await run(on, sql.read_consumers, [app, sessionLockSpace, windowsOfMinutes, windowsOfHours]);
   if (rows.length === 0) return [];
@@ -51,7 +52,8 @@ export const measureConsumers = async (on: Queryable, app: string | null): Promi
       active: active.find((row) => row['id'] === consumer.id) ?? null,
     }),
   );
-  return withWorkflows(on, await withProgress(on, measured), stored.filter(isExecutor));
+  const facts = await withBuffers(on, app, await withProgress(on, measured));
+  return withWorkflows(on, facts, stored.filter(isExecutor));
 };
 
 /** Who holds up the log, as any process can tell; a running tail knows it better. */
@@ -104,9 +106,10 @@ const storedFacts = (row: Row): StoredFacts => ({
           by: row['paused_by'] as string | null,
           forMs: Number(row['paused_ms'] ?? 0),
           resumesMs: nullable(row['resumes_ms']),
+          buffer: null,
         },
   breaker: breaker(row),
-  pausedParts: row['paused_parts'] as PausedPart[],
+  pausedParts: (row['paused_parts'] as PausedPart[]).map((part) => ({ ...part, buffer: null })),
   lanes: row['lanes'] as LaneFacts[],
   owners: row['owners'] as OwnerFacts[],
   head: row['head'] === null ? 0 : Number(row['head']),

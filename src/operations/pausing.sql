@@ -26,3 +26,23 @@ with resumed as (
   returning id
 )
 select r.id, pg_notify('factline_requests', r.id::text) from resumed r
+
+-- name: resume_part_full
+-- $1 the consumer, $2 type or key, $3 which, $4 when it was paused: not the pause that somebody asks for meanwhile.
+with resumed as (
+  delete from factline.pauses where consumer_id = $1 and scope = $2 and value = $3 and paused_at = $4::timestamptz returning consumer_id
+)
+select r.consumer_id, pg_notify('factline_requests', r.consumer_id::text) from resumed r
+
+-- name: resume_full
+-- $1 the consumer, $2 when it was paused. With a workflow its versions (NAME@VERSION) go on.
+with resumed as (
+  update factline.consumers set paused_reason = null, paused_by = null, paused_at = null, paused_until = null
+   where paused_at = $2::timestamptz
+     and (id = $1
+          or id in (select v.id from factline.consumers r join factline.consumers v
+                        on v.class = r.class and v.app = r.app and split_part(v.name, '@', 1) = r.name
+                     where r.id = $1 and r.class = 'workflow'))
+  returning id
+)
+select r.id, pg_notify('factline_requests', r.id::text) from resumed r

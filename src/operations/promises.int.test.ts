@@ -19,7 +19,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await moveClock(0);
-  await pool.query(`truncate factline.events, factline.consumers, factline.lanes, factline.checkpoints, factline.processes,
+  await pool.query(`truncate factline.events, factline.consumers, factline.lanes, factline.checkpoints, factline.processes, factline.session_locks,
     factline.objective_hours, factline.objective_minutes, factline.clock_jumps restart identity`);
 });
 

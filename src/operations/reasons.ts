@@ -3,6 +3,7 @@ import { burnRates } from './burn-rate.ts';
 import { countText, durationText } from './duration-text.ts';
 import type { ConsumerFacts, PauseFacts, VerdictContext } from './facts.ts';
 import { abandonedLanes, clockProblem, measurementMaxAgeMs } from './limits.ts';
+import { bufferText } from './pause-buffers.ts';
 import type { Reason, VerdictName } from './verdict.ts';
 import { abandonedReasons, isAbandoned, stuckReasons } from './workflows/standing.ts';
 
@@ -58,8 +59,13 @@ const pauses = ({ paused, breaker }: ConsumerFacts): Reason[] => {
   return reasons;
 };
 
-const untilText = ({ resumesMs }: PauseFacts): string =>
-  resumesMs === null ? '' : ` (goes on in ${durationText(resumesMs)})`;
+const untilText = ({ resumesMs, buffer }: PauseFacts): string => {
+  const ends = [
+    ...(resumesMs === null ? [] : [`goes on in ${durationText(resumesMs)}`]),
+    ...(buffer === null ? [] : [bufferText(buffer)]),
+  ];
+  return ends.length === 0 ? '' : ` (${ends.join('; ')})`;
+};
 
 /** A long list is in the JSON. */
 const partsMax = 5;

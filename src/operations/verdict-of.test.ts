@@ -110,7 +110,7 @@ describe('the verdict', () => {
   it('is PAUSED by a person or a breaker, and names them', () => {
     const paused = {
       ...waiting({ ageMs: 600_000, idleMs: 600_000 }),
-      paused: { reason: 'stocktaking', by: 'Ada', forMs: 60_000, resumesMs: null },
+      paused: { reason: 'stocktaking', by: 'Ada', forMs: 60_000, resumesMs: null, buffer: null },
     };
     expect(verdictOf(paused, now)).toMatchObject({ verdict: 'PAUSED', lagSeconds: 600 });
     expect(verdictOf(paused, now).reasons[0]?.text).toBe('paused by Ada: stocktaking');
@@ -119,6 +119,12 @@ describe('the verdict', () => {
       paused: { by: 'Ada', forSeconds: 60, resumesInSeconds: 90 },
       reasons: [{ text: 'paused by Ada: stocktaking (goes on in 1 min 30 s)' }, {}],
     });
+    const buffer = { max: 1_000, events: 1_204, exact: false, resumes: false };
+    const limited = { ...timed, paused: { ...timed.paused, buffer } };
+    expect(verdictOf(limited, now)).toMatchObject({ paused: { buffer } });
+    expect(verdictOf(limited, now).reasons[0]?.text).toBe(
+      'paused by Ada: stocktaking (goes on in 1 min 30 s; at least 1,204 events have come, 1,000 may)',
+    );
     const breaker = {
       kind: 'transient',
       reason: 'the provider is down',
@@ -302,7 +308,7 @@ const anyFacts = fc
   .record({
     oldest,
     handledWithinMs: fc.integer({ min: 1, max: 1_000_000 }),
-    paused: fc.constantFrom(null, { reason: 'r', by: null, forMs: 1, resumesMs: null }),
+    paused: fc.constantFrom(null, { reason: 'r', by: null, forMs: 1, resumesMs: null, buffer: null }),
     unowned: fc.option(ms, { nil: null }),
     nextRetryMs: fc.option(fc.integer({ min: -1_000_000, max: 1_000_000 }), { nil: null }),
   })

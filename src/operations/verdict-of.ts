@@ -89,11 +89,12 @@ export const verdictOf = (facts: ConsumerFacts, context: VerdictContext): Verdic
   };
 };
 
-const pauseOf = ({ reason, by, forMs, resumesMs }: PauseFacts): VerdictPause => ({
+const pauseOf = ({ reason, by, forMs, resumesMs, buffer }: PauseFacts): VerdictPause => ({
   reason,
   by,
   forSeconds: seconds(forMs),
   resumesInSeconds: resumesMs === null ? null : seconds(resumesMs),
+  buffer,
 });
 
 const decide = (facts: ConsumerFacts, measuredAgoMs: number): VerdictName => {

@@ -1,5 +1,5 @@
 import type { BurnRate } from './burn-rate.ts';
-import type { ConsumerClassName, OwnerFacts } from './facts.ts';
+import type { ConsumerClassName, OwnerFacts, PauseBuffer } from './facts.ts';
 import type { WorkflowStanding } from './workflows/workflow-facts.ts';
 
 /**
@@ -131,6 +131,8 @@ export interface VerdictPause {
   readonly forSeconds: number;
   /** Null: until a person lets it go on. */
   readonly resumesInSeconds: number | null;
+  /** How many events may come while it lasts, how many have, and whether it goes on by itself when more do; null: no limit. */
+  readonly buffer: PauseBuffer | null;
 }
 
 export interface VerdictBreaker {

@@ -3,7 +3,7 @@ import { findConsumer } from '../../operations/index.ts';
 import { personOf, personOptions } from '../actor.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { databaseOptions, withDatabase } from '../connection.ts';
-import { duration } from '../parse.ts';
+import { duration, wholeNumber } from '../parse.ts';
 import { answerFields, carryOut, type RequestVerb, waitOptions } from '../requests.ts';
 
 const name = { name: 'NAME', help: 'The consumer, as `status` shows it.', required: true } as const;
@@ -58,6 +58,19 @@ const partOf = ({ given }: CommandContext): Readonly<Record<string, unknown>> =>
   return { ...(type === undefined ? {} : { type }), ...(key === undefined ? {} : { key }) };
 };
 
+/** @throws FactlineError OPTION_INVALID */
+const bufferOf = ({ given }: CommandContext): Readonly<Record<string, unknown>> => {
+  const thenResume = given.has('then-resume');
+  if (given.text('buffer') !== undefined)
+    return { buffer: wholeNumber(given, 'buffer', { min: 1, max: 1e9, fallback: 1 }), thenResume };
+  if (!thenResume) return {};
+  throw new FactlineError('OPTION_INVALID', {
+    option: '--then-resume',
+    expected: '--buffer N beside it',
+    actual: 'none',
+  });
+};
+
 export const consumersPause: Command = {
   path: ['consumers', 'pause'],
   summary: 'Stop a consumer, or a type or a key of it; events accumulate and nothing is skipped.',
@@ -71,6 +84,12 @@ export const consumersPause: Command = {
       value: 'TIME',
       help: 'It goes on by itself after this time (30m, 2h), on record. Default: until resumed.',
     },
+    {
+      name: 'buffer',
+      value: 'N',
+      help: 'So many of its events may come meanwhile; more fire the alert pause-exceeded. Default: no limit.',
+    },
+    { name: 'then-resume', help: 'With --buffer: it goes on by itself when more come, on record.' },
     ...personOptions,
     ...waitOptions,
     ...databaseOptions,
@@ -78,6 +97,10 @@ export const consumersPause: Command = {
   examples: [
     { line: 'factline consumers pause payment --reason maintenance', does: 'until it is resumed' },
     { line: 'factline consumers pause payment --for 30m --reason deploy', does: 'for half an hour' },
+    {
+      line: 'factline consumers pause payment --buffer 10000 --then-resume --reason deploy',
+      does: 'until it is resumed, or 10,000 events have come',
+    },
     {
       line: 'factline consumers pause payment --key orderId=A1 --reason "refund"',
       does: 'one key; others flow',
@@ -87,7 +110,11 @@ export const consumersPause: Command = {
   run: (context) => {
     const { given } = context;
     const forMs = given.text('for') === undefined ? null : duration(given, 'for', '1m');
-    return ask(context, 'pause', { ...partOf(context), ...(forMs === null ? {} : { forMs }) });
+    return ask(context, 'pause', {
+      ...partOf(context),
+      ...(forMs === null ? {} : { forMs }),
+      ...bufferOf(context),
+    });
   },
 };
 

@@ -7,6 +7,7 @@ export type AlertClass =
   | 'burn-rate'
   | 'dependency-down'
   | 'quarantine-growth'
+  | 'pause-exceeded'
   | 'quarantine-age'
   | 'workflow-stuck';
 
@@ -46,6 +47,12 @@ export const alertClasses: Readonly<Record<AlertClass, AlertClassEntry>> = {
     title: 'fills the quarantine',
   },
   'quarantine-age': { incident: 'FL-05', severity: 'ticket', holdMs: 0, title: 'has keys in quarantine' },
+  'pause-exceeded': {
+    incident: 'FL-04',
+    severity: 'page',
+    holdMs: 0,
+    title: 'is paused, and more events have come than it may buffer',
+  },
   'workflow-stuck': { incident: 'FL-13', severity: 'ticket', holdMs: 0, title: 'has stuck instances' },
 };
 

@@ -13,6 +13,8 @@ const fine = {
   timeToBreachSeconds: null,
   timeToDrainSeconds: 0,
   breaker: null,
+  paused: null,
+  pausedParts: [],
   burn: [],
 } as unknown as Verdict;
 
@@ -30,6 +32,7 @@ describe('the conditions of alerts', () => {
       'consumer-stopped:payment:': 'clear',
       'falling-behind:payment:': 'clear',
       'dependency-down:payment:': 'clear',
+      'pause-exceeded:payment:': 'clear',
     });
   });
 
@@ -44,6 +47,7 @@ describe('the conditions of alerts', () => {
       'consumer-stopped:payment:': 'unknown',
       'falling-behind:payment:': 'unknown',
       'dependency-down:payment:': 'unknown',
+      'pause-exceeded:payment:': 'unknown',
     });
     expect(met(unknown)[0]?.summary).toBe('payment cannot be measured: the clock jumped');
     const unregistered = {
@@ -98,6 +102,31 @@ describe('the conditions of alerts', () => {
         summary: 'payment spends its error budget 20 times as fast as it lasts (1 h; 31.5 times in 5 min)',
       },
     ]);
+  });
+
+  it('are met by a pause that buffers more than it may, unless it ends by itself; no key is named', () => {
+    const pause = (events: number, resumes = false) => ({
+      reason: 'deploy',
+      by: 'ada',
+      forSeconds: 60,
+      resumesInSeconds: null,
+      buffer: { max: 10, events, exact: true, resumes },
+    });
+    const key = (events: number) => ({ ...pause(events), scope: 'key', value: 'email=a@x.org' }) as const;
+    const none = { ...pause(0), buffer: null };
+    for (const paused of [pause(10), pause(11, true), none])
+      expect(met({ verdict: 'PAUSED', paused, pausedParts: [key(10)] })).toEqual([]);
+    expect(met({ verdict: 'PAUSED', paused: pause(11) })).toMatchObject([
+      {
+        class: 'pause-exceeded',
+        severity: 'page',
+        summary:
+          'payment is paused, and more events have come than it may buffer: all of it, 11 events have come, 10 may',
+      },
+    ]);
+    const [parts] = met({ pausedParts: [key(12), { ...key(13), scope: 'type', value: 'shop.x.y.v1' }] });
+    expect(parts?.summary).toContain('a key of it, 12 events have come, 10 may, and 1 more part');
+    expect(JSON.stringify(parts)).not.toContain('x.org');
   });
 
   it('are met by a workflow with stuck instances, with how many and since when; of other consumers nothing is asked', () => {

@@ -1,5 +1,7 @@
 import type { Severity } from '../burn-rate.ts';
-import { durationText } from '../duration-text.ts';
+import { countText, durationText } from '../duration-text.ts';
+import type { PauseBuffer } from '../facts.ts';
+import { bufferText, isExceeded } from '../pause-buffers.ts';
 import type { Verdict } from '../verdict.ts';
 import { type AlertClass, alertClasses } from './alert-classes.ts';
 import type { Observed } from './alert-state.ts';
@@ -62,6 +64,13 @@ const ofConsumer = (verdict: Verdict): Condition[] => {
       seen(breaker !== null && breaker.kind !== 'person'),
       `${alertClasses['dependency-down'].title}: ${breaker?.reason ?? 'no longer'}`,
     ),
+    {
+      ...condition('pause-exceeded', seen(exceeding(verdict).length > 0), exceededText(verdict)),
+      facts: {
+        verdict: verdict.verdict,
+        pauses: exceeding(verdict).map(({ scope, buffer }) => ({ scope, ...buffer })),
+      },
+    },
     ...(verdict.class === 'workflow'
       ? [
           {
@@ -91,6 +100,25 @@ const behindText = ({ verdict, reasons, timeToBreachSeconds: left }: Verdict): s
   if (verdict === 'OK' && left !== null)
     return `${title}: at the present rate its promise breaks in ${durationText(left * 1_000)}`;
   return `${title}: ${reasons[0]?.text ?? verdict}`;
+};
+
+/** Pauses that end by themselves when too much has come need nobody. A key is not named: it may be made of what a contract hides. */
+const exceeding = ({
+  paused,
+  pausedParts,
+}: Verdict): readonly { readonly scope: string; readonly buffer: PauseBuffer }[] =>
+  [...(paused === null ? [] : [{ scope: 'consumer', buffer: paused.buffer }]), ...pausedParts].flatMap(
+    ({ scope, buffer }) =>
+      buffer !== null && !buffer.resumes && isExceeded(buffer) ? [{ scope, buffer }] : [],
+  );
+
+const exceededText = (verdict: Verdict): string => {
+  const { title } = alertClasses['pause-exceeded'];
+  const [first, ...others] = exceeding(verdict);
+  if (first === undefined) return `${title}: no longer`;
+  const scope = first.scope === 'consumer' ? 'all of it' : `a ${first.scope} of it`;
+  const more = others.length === 0 ? '' : `, and ${countText(others.length, 'more part')}`;
+  return `${title}: ${scope}, ${bufferText(first.buffer)}${more}`;
 };
 
 const stuckOf = ({ workflow }: Verdict): number => workflow?.instances.stuck ?? 0;
