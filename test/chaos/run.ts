@@ -1,15 +1,13 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { createFactline, type Factline } from 'factline';
 import pg from 'pg';
 import { sendRequest } from '../../src/operations/index.ts';
 import { SeededRandomness } from '../stress/randomness.ts';
 import { auditChaos, type ChaosFacts } from './audit.ts';
 import { Confirmed, Ended, fateOf, fulfilment, Ordered, orderIdOf } from './chaos-workflow.ts';
+import { Fleet, forkProgram } from './fleet.ts';
 import type { OutsideFacts } from './outside-process.ts';
-import { cannotStart, type WorkerOptions } from './worker-options.ts';
 
 export interface ChaosOptions {
   /** An empty database on a server of the run's own: one of its processes is killed, and it restarts. */
@@ -43,20 +41,16 @@ export interface ChaosReport {
 
 const findingsMax = 100;
 const batchSize = 20;
-const respawnMs = 200;
 const lookMs = 250;
-const sourceCondition = { execArgv: ['--conditions=factline-source'] };
-const programOf = (name: string): string => fileURLToPath(new URL(`./${name}`, import.meta.url));
 
 export const runChaos = (options: ChaosOptions): Promise<ChaosReport> => new ChaosRun(options).run();
 
 class ChaosRun {
   readonly #options: ChaosOptions;
   readonly #randomness: SeededRandomness;
-  readonly #workers = new Set<ChildProcess>();
-  readonly #ready = new Set<ChildProcess>();
   readonly #findings: string[] = [];
   readonly #since = Date.now();
+  #fleet: Fleet | undefined;
   #readyAt = 0;
   #outsideUrl = '';
   #over = false;
@@ -70,8 +64,8 @@ class ChaosRun {
   }
 
   async run(): Promise<ChaosReport> {
-    const { seed, workflows, workers, database } = this.#options;
-    const outside = fork(programOf('outside-process.ts'), [String(seed)], sourceCondition);
+    const { seed, workflows, workers, database, timeline } = this.#options;
+    const outside = forkProgram('outside-process.ts', String(seed));
     const [{ port }] = (await once(outside, 'message')) as [{ port: number }];
     this.#outsideUrl = `http://127.0.0.1:${port}/`;
     const app = createFactline({
@@ -83,8 +77,13 @@ class ChaosRun {
     });
     try {
       await app.transaction((tx) => tx.query('create table bookings (order_id text not null)'));
-      for (let index = 0; index < workers; index += 1) this.#spawn();
-      await this.#untilReady(workers);
+      const told = {
+        database,
+        outsideUrl: this.#outsideUrl,
+        ...(timeline === undefined ? {} : { timeline }),
+      };
+      this.#fleet = new Fleet(workers, told, (how) => this.#findings.push(how));
+      await this.#untilWorking(workers);
       this.#readyAt = Date.now();
       const dying = Promise.all([
         this.#every(this.#options.killEveryMs, () => this.#killWorker()),
@@ -98,7 +97,7 @@ class ChaosRun {
       this.#findings.push(...auditChaos(facts));
     } finally {
       this.#over = true;
-      for (const worker of this.#workers) worker.kill('SIGKILL');
+      this.#fleet?.stop();
       outside.kill('SIGKILL');
       await app.stop().catch(() => {});
     }
@@ -113,28 +112,8 @@ class ChaosRun {
     };
   }
 
-  #spawn(): void {
-    if (this.#over) return;
-    const { database, timeline } = this.#options;
-    const options: WorkerOptions = {
-      database,
-      outsideUrl: this.#outsideUrl,
-      ...(timeline === undefined ? {} : { timeline }),
-    };
-    const worker = fork(programOf('worker-process.ts'), [JSON.stringify(options)], sourceCondition);
-    this.#workers.add(worker);
-    worker.once('message', () => this.#ready.add(worker));
-    worker.once('exit', (code, signal) => {
-      this.#workers.delete(worker);
-      this.#ready.delete(worker);
-      if (!this.#over && signal !== 'SIGKILL' && code !== cannotStart)
-        this.#findings.push(`a worker has ended by itself (${code ?? signal})`);
-      setTimeout(() => this.#spawn(), respawnMs);
-    });
-  }
-
-  async #untilReady(workers: number): Promise<void> {
-    while (this.#ready.size < workers && !this.#late) await sleep(lookMs);
+  async #untilWorking(workers: number): Promise<void> {
+    while ((this.#fleet?.working.length ?? 0) < workers && !this.#late) await sleep(lookMs);
   }
 
   async #every(ms: number, act: () => Promise<void>): Promise<void> {
@@ -149,13 +128,14 @@ class ChaosRun {
 
   /** A worker that has started: one that always dies before that proves nothing. */
   async #killWorker(): Promise<void> {
-    await this.#untilReady(1);
-    if (this.#ready.size > 0 && this.#randomness.pick([...this.#ready]).kill('SIGKILL')) this.#kills += 1;
+    await this.#untilWorking(1);
+    const working = this.#fleet?.working ?? [];
+    if (working.length > 0 && this.#randomness.pick(working).kill('SIGKILL')) this.#kills += 1;
   }
 
   /** The postmaster takes a killed backend for corrupted memory: it ends all sessions and recovers from its log. */
   async #restartServer(): Promise<void> {
-    await this.#untilReady(1);
+    await this.#untilWorking(1);
     const [row] = await this.#query(
       `select pid from pg_stat_activity where datname = current_database() and backend_type = 'client backend'
          and pid <> pg_backend_pid() limit 1`,

@@ -1,9 +1,11 @@
-import { createFactline, type FactlineOptions } from 'factline';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createFactline, type Factline, type FactlineOptions } from 'factline';
 import { fulfilment } from './chaos-workflow.ts';
 import { createTimed } from './timeline.ts';
-import { cannotStart, type WorkerOptions } from './worker-options.ts';
+import type { WorkerOptions } from './worker-options.ts';
 
-/** Runs the workflow until it is killed. It ends by itself only when it cannot start. */
+/** Stands by until it is told to start, then runs the workflow until it is killed. */
 const { database, outsideUrl, timeline } = JSON.parse(process.argv[2] ?? '{}') as WorkerOptions;
 const options: FactlineOptions = {
   name: 'chaos',
@@ -12,11 +14,22 @@ const options: FactlineOptions = {
   pools: { transactions: 8, readers: 2, operations: 4 },
   handleSignals: false,
 };
-const app = timeline === undefined ? createFactline(options) : createTimed(options, timeline);
+
+/** As whatever supervises a process in production would: the server may be restarting. */
+const start = async (): Promise<void> => {
+  for (;;) {
+    const app: Factline = timeline === undefined ? createFactline(options) : createTimed(options, timeline);
+    try {
+      return await app.start();
+    } catch {
+      await app.stop().catch(() => {});
+      await sleep(100);
+    }
+  }
+};
+
 process.once('disconnect', () => process.exit(0));
-try {
-  await app.start();
-  process.send?.('ready');
-} catch {
-  process.exit(cannotStart);
-}
+process.send?.('loaded');
+await once(process, 'message');
+await start();
+process.send?.('working');
