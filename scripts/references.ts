@@ -13,6 +13,7 @@ import { triageErrors } from '../src/foundation/error-catalogue/triage-errors.ts
 import { workflowErrors } from '../src/foundation/error-catalogue/workflow-errors.ts';
 import { type ErrorEntry, errorCatalogue } from '../src/foundation/error-catalogue.ts';
 import {
+  fineSeriesMax,
   type MetricEntry,
   metrics,
   type SpanEntry,
@@ -113,8 +114,10 @@ const metricRows = (): string[][] =>
   ]);
 
 const bucketLines = (): string[] =>
-  Object.entries<MetricEntry>(metrics).flatMap(([name, { buckets }]) =>
-    buckets === undefined ? [] : [`- \`${name}\`: ${secondsText(buckets)}`],
+  Object.entries<MetricEntry>(metrics).flatMap(([name, { buckets, coarseBuckets = [] }]) =>
+    buckets === undefined
+      ? []
+      : [`- \`${name}\`: ${secondsText(buckets)}; of many consumers ${secondsText(coarseBuckets)}`],
   );
 
 /** docs/telemetry.md */
@@ -131,7 +134,8 @@ so a handler's span is a child of the one that published.
 
 ${table(['name', 'type', 'labels', 'what'], metricRows())}
 
-Upper bounds of the histograms' buckets, in seconds:
+Upper bounds of the histograms' buckets, in seconds. A process with more than ${fineSeriesMax} consumers shows the shorter list: every bucket is a series of
+its own, and fifty consumers stay below 2,000 of them.
 
 ${bucketLines().join('\n')}
 

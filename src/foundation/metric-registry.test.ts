@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { MetricRegistry } from './metric-registry.ts';
-import { metrics } from './telemetry-catalogue.ts';
+import { fineSeriesMax, metrics } from './telemetry-catalogue.ts';
 
 test('counters, gauges and histograms are rendered as Prometheus text', () => {
   const registry = new MetricRegistry();
@@ -23,6 +23,29 @@ test('counters, gauges and histograms are rendered as Prometheus text', () => {
   expect(text).toContain('factline_handle_duration_seconds_sum{consumer="a"} 100.003\n');
   expect(text).toContain('factline_handle_duration_seconds_count{consumer="a"} 3\n');
   expect(text.endsWith('\n')).toBe(true);
+});
+
+test('many histograms are shown with fewer buckets, whose counts are the same', () => {
+  const registry = new MetricRegistry();
+  const bucketsOf = (consumer: string): string[] =>
+    [...registry.renderPrometheus().matchAll(/handle_latency_seconds_bucket\{consumer="(.*)",(le=.*)$/gm)]
+      .filter(([, of]) => of === consumer)
+      .map(([, , rest = '']) => rest);
+  for (let index = 0; index < fineSeriesMax; index += 1)
+    registry.observe('factline_handle_latency_seconds', { consumer: `c${index}` }, 0.004 * index);
+  const fine = bucketsOf('c7');
+  expect(fine).toHaveLength(metrics.factline_handle_latency_seconds.buckets.length + 1);
+  registry.observe('factline_handle_latency_seconds', { consumer: 'one more' }, 1);
+  const coarse = bucketsOf('c7');
+  expect(coarse).toEqual([
+    'le="0.01"} 0',
+    'le="0.1"} 1',
+    'le="1"} 1',
+    'le="10"} 1',
+    'le="300"} 1',
+    'le="+Inf"} 1',
+  ]);
+  expect(fine).toEqual(expect.arrayContaining(coarse));
 });
 
 test('what was never recorded is not reported, and what is forgotten neither', () => {
@@ -59,5 +82,7 @@ test('every name of the catalogue follows the conventions of Prometheus', () => 
     expect(name.endsWith('_total')).toBe(entry.type === 'counter');
     if (entry.type === 'histogram')
       expect([...entry.buckets]).toEqual([...entry.buckets].sort((a, b) => a - b));
+    if (entry.type === 'histogram')
+      expect(entry.buckets).toEqual(expect.arrayContaining([...entry.coarseBuckets]));
   }
 });

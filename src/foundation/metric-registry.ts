@@ -1,4 +1,5 @@
 import {
+  fineSeriesMax,
   type MetricEntry,
   type MetricLabels,
   type MetricName,
@@ -26,11 +27,18 @@ const labelText = (labels: Readonly<Record<string, string>>, extra = ''): string
   return parts.length === 0 ? '' : `{${parts.join(',')}}`;
 };
 
-const histogramLines = (name: string, series: Series, bounds: readonly number[]): string[] => {
+/** Buckets are cumulative, so those that are left out change nothing about the others. */
+const histogramLines = (
+  name: string,
+  series: Series,
+  { entry, coarse }: { readonly entry: MetricEntry; readonly coarse: boolean },
+): string[] => {
+  const { buckets: bounds = [], coarseBuckets } = entry;
   let cumulated = 0;
-  const lines = bounds.map((bound, i) => {
+  const lines = bounds.flatMap((bound, i) => {
     cumulated += series.buckets[i] ?? 0;
-    return `${name}_bucket${labelText(series.labels, `le="${bound}"`)} ${cumulated}`;
+    if (coarse && coarseBuckets?.includes(bound) === false) return [];
+    return [`${name}_bucket${labelText(series.labels, `le="${bound}"`)} ${cumulated}`];
   });
   cumulated += series.buckets[bounds.length] ?? 0;
   lines.push(`${name}_bucket${labelText(series.labels, 'le="+Inf"')} ${cumulated}`);
@@ -97,7 +105,8 @@ export class MetricRegistry {
       if (!all) continue;
       lines.push(`# HELP ${name} ${entry.help}`, `# TYPE ${name} ${entry.type}`);
       for (const series of all.values()) {
-        if (entry.type === 'histogram') lines.push(...histogramLines(name, series, entry.buckets ?? []));
+        if (entry.type === 'histogram')
+          lines.push(...histogramLines(name, series, { entry, coarse: all.size > fineSeriesMax }));
         else lines.push(`${name}${labelText(series.labels)} ${series.value}`);
       }
     }

@@ -11,7 +11,12 @@ export interface MetricEntry {
   readonly help: string;
   /** Upper bounds of a histogram's buckets, rising; the last one, +Inf, is implied. */
   readonly buckets?: readonly number[];
+  /** Those of them that a process shows that has more than `fineSeriesMax` series of the histogram. */
+  readonly coarseBuckets?: readonly number[];
 }
+
+/** With more consumers than these a process shows the coarse buckets of histograms: every bucket is a series of its own to Prometheus. */
+export const fineSeriesMax = 20;
 
 export interface SpanEntry {
   readonly kind: 'internal' | 'producer' | 'consumer' | 'client';
@@ -64,7 +69,7 @@ export const metrics = {
     type: 'gauge',
     unit: 'boolean',
     labels: ['consumer', 'verdict'],
-    help: '1 for the present verdict of the consumer, 0 for the others: OK, LATE, STALLED, PAUSED, UNKNOWN.',
+    help: '1 for the present verdict of the consumer, which is OK, LATE, STALLED, PAUSED or UNKNOWN; the others have no series.',
   },
   factline_duplicates_suppressed_total: {
     type: 'counter',
@@ -108,6 +113,7 @@ export const metrics = {
     labels: ['consumer'],
     help: 'Time from entering the handler to its commit.',
     buckets: handlingBuckets,
+    coarseBuckets: [0.01, 0.1, 1, 10],
   },
   factline_handle_latency_seconds: {
     type: 'histogram',
@@ -115,6 +121,7 @@ export const metrics = {
     labels: ['consumer'],
     help: 'Time from the recording of an event to its handling.',
     buckets: latencyBuckets,
+    coarseBuckets: [0.01, 0.1, 1, 10, 300],
   },
   factline_handled_within_seconds: {
     type: 'gauge',
@@ -168,7 +175,7 @@ export const metrics = {
     type: 'gauge',
     unit: 'events',
     labels: ['consumer', 'state'],
-    help: 'Parked events by state: running, retrying, waiting, quarantined.',
+    help: 'Parked events by state: retrying, waiting. Those in quarantine are factline_quarantined.',
   },
   factline_partitions_ahead: {
     type: 'gauge',

@@ -49,17 +49,11 @@ export class VerdictMetrics {
   #reportOne(consumer: string, verdict: Verdict): void {
     for (const [name, read] of gauges) this.#set(name, consumer, read(verdict));
     for (const name of names) {
-      this.#metrics.set(
-        'factline_consumer_verdict',
-        { consumer, verdict: name },
-        verdict.verdict === name ? 1 : 0,
-      );
+      if (verdict.verdict === name)
+        this.#metrics.set('factline_consumer_verdict', { consumer, verdict: name }, 1);
+      else this.#metrics.forget('factline_consumer_verdict', { consumer, verdict: name });
     }
-    const parked = {
-      retrying: verdict.retrying,
-      waiting: verdict.waiting,
-      quarantined: verdict.quarantined?.events ?? null,
-    };
+    const parked = { retrying: verdict.retrying, waiting: verdict.waiting };
     for (const [state, count] of Object.entries(parked)) {
       if (count === null) this.#metrics.forget('factline_parked', { consumer, state });
       else this.#metrics.set('factline_parked', { consumer, state }, count);
@@ -79,7 +73,7 @@ export class VerdictMetrics {
   #forget(consumer: string): void {
     for (const [name] of gauges) this.#metrics.forget(name, { consumer });
     for (const verdict of names) this.#metrics.forget('factline_consumer_verdict', { consumer, verdict });
-    for (const state of ['retrying', 'waiting', 'quarantined'])
+    for (const state of ['retrying', 'waiting'])
       this.#metrics.forget('factline_parked', { consumer, state });
     for (const state of livingStates) this.#metrics.forget('factline_workflow_living', { consumer, state });
   }

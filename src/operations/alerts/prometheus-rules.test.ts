@@ -53,7 +53,8 @@ describe('the rules for Prometheus', () => {
 
 /** Every label whose values are not the consumers' names: all that code may give it. */
 const values: Readonly<Record<string, readonly string[]>> = {
-  'factline_consumer_verdict.verdict': ['OK', 'LATE', 'STALLED', 'PAUSED', 'UNKNOWN'],
+  // Only the present one has a series.
+  'factline_consumer_verdict.verdict': ['OK'],
   'factline_effects_total.outcome': ['done', 'reused', 'failed', 'unknown'],
   'factline_handle_attempts_total.outcome': [
     'handled',
@@ -64,27 +65,31 @@ const values: Readonly<Record<string, readonly string[]>> = {
     'timeout',
     'lost',
   ],
-  'factline_parked.state': ['retrying', 'waiting', 'quarantined'],
+  'factline_parked.state': ['retrying', 'waiting'],
   'factline_replay_events_total.outcome': ['handled', 'retried', 'failed'],
+  'factline_workflow_instances_total.state': ['waiting', 'completed', 'failed', 'cancelled', 'stuck'],
   'factline_workflow_living.state': ['queued', 'running', 'waiting', 'compensating', 'stuck'],
 };
 /** What happens to a consumer that does well. */
 const everyDay = new Set([
   'OK',
-  'LATE',
-  'STALLED',
-  'PAUSED',
-  'UNKNOWN',
   'done',
   'handled',
   'transient',
   'retrying',
   'waiting',
-  'quarantined',
+  'completed',
   'queued',
   'running',
   'compensating',
   'stuck',
+]);
+/** Absent as long as nothing is in quarantine, stuck, lost or about to break its promise. */
+const rare = new Set([
+  'factline_leases_lost_total',
+  'factline_quarantine_oldest_seconds',
+  'factline_time_to_breach_seconds',
+  'factline_workflow_stuck_oldest_seconds',
 ]);
 /** Of the fifty. They have instances; effects and replays are not theirs. */
 const workflows = 10;
@@ -93,28 +98,27 @@ const isOf = (index: number, metric: string): boolean =>
     ? index < workflows
     : index >= workflows || !/^factline_(effects|replay)/.test(metric);
 
-/** Series of a fleet of fifty consumers: a histogram counts once, its buckets apart. */
-const seriesOf = (kept: (value: string, metric: string) => boolean): { series: number; buckets: number } => {
+/** Lines of /metrics for a fleet of fifty consumers: each is a series to Prometheus, every bucket of a histogram too. */
+const seriesOf = (kept: (value: string, metric: string) => boolean): number => {
   const registry = new MetricRegistry();
   for (const [name, entry] of Object.entries(metrics) as [MetricName, MetricEntry][]) {
-    if (!entry.labels.includes('consumer')) continue;
-    const [other] = entry.labels.filter((label) => label !== 'consumer');
+    const subject = entry.labels.find((label) => label === 'consumer' || label === 'workflow');
+    if (subject === undefined) continue;
+    const [other] = entry.labels.filter((label) => label !== subject);
     const all = other === undefined ? [''] : (values[`${name}.${other}`] ?? []);
     for (let index = 0; index < 50; index += 1) {
       if (!isOf(index, name)) continue;
       for (const value of all.filter((each) => kept(each, name))) {
-        const labels = { consumer: `consumer-${index}`, ...(other === undefined ? {} : { [other]: value }) };
+        const labels = { [subject]: `consumer-${index}`, ...(other === undefined ? {} : { [other]: value }) };
         if (entry.type === 'histogram') registry.observe(name as never, labels as never, 0.01);
         else registry.set(name as never, labels as never, 1);
       }
     }
   }
-  const lines = registry
+  return registry
     .renderPrometheus()
     .split('\n')
-    .filter((line) => line.startsWith('factline_'));
-  const buckets = lines.filter((line) => /_(bucket|sum)\{/.test(line));
-  return { series: lines.length - buckets.length, buckets: buckets.length };
+    .filter((line) => line.startsWith('factline_')).length;
 };
 
 describe('the series of a fleet of fifty consumers', () => {
@@ -140,12 +144,16 @@ describe('the series of a fleet of fifty consumers', () => {
     }
   });
 
-  it('are at most 2,000 in everyday operation, and little more when everything has happened to every consumer', () => {
+  it('are at most 2,000 in everyday operation, buckets counted, and 2,650 when everything has happened to every consumer', () => {
     const calm = seriesOf(
-      (value, metric) => value === '' || (everyDay.has(value) && !metric.includes('replay')),
+      (value, metric) =>
+        !rare.has(metric) && (value === '' || (everyDay.has(value) && !metric.includes('replay'))),
     );
-    expect(calm.series).toBeLessThanOrEqual(2_000);
-    expect(seriesOf(() => true).series).toBeLessThanOrEqual(2_200);
-    expect(calm.buckets).toBeLessThanOrEqual(2_500);
+    console.log(
+      calm,
+      seriesOf(() => true),
+    );
+    expect(calm).toBeLessThanOrEqual(2_000);
+    expect(seriesOf(() => true)).toBeLessThanOrEqual(2_650);
   });
 });
