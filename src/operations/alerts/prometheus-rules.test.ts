@@ -149,10 +149,6 @@ describe('the series of a fleet of fifty consumers', () => {
       (value, metric) =>
         !rare.has(metric) && (value === '' || (everyDay.has(value) && !metric.includes('replay'))),
     );
-    console.log(
-      calm,
-      seriesOf(() => true),
-    );
     expect(calm).toBeLessThanOrEqual(2_000);
     expect(seriesOf(() => true)).toBeLessThanOrEqual(2_650);
   });
