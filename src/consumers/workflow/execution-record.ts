@@ -55,11 +55,11 @@ export class ExecutionRecord {
     this.#rows.push(row);
   }
 
+  /** As `row`. */
   wait(wait: WaitRow): void {
     const earlier = this.#waits.findIndex(({ ordinal }) => ordinal === wait.ordinal);
-    // One that begins and ends between two flushes was never open for anybody else.
     if (earlier >= 0) this.#waits.splice(earlier, 1);
-    else this.#waits.push(wait);
+    this.#waits.push(wait);
   }
 
   publish(drafts: readonly PublishedDraft[]): void {

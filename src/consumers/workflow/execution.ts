@@ -7,7 +7,7 @@ import type { Departure, ExecutionListener, ExecutionServices, HeldLane } from '
 import { startFunction } from './function-context.ts';
 import type { EndingFailure, LoadedInstance, StuckReason } from './instance.ts';
 import { callsMax, deliveryOf, type JournalEntry } from './journal.ts';
-import { OpenWaits } from './open-waits.ts';
+import { type Found, OpenWaits } from './open-waits.ts';
 import { recordFailure } from './recorded-failure.ts';
 import { type FunctionEnd, FunctionRun, type Turn } from './replaying.ts';
 import { resultText } from './step-attempt.ts';
@@ -187,10 +187,6 @@ export class Execution {
     this.abandon();
   }
 
-  get freezing(): boolean {
-    return this.#phase === 'freezing' || this.#frozen.length > 0;
-  }
-
   #stepListener(): StepListener {
     const phase = (): Phase => this.#phase;
     return {
@@ -247,8 +243,7 @@ export class Execution {
       this.record.row({ ...pending, delayMs: request.delayMs, until: request.until });
     } else if (request.kind === 'wait') {
       this.record.row({ ...pending, delayMs: request.withinMs });
-      const after = this.#waits.afterOf(ordinal);
-      this.record.wait({ ordinal, type: request.contract.type, key: request.key, after, open: true });
+      this.record.wait(this.#waits.rowOf(ordinal));
     } else this.#toBegin.push(call);
   }
 
@@ -262,26 +257,21 @@ export class Execution {
     if (this.#waits.size === 0) return;
     const { testStep } = this.#services.runner;
     await testStep?.('workflow.before-look');
-    const found = await this.#waits.look();
+    await this.#waits.look((found) => this.#takeMail(found));
     await testStep?.('workflow.after-look');
-    if (this.#phase !== 'live') return;
-    for (const { ordinal, event, error } of found) {
-      const call = this.#open.get(ordinal) as Call;
-      if (error === undefined) this.#settle(call, { value: event, text: JSON.stringify(event) });
-      else this.#outcomes.push({ call, entry: failedEntry(call, error), valueText: null });
-    }
+  }
+
+  #takeMail({ ordinal, event, error }: Found): void {
+    const call = this.#open.get(ordinal);
+    if (this.#phase !== 'live' || call === undefined) return;
+    if (error === undefined) this.#settle(call, { value: event, text: JSON.stringify(event) });
+    else this.#outcomes.push({ call, entry: failedEntry(call, error), valueText: null });
     this.#proceed();
   }
 
   /** Does what is to be done next; one thing at a time. */
   #proceed(): void {
-    if (
-      this.#busy ||
-      this.#phase === 'closed' ||
-      this.#phase === 'replaying' ||
-      this.#phase === 'compensating'
-    )
-      return;
+    if (this.#busy || (this.#phase !== 'live' && this.#phase !== 'freezing')) return;
     const next = this.#next();
     if (next === null) return;
     this.#busy = true;
@@ -395,9 +385,21 @@ export class Execution {
     for (let seen = -1; seen !== this.#announced && this.#outcomes.length === 0 && this.#phase === 'live'; ) {
       seen = this.#announced;
       await this.#lookForMail();
+      if (!(await this.#noteLooks())) return;
     }
     if (this.#outcomes.length === 0 && this.#phase === 'live' && this.record.empty)
       this.#depart({ kind: 'resting', dueMs: this.#dueMs });
+  }
+
+  /** What `where` has rejected is not asked again by whoever loads the instance next. When it is due stays as it is. */
+  async #noteLooks(): Promise<boolean> {
+    const moved = this.#waits.moved();
+    if (moved.length === 0) return true;
+    for (const wait of moved) this.record.wait(wait);
+    const dueMs = this.#dueMs;
+    if (!(await this.#recorded())) return false;
+    this.#dueMs = dueMs;
+    return true;
   }
 
   async #finish(end: FunctionEnd): Promise<void> {

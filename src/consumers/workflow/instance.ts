@@ -77,6 +77,8 @@ export interface LoadedInstance {
   readonly deaths: number;
   /** A process had it in memory before, and did not let go of it. */
   readonly wasHeld: boolean;
+  /** How far its open waits have looked. */
+  readonly waits: readonly { readonly ordinal: number; readonly after: number }[];
   readonly journal: readonly LoadedEntry[];
 }
 

@@ -3,7 +3,7 @@
 -- name: take_due
 -- $4: instances that are in memory, $5: at most so many, $6: only these (null: all). Marks what is due as held, oldest first, and answers it with its journal;
 -- a queued one begins only when no other of its key lives, and is looked at again a little later. `next_ms`: until the next
--- one is due. Served by workflow_instances_due and workflow_journal_pkey.
+-- one is due. Served by workflow_instances_due, workflow_journal_pkey and workflow_waits_pkey.
 with moment as materialized (
   select factline.clock() as now
 ), fence as materialized (
@@ -45,6 +45,8 @@ select
       'id', t.id, 'workflowId', t.workflow_id, 'consumerId', t.consumer_id, 'version', t.version, 'key', t.key,
       'keyHash', t.key_hash, 'state', t.state, 'ending', t.ending, 'input', t.input, 'hasInput', t.input is not null,
       'startPosition', t.start_position, 'cause', t.cause, 'failure', t.failure, 'deaths', t.deaths, 'wasHeld', t.was_held,
+      'waits', (select coalesce(json_agg(json_build_object('ordinal', w.ordinal, 'after', w.after_position)), '[]')
+        from factline.workflow_waits w where w.instance_id = t.id),
       'journal', (select coalesce(json_agg(json_build_object(
           'undo', j.undo, 'ordinal', j.ordinal, 'kind', j.kind, 'name', j.name, 'state', j.state, 'attempts', j.attempts,
           'completion', j.completion, 'value', j.value, 'hasValue', j.value is not null, 'error', j.error,

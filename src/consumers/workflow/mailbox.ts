@@ -19,6 +19,9 @@ export interface MailRequest {
   readonly after: number;
 }
 
+/** Events of one wait in one look at most: a wait that rejects them all looks again behind them. */
+export const mailPageMax = 1_000;
+
 /** Waits in one look at most. */
 const requestsMax = 500;
 
@@ -56,7 +59,8 @@ export class Mailbox {
     this.#grouping = new Grouping({
       ...shared,
       write: async (requests) => {
-        const rows = await runArrays(database.operations, sql.read_mail, [JSON.stringify(requests)]);
+        const values = [JSON.stringify(requests), mailPageMax];
+        const rows = await runArrays(database.operations, sql.read_mail, values);
         const found = Map.groupBy(rows, ([instance, ordinal]) => placeOf({ instance, ordinal }));
         return requests.map((request) =>
           (found.get(placeOf(request)) ?? []).map((row) => storedEvent(row, 2)),
@@ -70,7 +74,7 @@ export class Mailbox {
     return this.#coming.submit(request);
   }
 
-  /** In position order. */
+  /** The next ones in position order. */
   read(request: MailRequest): Promise<readonly StoredEvent[]> {
     return this.#grouping.submit(request);
   }

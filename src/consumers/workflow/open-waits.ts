@@ -2,8 +2,9 @@ import type { FactEvent } from '../../contracts/index.ts';
 import type { StoredEvent } from '../../log/index.ts';
 import type { Call, WaitRequest } from './calls.ts';
 import type { ExecutionServices } from './execution-services.ts';
+import type { WaitRow } from './flush-job.ts';
 import type { LoadedInstance } from './instance.ts';
-import { type Mailbox, type MailRequest, openMail } from './mailbox.ts';
+import { type Mailbox, type MailRequest, mailPageMax, openMail } from './mailbox.ts';
 
 /** An event for a wait, or what its `where` threw. */
 export interface Found {
@@ -14,12 +15,16 @@ export interface Found {
 
 interface OpenWait {
   readonly request: WaitRequest;
+  /** What came up to here it has seen, or its `where` has rejected. */
   after: number;
+  /** What of this is on record. */
+  stored: number;
 }
 
 /**
  * The open waits of one instance. Each sees the events of its type and key in order, from where it began; one event goes to one
- * wait, the first in the code. A wait closes as soon as its result is known: of looks that overlap, the later one gives it nothing.
+ * wait, the first in the code. Of looks that overlap the later one gives nothing to a wait that has its result, and does not ask
+ * again for what was rejected; how far each has looked goes on record when the instance rests.
  */
 export class OpenWaits {
   readonly #services: ExecutionServices;
@@ -44,8 +49,10 @@ export class OpenWaits {
   }
 
   open({ ordinal }: Call, request: WaitRequest): void {
-    const after = Math.max(request.afterPosition, this.#instance.startPosition);
-    this.#open.set(ordinal, { request, after });
+    const { startPosition, waits } = this.#instance;
+    const looked = waits.find((wait) => wait.ordinal === ordinal)?.after ?? 0;
+    const after = Math.max(request.afterPosition, startPosition, looked);
+    this.#open.set(ordinal, { request, after, stored: after });
   }
 
   has(ordinal: number): boolean {
@@ -56,21 +63,39 @@ export class OpenWaits {
     this.#open.delete(ordinal);
   }
 
-  afterOf(ordinal: number): number {
-    return this.#open.get(ordinal)?.after ?? this.#instance.startPosition;
+  /** A wait as it is recorded. */
+  rowOf(ordinal: number): WaitRow {
+    const { request, after } = this.#open.get(ordinal) as OpenWait;
+    return { ordinal, type: request.contract.type, key: request.key, after, open: true };
   }
 
-  /** Looks for the mail of all open waits, in a snapshot that begins now. Those that found something are closed. */
-  async look(): Promise<readonly Found[]> {
-    const waits = [...this.#open].sort(([left], [right]) => left - right);
-    const mail = await Promise.all(waits.map((each) => this.#mailbox.read(this.#requestOf(each))));
-    return waits.flatMap(([ordinal, wait], index): readonly Found[] => {
-      if (this.#open.get(ordinal) !== wait) return [];
-      const found = this.#choose(ordinal, wait, mail[index] ?? []);
-      if (found === null) return [];
-      this.close(ordinal);
-      return [found];
+  /** Those that have looked further than when this was asked before: to be recorded. */
+  moved(): readonly WaitRow[] {
+    return [...this.#open].flatMap(([ordinal, wait]) => {
+      if (wait.after === wait.stored) return [];
+      wait.stored = wait.after;
+      return [this.rowOf(ordinal)];
     });
+  }
+
+  /**
+   * Looks for the mail of all open waits, in snapshots that begin now. A wait that finds something is closed and told in one turn:
+   * whoever looks meanwhile sees either an open wait or its result.
+   */
+  async look(onFound: (found: Found) => void): Promise<void> {
+    let waits = [...this.#open].sort(([left], [right]) => left - right);
+    while (waits.length > 0) {
+      const pages = await Promise.all(waits.map((each) => this.#mailbox.read(this.#requestOf(each))));
+      waits = waits.filter(([ordinal, wait], index) => {
+        if (this.#open.get(ordinal) !== wait) return false;
+        const page = pages[index] ?? [];
+        const found = this.#choose(ordinal, wait, page);
+        if (found === null) return page.length === mailPageMax;
+        this.close(ordinal);
+        onFound(found);
+        return false;
+      });
+    }
   }
 
   /** Whether an event may be on its way to this wait, which has reached its time limit. */
@@ -87,15 +112,18 @@ export class OpenWaits {
 
   #choose(ordinal: number, wait: OpenWait, mail: readonly StoredEvent[]): Found | null {
     for (const stored of mail) {
-      if (this.#given.has(stored.position)) continue;
+      const { position } = stored;
+      if (position <= wait.after) continue;
       try {
-        const event = openMail(this.#services.contracts, stored);
-        if (wait.request.where !== null && !wait.request.where(event)) continue;
-        this.#given.add(stored.position);
-        return { ordinal, event };
+        const event = this.#given.has(position) ? null : openMail(this.#services.contracts, stored);
+        if (event !== null && (wait.request.where?.(event) ?? true)) {
+          this.#given.add(position);
+          return { ordinal, event };
+        }
       } catch (error) {
         return { ordinal, event: null, error };
       }
+      wait.after = position;
     }
     return null;
   }

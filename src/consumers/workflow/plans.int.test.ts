@@ -112,6 +112,7 @@ test.each([
     () =>
       touched(routing['read_mail'] as NamedQuery, [
         JSON.stringify([{ instance: 5, ordinal: 0, workflow: 1, type: 't', key: 'k5', after: 0 }]),
+        1_000,
       ]),
   ],
   [

@@ -21,14 +21,14 @@ select i.id, i.consumer_id from factline.workflow_instances i join wanted w on w
  where (select count(*) from woken) >= 0
 
 -- name: read_mail
--- What has come for open waits: $1 [{instance, ordinal, workflow, type, key, after}], a thousand each at most. Served by workflow_mailbox_pkey and events_pkey.
+-- What has come for open waits: $1 [{instance, ordinal, workflow, type, key, after}], $2 so many each at most. Served by workflow_mailbox_pkey and events_pkey.
 select w.instance::bigint as instance, w.ordinal, e.position, e.id, e.type, e.source, e.key, e.key_hash, e.data::text as data, e.meta::text as meta,
        e.time, e.recorded_at
   from json_to_recordset($1::text::json) as w (instance bigint, ordinal integer, workflow integer, type text, key text, after bigint)
   cross join lateral (
     select b.position from factline.workflow_mailbox b
      where b.workflow_id = w.workflow and b.type = w.type and b.key = w.key and b.position > w.after
-     order by b.position limit 1000) m
+     order by b.position limit $2::integer) m
   join factline.events e on e.position = m.position
  order by w.instance, w.ordinal, e.position
 

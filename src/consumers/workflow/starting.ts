@@ -127,5 +127,6 @@ export const freshInstance = (
   failure: null,
   deaths: 0,
   wasHeld: false,
+  waits: [],
   journal: [],
 });

@@ -49,7 +49,7 @@ on conflict (instance_id, undo, ordinal) do update set state = 'skipped', value 
 returning j.ordinal
 
 -- name: resume_instance
--- A stuck one goes on: $6 the verb, $7 detail. Undos that failed are tried anew.
+-- A stuck one goes on: $6 the verb, $7 detail. Undos that failed are tried anew, waits look again from the beginning.
 with fence as materialized (
   select l.consumer_id from factline.lanes l join factline.workflow_instances i on i.consumer_id = l.consumer_id
   where i.id = $1::bigint and l.lane = $2::integer and l.token = $3::bigint
@@ -63,6 +63,9 @@ with fence as materialized (
 ), undos as (
   update factline.workflow_journal j set state = 'pending', attempts = 0, due_at = factline.clock()
     from changed c where j.instance_id = c.id and j.undo and j.state in ('failed', 'pending')
+), waits as (
+  update factline.workflow_waits w set after_position = i.start_position
+    from changed c join factline.workflow_instances i on i.id = c.id where w.instance_id = c.id
 ), steps as (
   update factline.workflow_journal j set due_at = factline.clock()
     from changed c where j.instance_id = c.id and not j.undo and j.state = 'pending' and j.kind in ('step', 'transaction')

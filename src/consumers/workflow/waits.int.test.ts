@@ -106,3 +106,43 @@ test('a wait does not time out while its event stands in the log and the router 
     gate.resolve();
   }
 });
+
+test('where sees every event in order, however many it rejects, and none of them again', async () => {
+  let asked = 0;
+  const find = defineWorkflow({
+    name: 'find',
+    input,
+    waits: [ParcelScanned],
+    run: async ({ parcelId }, { sleep: rest, waitFor }) => {
+      await rest('1h');
+      const isFound = ({ data }: { readonly data: { readonly ok: boolean } }): boolean => {
+        asked += 1;
+        return data.ok;
+      };
+      return (await waitFor(ParcelScanned, { key: parcelId, where: isFound })).data.place;
+    },
+  });
+  const kit = await launch({ consumers: [], contracts: [ParcelScanned] });
+  const lost = Array.from({ length: 1_500 }, () => scan('A', 'lost'));
+  await kit.publish(...(lost as [ReturnType<typeof scan>]));
+  const options = { name: 'shop', consumers: [find], contracts: [ParcelScanned], database: kit.databaseUrl };
+  await using app = createFactlineWith({ ...options, handleSignals: false }, systemSeams);
+  await app.start();
+  const handle = await app.startWorkflow(find, { key: 'A', input: { parcelId: 'A' } });
+  const isWaiting = async (): Promise<boolean> => (await handle.status()) === 'waiting';
+  await eventually(isWaiting, 'it sleeps');
+  // As if it had begun before all of them, and the router had brought them one by one.
+  await rows(kit, 'update factline.workflow_instances set start_position = 0');
+  await rows(
+    kit,
+    `insert into factline.workflow_mailbox (workflow_id, type, key, position)
+     select i.workflow_id, e.type, 'A', e.position from factline.workflow_instances i, factline.events e`,
+  );
+  await kit.advance('61m');
+  await eventually(async () => asked === 1_500 && (await isWaiting()), 'all are rejected');
+  await kit.publish(scan('A', 'lost'));
+  await eventually(async () => asked > 1_500 && (await isWaiting()), 'it was loaded again');
+  await kit.publish(scan('A', 'door'));
+  expect(await handle.result({ within: '10s' })).toBe('door');
+  expect(asked).toBe(1_502);
+});
