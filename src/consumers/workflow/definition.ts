@@ -45,7 +45,10 @@ export interface WorkflowDeclaration<O, W, S, R> {
   readonly waits?: W;
   /** The schema of what `app.startWorkflow` gives; only without `on`, whose event is the input. */
   readonly input?: S;
-  /** Instances at work at one time, in each process; sleeping and waiting ones are not at work. Default 100. */
+  /**
+   * Instances at work at one time, in each process; sleeping and waiting ones are not at work. Of their transactions as many run as
+   * the pool has connections, the others wait their turn. Default 100.
+   */
   readonly concurrency?: number;
   /** What steps and undos do about failures, unless they say otherwise. Default: 5 attempts, 1s, 2s, 4s, 8s apart. */
   readonly retry?: StepRetry;

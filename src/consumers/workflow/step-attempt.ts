@@ -6,6 +6,7 @@ import { cancellableWork } from '../operational/query-cancellation.ts';
 import type { RunnerServices } from '../runner.ts';
 import type { StepCall } from './context.ts';
 import type { WorkflowStep } from './steps.ts';
+import { transactionSlotsOf } from './transaction-slots.ts';
 
 /** abandoned: given up by us, it does not count. */
 export type AttemptOutcome =
@@ -72,7 +73,7 @@ export class StepAttempt {
   readonly #services: RunnerServices;
   readonly #facts: AttemptFacts;
   readonly #controller = new AbortController();
-  readonly #begunMs: number;
+  #begunMs = 0;
   #phase: 'open' | 'committing' | 'ended' = 'open';
   #end: (outcome: AttemptOutcome) => void = () => {};
   #cancel: ((reason: unknown) => void) | null = null;
@@ -80,7 +81,6 @@ export class StepAttempt {
   constructor(services: RunnerServices, facts: AttemptFacts) {
     this.#services = services;
     this.#facts = facts;
-    this.#begunMs = services.clock.monotonic();
   }
 
   /** Asks it to end; it may still finish. */
@@ -106,8 +106,21 @@ export class StepAttempt {
     });
   }
 
-  /** Runs the work in one transaction that also records the result. */
-  runTransaction(
+  /** Runs the work in one transaction that also records the result, when a connection is free for it. */
+  async runTransaction(
+    work: (call: StepCall, tx: Tx) => Promise<unknown>,
+    part: TransactionPart,
+  ): Promise<AttemptOutcome> {
+    const slots = transactionSlotsOf(this.#services.database);
+    if (!(await slots.enter(this.#controller.signal))) return { kind: 'abandoned' };
+    try {
+      return await this.#runTransaction(work, part);
+    } finally {
+      slots.leave();
+    }
+  }
+
+  #runTransaction(
     work: (call: StepCall, tx: Tx) => Promise<unknown>,
     { publisher, last }: TransactionPart,
   ): Promise<AttemptOutcome> {
@@ -152,6 +165,7 @@ export class StepAttempt {
   async #limited(work: (call: StepCall) => Promise<string | null>): Promise<AttemptOutcome> {
     const { clock } = this.#services;
     const { attempt, timeoutMs } = this.#facts;
+    this.#begunMs = clock.monotonic();
     const ended = new Promise<AttemptOutcome>((resolve) => {
       this.#end = resolve;
     });
