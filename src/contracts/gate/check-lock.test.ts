@@ -201,6 +201,33 @@ describe('upcasters', () => {
     expect(told(await check(alone, reading([type])))).toEqual(['not-accepted', 'not-accepted']);
   });
 
+  test('make a break allowed when the payloads of the old schema come out as the new one wants them, and only then', async () => {
+    const withUpcaster = (total: (pence: number) => object): GateSubject =>
+      subject([second as EventContract], {
+        ...readers,
+        upcasters: [
+          defineUpcaster(first, second, ({ orderId, pence }) => ({ orderId, total: total(pence) }) as never),
+        ],
+      });
+    const acceptOf = (given: GateSubject) => accept({ lock, subject: given, types: [], waivers: [], now });
+    const [good, rounding, lossy] = [
+      withUpcaster((pence) => ({ pence, currency: 'GBP' })),
+      withUpcaster((pence) => ({ pence: pence + 0.5, currency: 'GBP' })),
+      withUpcaster((pence) => ({ pence })),
+    ];
+    const { lock: moved } = await acceptOf(good);
+    expect(told(await check(moved, good))).toEqual([]);
+    for (const given of [rounding, lossy]) {
+      expect(told(await check(lock, given))).toContain('upcaster-fails');
+      await expect(acceptOf(given)).rejects.toMatchObject({ code: 'ACCEPT_REFUSED' });
+      // Nor does a lock that has the new version already let it pass.
+      expect(told(await check(moved, given))).toContain('upcaster-fails');
+    }
+    const without = subject([second as EventContract], readers);
+    expect((await checkLock(lock, without, { now })).ok).toBe(false);
+    await expect(acceptOf(without)).rejects.toMatchObject({ code: 'ACCEPT_REFUSED' });
+  });
+
   test('that answer what does not fit are found with a payload that shows it', async () => {
     const bad = defineUpcaster(first, second, ({ orderId, pence, note }) => ({
       orderId,
