@@ -76,7 +76,7 @@ export class Execution {
     this.record = new ExecutionRecord(services, instance, lane);
     this.#services = services;
     this.#listener = listener;
-    this.#suspect = suspect;
+    this.#suspect = suspect || instance.suspected;
     this.#waits = new OpenWaits(services, instance);
     this.#steps = new StepRunner(services, { instance, record: this.record }, this.#stepListener());
     this.#completion = Math.max(0, ...instance.journal.map(({ completion }) => completion ?? 0));

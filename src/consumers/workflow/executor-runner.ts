@@ -9,7 +9,6 @@ import type {
   RunnerProgress,
   RunnerServices,
 } from '../runner.ts';
-import { type SuspectGate, suspectGateOf } from '../suspect-gate.ts';
 import { Execution } from './execution.ts';
 import type { Departure, ExecutionServices, HeldLane } from './execution-services.ts';
 import { flusherOf } from './flusher.ts';
@@ -17,6 +16,7 @@ import { hubOf, type Reservation, type WorkflowHub } from './hub.ts';
 import type { LoadedInstance } from './instance.ts';
 import { InstanceStore, type Taken } from './instance-store.ts';
 import { Mailbox } from './mailbox.ts';
+import { Suspects } from './suspects.ts';
 import { Verbs } from './verbs.ts';
 import type { ExecutorDefinition } from './versions.ts';
 
@@ -36,8 +36,7 @@ const timerSlackMs = 1;
  *       ▲ one timer for the next moment of all lanes                            │
  *       └───────────────────────────────────────────────────────────────────────┘
  *
- * Nothing of a sleeping or waiting instance is in memory. After an unclean takeover what may have been at work runs alone, one
- * at a time in the whole process, until it has recorded something.
+ * Nothing of a sleeping or waiting instance is in memory. What may have ended the process that had it in memory: suspects.ts.
  */
 export class ExecutorRunner implements ConsumerRunner {
   readonly #services: RunnerServices;
@@ -46,11 +45,9 @@ export class ExecutorRunner implements ConsumerRunner {
   readonly #lanes = new Map<number, HeldLane>();
   readonly #store: InstanceStore;
   readonly #hub: WorkflowHub;
-  readonly #gate: SuspectGate;
   readonly #verbs: Verbs;
   readonly #atWork = new Map<number, Execution>();
-  /** May have ended the process before; loaded one at a time. */
-  readonly #suspects = new Map<number, HeldLane>();
+  readonly #suspects: Suspects;
   readonly #background: Background;
   readonly #changed: Signal;
   #laneCount = 1;
@@ -84,7 +81,14 @@ export class ExecutorRunner implements ConsumerRunner {
       lanes: () => [...this.#lanes.values()].filter(({ lane }) => !this.#releasing.has(lane)),
       laneCount: () => this.#laneCount,
     });
-    this.#gate = suspectGateOf(services.database);
+    this.#suspects = new Suspects({
+      services,
+      store: this.#store,
+      unit: `a suspect of ${definition.name}`,
+      freeSlots: () => this.#free,
+      isAtWork: (id) => this.#atWork.has(id),
+      run: (instances) => this.#runSuspects(instances),
+    });
     this.#changed = new Signal(services.clock);
     const unit = `the workflow ${definition.name}`;
     this.#background = new Background((error) => services.telemetry.emit('engine.error', { unit, error }));
@@ -111,11 +115,11 @@ export class ExecutorRunner implements ConsumerRunner {
     }
     const unclean = leases.filter(({ clean }) => !clean).map(({ lane }) => lane);
     if (unclean.length > 0) {
-      for (const { id, keyHash } of await this.#store.suspects(unclean)) {
+      for (const { id, keyHash, begunBefore } of await this.#store.suspects(unclean)) {
         const held = this.#lanes.get(laneOf(keyHash, this.#laneCount));
-        if (held !== undefined) this.#suspects.set(id, held);
+        if (held !== undefined) this.#suspects.add({ id, held, alone: begunBefore });
       }
-      this.#background.run(() => this.#runSuspects());
+      this.#background.run(() => this.#suspects.run().then(() => this.#load()));
     }
     this.#load();
   }
@@ -286,7 +290,7 @@ export class ExecutorRunner implements ConsumerRunner {
       this.#fullAtLastLook = true;
       return;
     }
-    const not = [...this.#atWork.keys(), ...this.#suspects.keys(), ...this.#keptOut];
+    const not = [...this.#atWork.keys(), ...this.#suspects.ids, ...this.#keptOut];
     const { full, nextMs } = await this.#take({ not, limit }, (instance, held) =>
       this.#begin(instance, held),
     );
@@ -376,57 +380,24 @@ export class ExecutorRunner implements ConsumerRunner {
     this.#timer = clock.timer(ms + timerSlackMs, () => this.#load(), { unref: true });
   }
 
-  /** One after the other; the next one begins when the one before has recorded something, or is gone. */
-  async #runSuspects(): Promise<void> {
-    for (const [id, held] of [...this.#suspects]) {
-      const ending = new AbortController();
-      const suspect = {};
-      if (!held.dropped && (await this.#gate.enter(suspect, ending.signal))) {
-        try {
-          // Another run of this loop may have been quicker.
-          if (this.#suspects.get(id) === held) await this.#untilRun(id, held);
-        } finally {
-          this.#gate.leave(suspect);
-        }
-      }
-      if (this.#suspects.get(id) === held) this.#suspects.delete(id);
-    }
-    this.#load();
-  }
-
-  /** A suspect that could not be recorded is not forgotten. */
-  async #untilRun(id: number, held: HeldLane): Promise<void> {
-    while (!held.dropped) {
-      try {
-        return await this.#runSuspect(id, held);
-      } catch (error) {
-        const unit = `a suspect of ${this.#definition.name}`;
-        this.#services.telemetry.emit('engine.error', { unit, error });
-        await this.#services.clock.sleep(failedLoadMs);
-      }
-    }
-  }
-
-  async #runSuspect(id: number, held: HeldLane): Promise<void> {
-    if (this.#actedOn?.id === id) await this.#actedOn.ended;
-    if (held.dropped || this.#atWork.has(id)) return;
-    const verdict = await this.#store.beginSuspect(id, held);
-    if (verdict === 'lost' || held.dropped) return;
-    if (verdict !== 'run') return this.#store.parkKiller(id, held);
-    const survived = Promise.withResolvers<void>();
-    let begun = false;
+  async #runSuspects(instances: readonly number[]): Promise<void> {
+    const acted = this.#actedOn;
+    if (acted !== null && instances.includes(acted.id)) await acted.ended;
+    const survived: Promise<void>[] = [];
+    const request = { not: this.#keptOut, limit: instances.length, only: instances };
     await this.#inTurn(() =>
-      this.#take({ not: this.#keptOut, limit: 1, only: [id] }, (instance, lane) => {
-        begun = true;
-        this.#begin(instance, lane, { survived: survived.resolve });
+      this.#take(request, (instance, lane) => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        survived.push(promise);
+        this.#begin(instance, lane, { survived: resolve });
       }),
     );
-    if (begun) await survived.promise;
+    await Promise.all(survived);
   }
 
   #forget(lanes: readonly number[]): void {
     for (const lane of lanes) this.#lanes.delete(lane);
-    for (const [id, held] of [...this.#suspects]) if (lanes.includes(held.lane)) this.#suspects.delete(id);
+    this.#suspects.forget(lanes);
     this.#changed.fire();
   }
 

@@ -4,7 +4,7 @@ import type { HeldLane } from './execution-services.ts';
 import { type LoadedInstance, toLoadedInstance } from './instance.ts';
 
 const sql = loadQueries<
-  'take_due' | 'fall_due' | 'suspects' | 'wake_found' | 'begin_suspect' | 'is_due' | 'park_killer'
+  'take_due' | 'fall_due' | 'suspects' | 'wake_found' | 'begin_suspects' | 'is_due' | 'park_killer'
 >(new URL('./loading.sql', import.meta.url));
 
 /** So many processes may die at one instance before it is parked. */
@@ -16,6 +16,14 @@ export interface Taken {
   readonly full: boolean;
   /** Until the next one is due; null: none is. */
   readonly nextMs: number | null;
+}
+
+/** May have ended the process that had it in memory. */
+export interface Suspect {
+  readonly id: number;
+  readonly held: HeldLane;
+  /** A process has begun it as a suspect before and did not get far: from now on it runs alone. */
+  readonly alone: boolean;
 }
 
 export interface FallenDue {
@@ -78,26 +86,32 @@ export class InstanceStore {
   /** Of lanes whose owner died: what it may have been working on. What it has not found of the mail is due now. */
   async suspects(
     lanes: readonly number[],
-  ): Promise<readonly { readonly id: number; readonly keyHash: number }[]> {
+  ): Promise<readonly { readonly id: number; readonly keyHash: number; readonly begunBefore: boolean }[]> {
     const { database } = this.#services;
     await run(database.operations, sql.wake_found, [...this.#scope, lanes]);
     const rows = await run(database.operations, sql.suspects, [...this.#scope, lanes]);
-    return rows.map((row) => ({ id: row['id'] as number, keyHash: row['key_hash'] as number }));
+    return rows.map((row) => ({
+      id: row['id'] as number,
+      keyHash: row['key_hash'] as number,
+      begunBefore: row['begun_before'] as boolean,
+    }));
   }
 
-  /** Commits that this process begins the instance, before any of its code runs; deaths: it has killed enough processes. */
-  async beginSuspect(
-    id: number,
-    { lane, token }: HeldLane,
-  ): Promise<'run' | 'lost' | { readonly deaths: number }> {
-    const { database, process, testStep } = this.#services;
+  /**
+   * Commits that this process begins the instances, before any of their code runs; answers how many processes have died over each alone.
+   * Those at `deathsMax` may not begin, and those that are left out are another process's.
+   */
+  async beginSuspects(
+    suspects: readonly Suspect[],
+    { together }: { readonly together: boolean },
+  ): Promise<ReadonlyMap<number, number>> {
+    const { database, consumer, process, testStep } = this.#services;
     await testStep?.('workflow.before-suspect');
-    const values = [id, lane, token, process.incarnation, deathsMax];
-    const [row] = await run(database.operations, sql.begin_suspect, values);
+    const begun = suspects.map(({ id, held: { lane, token } }) => ({ id, lane, token }));
+    const values = [consumer.id, JSON.stringify(begun), process.incarnation, together, deathsMax];
+    const rows = await run(database.operations, sql.begin_suspects, values);
     await testStep?.('workflow.after-suspect');
-    if (row?.['fenced'] !== 1) return 'lost';
-    const deaths = Number(row['deaths']);
-    return deaths < deathsMax ? 'run' : { deaths };
+    return new Map(rows.map((row) => [row['id'] as number, row['deaths'] as number]));
   }
 
   /** Parks an instance that ends the processes that run it. */

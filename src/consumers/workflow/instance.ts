@@ -79,6 +79,8 @@ export interface LoadedInstance {
   readonly wasHeld: boolean;
   /** How far its open waits have looked. */
   readonly waits: readonly { readonly ordinal: number; readonly after: number }[];
+  /** A process that began it as a suspect is on record: what it records next clears it. */
+  readonly suspected: boolean;
   readonly journal: readonly LoadedEntry[];
 }
 

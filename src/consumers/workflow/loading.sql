@@ -47,6 +47,7 @@ select
       'startPosition', t.start_position, 'cause', t.cause, 'failure', t.failure, 'deaths', t.deaths, 'wasHeld', t.was_held,
       'waits', (select coalesce(json_agg(json_build_object('ordinal', w.ordinal, 'after', w.after_position)), '[]')
         from factline.workflow_waits w where w.instance_id = t.id),
+      'suspected', t.kills <> '[]',
       'journal', (select coalesce(json_agg(json_build_object(
           'undo', j.undo, 'ordinal', j.ordinal, 'kind', j.kind, 'name', j.name, 'state', j.state, 'attempts', j.attempts,
           'completion', j.completion, 'value', j.value, 'hasValue', j.value is not null, 'error', j.error,
@@ -61,8 +62,9 @@ select j.instance_id, j.undo, j.ordinal from factline.workflow_journal j
  where j.instance_id = any ($1::bigint[]) and j.state = 'pending' and j.due_at <= (select factline.clock())
 
 -- name: suspects
--- After an unclean takeover: the due instances that its process may have been working on. $4: the lanes taken so.
-select i.id, i.key_hash from factline.workflow_instances i
+-- After an unclean takeover: the due instances that its process may have been working on, and whether somebody has begun them as
+-- suspects before. $4: the lanes taken so.
+select i.id, i.key_hash, i.kills <> '[]' as begun_before from factline.workflow_instances i
  where i.consumer_id = $1::integer and i.held and i.due_at <= (select factline.clock())
    and (i.key_hash::bigint & 4294967295) % $3::integer = any ($4::integer[])
    and exists (select from factline.lanes l
@@ -83,34 +85,39 @@ update factline.workflow_instances i set due_at = factline.clock()
    and exists (select from factline.workflow_mailbox m
      where m.workflow_id = w.workflow_id and m.type = w.type and m.key = w.key and m.position > w.after_position)
 
--- name: begin_suspect
--- $1 instance, $2 lane, $3 token, $4 this process's incarnation, $5 deaths at most: records that this process begins it, before any of its
--- code runs. An earlier process counts as a death unless it is this one or has beaten since it was found dead; the beat at which
--- that was is noted once. Too many: nothing is recorded, and `deaths` says why. Served by workflow_instances_pkey.
-with fence as materialized (
-  select 1 from factline.lanes l join factline.workflow_instances i on i.consumer_id = l.consumer_id
-  where i.id = $1::bigint and l.lane = $2::integer and l.token = $3::bigint
+-- name: begin_suspects
+-- $1 the executor's consumer, $2 [{id, lane, token}], $3 this process's incarnation, $4 whether they run side by side, $5 deaths at most: records
+-- that this process begins them, before any of their code runs. An earlier process counts as a death unless it is this one, ran them
+-- side by side, or has beaten since it was found dead; the beat at which that was is noted once. Too many: nothing is recorded, and
+-- `deaths` says why. Answers those whose lane is ours. Served by workflow_instances_pkey.
+with given as materialized (
+  select * from json_to_recordset($2::text::json) as g (id bigint, lane integer, token bigint)
+), fence as materialized (
+  select l.lane from factline.lanes l
+  where l.consumer_id = $1::integer and (l.lane, l.token) in (select lane, token from given)
   for share of l
 ), earlier as materialized (
-  select coalesce(jsonb_agg(case when k.kill ? 'beat' then k.kill
+  select i.id, jsonb_agg(case when k.kill ? 'beat' then k.kill
       else k.kill || jsonb_build_object('beat', (select p.beat from factline.processes p where p.incarnation::text = k.kill->>'incarnation')) end
-      order by k.ordinal), '[]') as kills
-  from factline.workflow_instances i, jsonb_array_elements(i.kills) with ordinality as k (kill, ordinal)
-  where i.id = $1::bigint
+      order by k.ordinal) filter (where k.kill is not null) as kills
+  from given g join fence f on f.lane = g.lane join factline.workflow_instances i on i.id = g.id
+  left join lateral jsonb_array_elements(i.kills) with ordinality as k (kill, ordinal) on true
+  group by i.id
 ), dead as materialized (
-  select count(*)::integer as deaths from earlier, jsonb_array_elements(earlier.kills) as k (kill)
-  where k.kill->>'incarnation' <> $4::text
-    and not exists (select from factline.processes p
-      where p.incarnation::text = k.kill->>'incarnation' and p.beat > coalesce((k.kill->>'beat')::bigint, p.beat))
-), begun as (
-  update factline.workflow_instances i
-     set deaths = dead.deaths,
-         kills = case when dead.deaths < $5::integer then earlier.kills || jsonb_build_array(jsonb_build_object('incarnation', $4::text))
-                      else earlier.kills end
-    from fence, earlier, dead where i.id = $1::bigint
-  returning 1
+  select e.id, coalesce(e.kills, '[]') as kills, (
+    select count(distinct k.kill->>'incarnation')::integer from jsonb_array_elements(e.kills) as k (kill)
+     where k.kill->>'incarnation' <> $3::text and not k.kill ? 'together'
+       and not exists (select from factline.processes p
+         where p.incarnation::text = k.kill->>'incarnation' and p.beat > coalesce((k.kill->>'beat')::bigint, p.beat))) as deaths
+  from earlier e
 )
-select (select count(*) from fence) as fenced, (select deaths from dead) as deaths, (select count(*) from begun) as recorded
+update factline.workflow_instances i
+   set deaths = d.deaths,
+       kills = case when d.deaths >= $5::integer then d.kills
+                    else d.kills || jsonb_build_array(jsonb_build_object('incarnation', $3::text)
+                      || case when $4::boolean then '{"together": true}'::jsonb else '{}' end) end
+  from dead d where i.id = d.id
+returning i.id, i.deaths
 
 -- name: is_due
 -- Whether anything is left to do at this moment in these lanes; $4: in memory.

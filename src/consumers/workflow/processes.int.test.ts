@@ -62,56 +62,97 @@ test('several processes share the instances of a workflow; one that is killed le
   await Promise.all([first, lives[2]].map((life) => life?.app.stop()));
 });
 
-test('an instance that ends its process three times is parked; others are not counted with it', {
+test('what was in memory when its process was killed runs side by side in the next one, and nobody is suspected any longer', {
+  timeout: 60_000,
+}, async () => {
+  const total = 6;
+  let begun = 0;
+  let isKilled = false;
+  const held = defineWorkflow({
+    name: 'held',
+    input,
+    lanes: 2,
+    run: ({ n }, { step }) =>
+      step('meet', async () => {
+        begun += 1;
+        if (!isKilled) await new Promise(() => {});
+        await eventually(async () => begun === total, 'all are in their step at once');
+        return n;
+      }),
+  });
+  const kit = await launch({ consumers: [], contracts: [Noted] });
+  const shop = { consumers: [held], contracts: [Noted] };
+  const first = await live(kit, shop);
+  for (let n = 0; n < total; n += 1) await first.app.startWorkflow(held, { key: `k${n}`, input: { n } });
+  await eventually(async () => begun === total, 'all are in memory');
+  await first.kill();
+  begun = 0;
+  isKilled = true;
+  const second = await live(kit, shop);
+  const ended = `select from factline.workflow_instances where state = 'completed' and deaths = 0 and kills = '[]'`;
+  await eventually(async () => (await rows(kit, ended)).length === total, 'all end');
+  expect(begun).toBe(total);
+  await second.app.stop();
+});
+
+test('an instance that ends the processes that run it is parked after three that ran it alone; its company is not counted with it', {
   timeout: 120_000,
 }, async () => {
+  const companions = 4;
   let current: Life | undefined;
+  let lifeNumber = 0;
   let kills = 0;
+  let begun = 0;
   const deadly = defineWorkflow({
     name: 'deadly',
     input,
     lanes: 1,
     run: async ({ n }, { step }) =>
       step('maybe', async () => {
-        if (n > 0) {
+        begun += 1;
+        if (n === 0) {
+          // In flight with the others, then beside them as suspects, then alone.
+          if (lifeNumber <= 2) await eventually(async () => begun === companions + 1, 'all are at work');
           kills += 1;
           // It may begin before its process has said that it has started.
           await eventually(async () => current !== undefined, 'its process is known');
           await current?.kill();
-          await new Promise(() => {});
         }
+        if (n === 0 || lifeNumber <= 2) await new Promise(() => {});
         return n;
       }),
   });
   const kit = await launch({ consumers: [], contracts: [Noted] });
   const shop = { consumers: [deadly], contracts: [Noted] };
-  current = await live(kit, shop);
-  await current.app.startWorkflow(deadly, { key: 'killer', input: { n: 1 } });
-  const innocent = current.app
-    .startWorkflow(deadly, { key: 'innocent', input: { n: 0 } })
-    .catch(() => undefined);
-  await current.died;
-  const state = async (key: string): Promise<unknown> =>
-    (await rows(kit, 'select state from factline.workflow_instances where key = $1', [key]))[0]?.['state'];
-  for (let death = 0; death < 6 && (await state('killer')) !== 'stuck'; death += 1) {
+  const begin = async (): Promise<Life> => {
     current = undefined;
+    begun = 0;
+    lifeNumber += 1;
     current = await live(kit, shop);
-    await Promise.race([
-      current.died,
-      eventually(async () => (await state('killer')) === 'stuck', 'it is parked', 20_000),
-    ]);
+    return current;
+  };
+  const first = await begin();
+  for (let n = companions; n >= 0; n -= 1)
+    void first.app.startWorkflow(deadly, { key: `k${n}`, input: { n } }).catch(() => undefined);
+  await first.died;
+  const isParked = async (): Promise<boolean> =>
+    (await rows(kit, `select from factline.workflow_instances where key = 'k0' and state = 'stuck'`))
+      .length === 1;
+  let last = first;
+  while (lifeNumber < 8 && !(await isParked())) {
+    last = await begin();
+    await Promise.race([last.died, eventually(isParked, 'it is parked', 20_000)]);
   }
-  void innocent;
+  expect(kills).toBe(5);
+  const ended = `select from factline.workflow_instances where state = 'completed' and deaths = 0`;
+  await eventually(async () => (await rows(kit, ended)).length === companions, 'its company ends');
   expect(
     await rows(
       kit,
-      `select state, deaths, stuck->>'reason' as reason from factline.workflow_instances where key = 'killer'`,
+      `select key, deaths, stuck->>'reason' as reason from factline.workflow_instances where state <> 'completed'`,
     ),
-  ).toEqual([{ state: 'stuck', deaths: 3, reason: 'killed the process' }]);
-  expect(kills).toBe(4);
-  const again = current.app;
-  const handle = await again.startWorkflow(deadly, { key: 'after', input: { n: 0 } });
-  expect(await handle.result({ within: '10s' })).toBe(0);
-  expect(await rows(kit, `select from factline.workflow_instances where state = 'stuck'`)).toHaveLength(1);
-  await again.stop();
+  ).toEqual([{ key: 'k0', deaths: 3, reason: 'killed the process' }]);
+  const handle = await last.app.startWorkflow(deadly, { key: 'after', input: { n: 9 } });
+  expect(await handle.result({ within: '10s' })).toBe(9);
+  await last.app.stop();
 });

@@ -128,5 +128,6 @@ export const freshInstance = (
   deaths: 0,
   wasHeld: false,
   waits: [],
+  suspected: false,
   journal: [],
 });
