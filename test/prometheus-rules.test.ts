@@ -4,7 +4,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTelemetry } from '../src/foundation/index.ts';
 import { prometheusRules } from '../src/operations/index.ts';
+import { type Firing, startPrometheus } from './prometheus-server.ts';
 import { findPrometheus, type Prometheus } from './promtool.ts';
 
 const run = promisify(execFile);
@@ -143,12 +145,53 @@ describe('the Prometheus rules of the declared promises', () => {
   it('are what promtool takes, and fire when they should, where Prometheus can be had', async (context) => {
     if (prometheus === null) return context.skip('neither on PATH nor as a package');
     const { stdout } = await run(prometheus.promtool, ['check', 'rules', 'rules.yml'], { cwd: folder });
-    expect(stdout).toContain('SUCCESS: 14 rules found');
+    expect(stdout).toContain('SUCCESS: 15 rules found');
     const tested = await run(prometheus.promtool, ['test', 'rules', 'test.yml'], { cwd: folder }).catch(
       (error: unknown) => {
         throw new Error(`${(error as { stdout?: string }).stdout}\n${(error as { stderr?: string }).stderr}`);
       },
     );
     expect(tested.stdout).toContain('SUCCESS');
+  }, 60_000);
+
+  it('fire in a real Prometheus that reads what a process reports, and end there', async (context) => {
+    if (prometheus === null) return context.skip('neither on PATH nor as a package');
+    const telemetry = createTelemetry();
+    const { metrics } = telemetry;
+    const report = (verdict: 'OK' | 'STALLED'): void => {
+      metrics.forget('factline_consumer_verdict', { consumer: 'payment', verdict: 'OK' });
+      metrics.forget('factline_consumer_verdict', { consumer: 'payment', verdict: 'STALLED' });
+      metrics.set('factline_consumer_verdict', { consumer: 'payment', verdict }, 1);
+    };
+    metrics.set('factline_measurement_up', {}, 1);
+    report('STALLED');
+    // The rules as they are, but that nobody waits a minute.
+    const quick = rules.replaceAll(/for: \d+m/g, 'for: 1s');
+    const running = await startPrometheus(prometheus, {
+      rules: quick,
+      metrics: () => metrics.renderPrometheus(),
+    });
+    try {
+      const stopped = async (): Promise<Firing[]> =>
+        (await running.alerts()).filter(
+          ({ state, labels }) => state === 'firing' && labels['class'] === 'consumer-stopped',
+        );
+      await expect.poll(stopped, { timeout: 20_000 }).toMatchObject([
+        {
+          labels: {
+            alertname: 'FactlineConsumerStopped',
+            consumer: 'payment',
+            incident: 'FL-03',
+            severity: 'page',
+          },
+          annotations: { summary: 'payment has stopped', runbook: 'docs/alerts.md#consumer-stopped' },
+        },
+      ]);
+      expect((await running.alerts()).map(({ labels }) => labels['class'])).toEqual(['consumer-stopped']);
+      report('OK');
+      await expect.poll(stopped, { timeout: 20_000 }).toEqual([]);
+    } finally {
+      await running.stop();
+    }
   }, 60_000);
 });
