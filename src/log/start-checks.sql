@@ -1,22 +1,25 @@
 -- name: facts
 -- Everything that the proof rests on, in one look at the catalogue (LOG.md §10).
 with log as (
-  select c.oid, c.relowner, c.relacl, a.attidentity, a.attacl,
+  select c.oid, c.relname, c.relowner, c.relacl, a.attidentity, a.attacl,
          'factline.events_position_seq'::regclass as sequence
     from pg_class c
     join pg_attribute a on a.attrelid = c.oid and a.attname = 'position'
    where c.oid = 'factline.events'::regclass
 ), leaves as (
-  select c.oid, c.relowner, c.relacl, pg_get_expr(c.relpartbound, c.oid) as bound
+  select c.oid, c.relname, c.relkind, c.relowner, c.relacl, pg_get_expr(c.relpartbound, c.oid) as bound
     from pg_inherits i join pg_class c on c.oid = i.inhrelid
    where i.inhparent = 'factline.events'::regclass
 ), writers as (
   -- Grants to anybody but the owner by which a position can be given from outside the identity column.
-  select g.grantee, g.privilege_type || ' on ' || c.relname as grants
-    from pg_class c cross join lateral aclexplode(c.relacl) g
-   where (c.oid in (select oid from log union all select oid from leaves) and g.privilege_type = 'INSERT'
-          or c.oid = (select sequence from log) and g.privilege_type in ('USAGE', 'UPDATE'))
-     and g.grantee <> c.relowner
+  select g.grantee, 'INSERT on ' || t.relname as grants
+    from (select relname, relowner, relacl from log union all select relname, relowner, relacl from leaves) t
+   cross join lateral aclexplode(t.relacl) g
+   where g.privilege_type = 'INSERT' and g.grantee <> t.relowner
+  union all
+  select g.grantee, g.privilege_type || ' on ' || c.relname
+    from log join pg_class c on c.oid = log.sequence cross join lateral aclexplode(c.relacl) g
+   where g.privilege_type in ('USAGE', 'UPDATE') and g.grantee <> c.relowner
   union all
   select g.grantee, 'INSERT (position) on events'
     from log cross join lateral aclexplode(log.attacl) g
@@ -34,17 +37,20 @@ select current_user as role,
        has_table_privilege('factline.log_mark', 'SELECT, UPDATE') as may_store_mark,
        row_security_active('factline.events'::regclass) as rows_hidden,
        exists (select from leaves where bound = 'DEFAULT') as default_partition,
-       exists (select from leaves l join pg_class c on c.oid = l.oid where c.relkind <> 'r') as leaf_not_a_table,
+       exists (select from leaves where relkind <> 'r') as leaf_not_a_table,
        pg_has_role(current_user, log.relowner, 'usage') as owner,
-       (select rolsuper from pg_roles where rolname = current_user) as superuser,
-       (select string_agg(distinct w.grants || ' to ' || coalesce(r.rolname, 'public'), ', ')
-          from writers w left join pg_roles r on r.oid = w.grantee) as position_writers,
+       current_setting('is_superuser') = 'on' as superuser,
+       (select string_agg(distinct grants || ' to ' || case grantee when 0 then 'public' else pg_get_userbyid(grantee) end, ', ')
+          from writers) as position_writers,
        (select count(*) from leaves
          where substring(bound from $$FROM \('(\d+)'\)$$)::bigint
              > case when has_sequence_privilege(log.sequence, 'SELECT')
                     then coalesce(pg_sequence_last_value(log.sequence), 0) else 0 end)::integer as partitions_ahead,
-       (select reset_val from pg_settings where name = 'synchronous_commit') as synchronous_commit,
-       (select setting from pg_settings where name = 'fsync') as fsync,
+       -- The tail's own session switches it off; pg_settings costs more than all the rest.
+       case current_setting('synchronous_commit')
+         when 'off' then (select reset_val from pg_settings where name = 'synchronous_commit')
+         else current_setting('synchronous_commit') end as synchronous_commit,
+       current_setting('fsync') as fsync,
        (select system_identifier::text from pg_control_system()) as system_identifier,
        (select timeline_id from pg_control_checkpoint()) as timeline
   from log join pg_sequence s on s.seqrelid = log.sequence
