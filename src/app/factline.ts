@@ -141,6 +141,8 @@ export interface Internals {
   readonly settings: Settings;
   readonly telemetry: Telemetry;
   open(): Promise<Parts>;
+  /** Whether it runs its consumers. */
+  started(): boolean;
   /** Publishes what another app would have published. */
   publishAs(source: string, drafts: readonly Draft[]): Promise<Published>;
 }
@@ -197,6 +199,7 @@ class App extends Lifecycle implements Factline {
       settings,
       telemetry: this.#telemetry,
       open: () => this.#open(),
+      started: () => this.state === 'running',
       publishAs: (source, drafts) => this.#publishAs(source, drafts),
     });
   }
@@ -212,14 +215,7 @@ class App extends Lifecycle implements Factline {
     this.#maintenance.start();
     this.#triage = new Triage({ parts, clock: this.#seams.clock, telemetry: this.#telemetry });
     this.#triage.start();
-    this.#alerting = new Alerting({
-      parts,
-      app: this.#settings.name,
-      receivers: this.#settings.alertReceivers,
-      clock: this.#seams.clock,
-      telemetry: this.#telemetry,
-    });
-    this.#alerting.start();
+    if (!this.#seams.unattended) await this.#watch(parts);
     this.#publishSystemEvents(parts);
     if (this.#settings.probes) {
       this.#probing = new Probing({
@@ -239,6 +235,18 @@ class App extends Lifecycle implements Factline {
       testStep: this.#seams.testStep,
     });
     this.#replays.start();
+    if (this.#settings.handleSignals) this.#forgetSignal = drainOnSignal(() => this.stop());
+  }
+
+  async #watch(parts: Parts): Promise<void> {
+    this.#alerting = new Alerting({
+      parts,
+      app: this.#settings.name,
+      receivers: this.#settings.alertReceivers,
+      clock: this.#seams.clock,
+      telemetry: this.#telemetry,
+    });
+    this.#alerting.start();
     this.#objectives = new ObjectiveSampler({
       database: parts.database,
       clock: this.#seams.clock,
@@ -246,7 +254,6 @@ class App extends Lifecycle implements Factline {
       telemetry: this.#telemetry,
     });
     await this.#objectives.start();
-    if (this.#settings.handleSignals) this.#forgetSignal = drainOnSignal(() => this.stop());
   }
 
   #publishSystemEvents(parts: Parts): void {

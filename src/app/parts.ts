@@ -39,6 +39,8 @@ export interface Seams {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly testStep?: TestStep;
+  /** Nobody watches: no alerts are evaluated, no objectives sampled. */
+  readonly unattended?: true;
   /** Told what a developer may wonder about, such as where the embedded server keeps its data. */
   readonly onNotice?: (line: string) => void;
 }

@@ -100,8 +100,9 @@ class Exploration {
   }
 
   async explore(): Promise<Omit<CrashReport, 'durationMs'>> {
-    const { template, declared } = await makeTemplate(this.#saga, this.#scenario, this.#server);
-    this.#databases = new SagaDatabases(this.#server, template);
+    const given = { saga: this.#saga, scenario: this.#scenario, server: this.#server };
+    const { template, declared } = await makeTemplate(given);
+    this.#databases = new SagaDatabases({ ...given, template });
     await this.#databases.prepare();
     const { begin } = this.#scenario;
     const beginnings = typeof begin === 'function' ? { begin } : begin;

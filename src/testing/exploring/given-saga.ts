@@ -31,7 +31,7 @@ export const appOptionsOf = (scenario: CrashScenario): Omit<CrashScenario, keyof
 };
 
 /** Each is a process of the server's that begins with empty caches; one saga needs few. */
-const fewConnections = { transactions: 2, handlers: 4, readers: 2, operations: 2 };
+const fewConnections = { transactions: 2, handlers: 2, readers: 1, operations: 1 };
 
 const ownOptions = {
   begin: true,

@@ -46,7 +46,7 @@ export class Life {
     const testStep: TestStep = (step) => this.#point.onStep(step) ?? onStep(step);
     this.#app = createFactlineWith(
       { ...app, database: `${database.url}?application_name=${this.#name}`, handleSignals: false },
-      { ...systemSeams, clock: this.#point.clock, testStep },
+      { ...systemSeams, clock: this.#point.clock, testStep, unattended: true },
     );
   }
 

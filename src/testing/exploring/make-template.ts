@@ -6,11 +6,15 @@ import { OutsideWorld } from './outside.ts';
 import type { CrashScenario, Saga } from './scenario.ts';
 
 /** A database with Factline's schema, the saga's consumers and the user's tables: every run works on a copy of it. */
-export const makeTemplate = async (
-  saga: Saga,
-  scenario: CrashScenario,
-  server: TestServer,
-): Promise<{ readonly template: OwnDatabase; readonly declared: readonly string[] }> => {
+export const makeTemplate = async ({
+  saga,
+  scenario,
+  server,
+}: {
+  readonly saga: Saga;
+  readonly scenario: CrashScenario;
+  readonly server: TestServer;
+}): Promise<{ readonly template: OwnDatabase; readonly declared: readonly string[] }> => {
   const template = await server.createDatabase();
   const databaseUrl = template.url;
   const consumers = consumersOf(

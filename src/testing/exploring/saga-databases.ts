@@ -1,73 +1,104 @@
 import pg from 'pg';
+import { createFactlineWith, type Factline, internals, systemSeams } from '../../app/index.ts';
 import { loadQueries, run, sqlState } from '../../postgres/index.ts';
 import { type OwnDatabase, runBuilt, type TestServer } from '../own-database.ts';
+import { appOptionsOf, consumersOf, placeOf } from './given-saga.ts';
+import { OutsideWorld } from './outside.ts';
+import type { CrashScenario, Saga } from './scenario.ts';
 
 const sql = loadQueries<'prepare' | 'restore'>(new URL('./saving.sql', import.meta.url));
 const clockSql = loadQueries<'clock_statement'>(new URL('../testing.sql', import.meta.url));
 
 const notPermitted = '42501';
 
-const connected = async <T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> => {
-  const client = new pg.Client({ connectionString: url, application_name: 'factline exploring' });
-  client.on('error', () => {});
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
-};
+/** A database for run after run, with what works in it whichever life the saga is in. */
+export interface SagaDatabase extends OwnDatabase {
+  /** Never started: it publishes and reads. What it has opened, caches included, serves the next run as well. */
+  readonly surroundings: Factline;
+}
+
+export interface SagaDatabasesOptions {
+  readonly saga: Saga;
+  readonly scenario: CrashScenario;
+  readonly server: TestServer;
+  readonly template: OwnDatabase;
+}
 
 /**
  * Databases in the state of a template, one for each run. What a run gives back is restored for the next one; where that is not
  * possible (its tables were changed, or the role may not) it is dropped, and the next one is a new copy.
  */
 export class SagaDatabases {
-  readonly #server: TestServer;
-  readonly #template: OwnDatabase;
-  readonly #free: OwnDatabase[] = [];
+  readonly #options: SagaDatabasesOptions;
+  readonly #all = new Set<SagaDatabase>();
+  readonly #free: SagaDatabase[] = [];
   #restorable = false;
 
-  constructor(server: TestServer, template: OwnDatabase) {
-    this.#server = server;
-    this.#template = template;
+  constructor(options: SagaDatabasesOptions) {
+    this.#options = options;
   }
 
   /** To be called once, when the template is as it shall be. */
   async prepare(): Promise<void> {
-    this.#restorable = await connected(this.#template.url, async (client) => {
-      try {
-        await client.query(sql.prepare.text);
-        return true;
-      } catch (error) {
-        if (sqlState(error) === notPermitted) return false;
-        throw error;
-      }
+    const { template } = this.#options;
+    const client = new pg.Client({
+      connectionString: template.url,
+      application_name: 'factline exploring',
     });
-    await this.#template.endBackends('');
+    client.on('error', () => {});
+    await client.connect();
+    try {
+      await client.query(sql.prepare.text);
+      this.#restorable = true;
+    } catch (error) {
+      if (sqlState(error) !== notPermitted) throw error;
+    } finally {
+      await client.end();
+    }
+    await template.endBackends('');
   }
 
-  async take(): Promise<OwnDatabase> {
-    return this.#free.pop() ?? this.#server.createDatabase(this.#template);
+  async take(): Promise<SagaDatabase> {
+    return this.#free.pop() ?? this.#make();
   }
 
   /** Connections of the user's own may stay, as long as they do nothing. */
-  async giveBack(database: OwnDatabase): Promise<void> {
+  async giveBack(database: SagaDatabase): Promise<void> {
     await database.whenIdle();
     if (await this.#restore(database)) this.#free.push(database);
-    else await database.drop();
+    else await this.#drop(database);
   }
 
   async end(): Promise<void> {
-    for (const database of [...this.#free, this.#template]) await database.drop();
+    for (const database of this.#all) await this.#drop(database);
+    await this.#options.template.drop();
   }
 
-  #restore(database: OwnDatabase): Promise<boolean> {
-    if (!this.#restorable) return Promise.resolve(false);
-    return connected(database.url, async (client) => {
-      await runBuilt(client, clockSql.clock_statement, '0 milliseconds');
-      const [row] = await run(client, sql.restore);
-      return row?.['restored'] === true;
-    });
+  async #make(): Promise<SagaDatabase> {
+    const { saga, scenario, server, template } = this.#options;
+    const database = await server.createDatabase(template);
+    const place = placeOf(database.url, () => surroundings);
+    const consumers = consumersOf(typeof saga === 'function' ? saga(new OutsideWorld().door(), place) : saga);
+    const surroundings: Factline = createFactlineWith(
+      { ...appOptionsOf(scenario), consumers, database: database.url, handleSignals: false },
+      systemSeams,
+    );
+    const made = { ...database, surroundings };
+    this.#all.add(made);
+    return made;
+  }
+
+  async #restore({ surroundings }: SagaDatabase): Promise<boolean> {
+    if (!this.#restorable || internals(surroundings).started()) return false;
+    const { transactions } = (await internals(surroundings).open()).database;
+    await runBuilt(transactions, clockSql.clock_statement, '0 milliseconds');
+    const [row] = await run(transactions, sql.restore);
+    return row?.['restored'] === true;
+  }
+
+  async #drop(database: SagaDatabase): Promise<void> {
+    this.#all.delete(database);
+    await database.surroundings.stop();
+    await database.drop();
   }
 }

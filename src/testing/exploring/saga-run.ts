@@ -1,9 +1,9 @@
-import { createFactlineWith, type Factline, internals, systemSeams } from '../../app/index.ts';
+import { internals } from '../../app/index.ts';
 import { type Duration, FactlineError, systemClock, toMilliseconds } from '../../foundation/index.ts';
 import { awaitAnswer, sendRequest } from '../../operations/index.ts';
 import { type Database, loadQueries, type Row, run } from '../../postgres/index.ts';
 import { guardReads } from '../guard-reads.ts';
-import { type OwnDatabase, runBuilt } from '../own-database.ts';
+import { runBuilt } from '../own-database.ts';
 import type { Observed } from './findings.ts';
 import { appOptionsOf, consumersOf, placeOf } from './given-saga.ts';
 import { betweenSteps, injectedMark, type Plan, type Point, planText } from './injection.ts';
@@ -12,6 +12,7 @@ import { answerPlace, RunInstruments } from './instruments.ts';
 import { Life } from './life.ts';
 import { OutsideWorld } from './outside.ts';
 import { Probe } from './probe.ts';
+import type { SagaDatabase } from './saga-databases.ts';
 import type { Beginning, CrashScenario, Saga, SagaAtRest, SagaWorld } from './scenario.ts';
 
 const sql = loadQueries<
@@ -31,7 +32,7 @@ export interface SagaRunOptions {
   readonly beginning: { readonly name: string; readonly begin: Beginning };
   readonly plan: Plan;
   readonly seed: number;
-  readonly database: OwnDatabase;
+  readonly database: SagaDatabase;
 }
 
 export interface SagaRunResult {
@@ -74,14 +75,13 @@ class SagaRun {
   readonly #probe: Probe;
   readonly #instruments: RunInstruments;
   readonly #outside: OutsideWorld;
-  readonly #surroundings: Factline;
   readonly #undeclaredReads: FactlineError[] = [];
   #life: Life | undefined;
   #lives = 0;
   #advancedMs = 0;
 
   constructor(options: SagaRunOptions) {
-    const { scenario, plan, seed, database, saga } = options;
+    const { scenario, plan, seed } = options;
     this.#options = options;
     this.#probe = new Probe(plan, { duplicates: scenario.duplicates ?? false });
     this.#instruments = new RunInstruments({
@@ -95,12 +95,6 @@ class SagaRun {
         [name, async (effect: Parameters<typeof react>[0]) => react(effect, this.#world())] as const,
     );
     this.#outside = new OutsideWorld(Object.fromEntries(reactions));
-    const place = placeOf(database.url, () => this.#surroundings);
-    const consumers = consumersOf(typeof saga === 'function' ? saga(this.#outside.door(), place) : saga);
-    this.#surroundings = createFactlineWith(
-      { ...appOptionsOf(scenario), consumers, database: database.url, handleSignals: false },
-      systemSeams,
-    );
   }
 
   async run(): Promise<SagaRunResult> {
@@ -136,14 +130,14 @@ class SagaRun {
   /** The app is not drained: nobody needs what it leaves. */
   async end(): Promise<void> {
     void this.#life?.die();
-    await Promise.all([this.#life?.bury(), this.#surroundings.stop()]);
+    await this.#life?.bury();
   }
 
   #world(): SagaWorld {
-    const app = this.#surroundings;
+    const { surroundings: app, url } = this.#options.database;
     return {
       app,
-      databaseUrl: this.#options.database.url,
+      databaseUrl: url,
       outside: this.#outside.door(),
       publish: (...drafts) => {
         const producer = drafts.flatMap(({ contract }) => contract.producers).at(0);
@@ -160,7 +154,7 @@ class SagaRun {
   }
 
   async #database(): Promise<Database> {
-    return (await internals(this.#surroundings).open()).database;
+    return (await internals(this.#options.database.surroundings).open()).database;
   }
 
   async #ask(query: (typeof sql)[keyof typeof sql], values: readonly unknown[] = []): Promise<Row[]> {
