@@ -1,0 +1,31 @@
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/**
+ * By how long they take. Vitest knows that only of files that it has run here before, and a long one that begins last keeps the
+ * others waiting. One that is missing here costs a few seconds, no more.
+ */
+const longFiles = [
+  'examples/order-pipeline/sagas.test.ts',
+  'src/testing/exploring/explore-crashes.int.test.ts',
+  'test/documents.int.test.ts',
+  'examples/order-pipeline/orchestrated.test.ts',
+  'test/faults/processes.int.test.ts',
+  'src/consumers/projection/killed.int.test.ts',
+  'src/consumers/workflow/deaths.int.test.ts',
+  'src/consumers/operational/deaths.int.test.ts',
+  'test/faults/chaos.int.test.ts',
+  'test/rebuild/flowing-orders.int.test.ts',
+  'src/cli/contracts-gate.test.ts',
+];
+
+const rankOf = ({ moduleId }: TestSpecification): number => {
+  const rank = longFiles.findIndex((file) => moduleId.endsWith(`/${file}`));
+  return rank === -1 ? longFiles.length : rank;
+};
+
+export class LongFilesFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    return sorted.sort((one, other) => rankOf(one) - rankOf(other));
+  }
+}
