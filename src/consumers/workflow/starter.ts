@@ -1,6 +1,7 @@
 import { type Clock, FactlineError, type Telemetry } from '../../foundation/index.ts';
 import { type Database, type ForeignTransaction, run } from '../../postgres/index.ts';
 import { Grouping } from '../operational/grouping.ts';
+import { CommittedStarts } from './committed-starts.ts';
 import { hubOf, type WorkflowHub } from './hub.ts';
 import { storedOf } from './router.ts';
 import {
@@ -12,7 +13,6 @@ import {
   startInstance,
   startParameter,
   startQuery,
-  tellOwnersQuery,
 } from './starting.ts';
 
 const startsMax = 500;
@@ -35,6 +35,7 @@ export class Starter {
   readonly #database: Database;
   readonly #hub: WorkflowHub;
   readonly #grouping: Grouping<Submitted, Started>;
+  readonly #committed: CommittedStarts;
 
   constructor(services: {
     readonly database: Database;
@@ -44,6 +45,7 @@ export class Starter {
     const { database, clock, telemetry } = services;
     this.#database = database;
     this.#hub = hubOf(database);
+    this.#committed = new CommittedStarts({ database, clock });
     this.#grouping = new Grouping({
       unit: 'the starts of workflows',
       clock,
@@ -85,8 +87,9 @@ export class Starter {
   async startIn(tx: ForeignTransaction, start: Start): Promise<number> {
     const statement: StartStatement = (query, parameter) => tx.query(query.text, parameter);
     const outcome = await startInstance(statement, start, false);
-    await tx.query(tellOwnersQuery.text, 'workflows');
-    return idOf(start, outcome);
+    const id = idOf(start, outcome);
+    if (outcome.kind === 'started' || outcome.kind === 'queued') this.#committed.watch(id);
+    return id;
   }
 
   async #write(submitted: readonly Submitted[]): Promise<readonly Started[]> {

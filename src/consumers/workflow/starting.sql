@@ -50,6 +50,10 @@ update factline.workflow_instances i
   from json_to_record($1::text::json) as g (id bigint, by jsonb)
  where i.id = g.id
 
+-- name: find_started
+-- Which of these ($1) are committed, and whose they are. Served by workflow_instances_pkey.
+select i.id, i.consumer_id from factline.workflow_instances i where i.id = any ($1::bigint[])
+
 -- name: tell_owners
--- In a transaction that is not ours: the owners look when it has committed.
+-- Owners in other processes look. Never in a transaction that writes: commits with a notification wait for one another.
 select pg_notify('factline_requests', $1::text)

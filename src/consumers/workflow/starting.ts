@@ -5,9 +5,9 @@ import type { Reservation, WorkflowHub } from './hub.ts';
 import type { InstanceCause, LoadedInstance } from './instance.ts';
 import { executorName } from './versions.ts';
 
-const sql = loadQueries<
-  'start_instance' | 'queue_instance' | 'find_duplicate' | 'note_rejected' | 'tell_owners'
->(new URL('./starting.sql', import.meta.url));
+const sql = loadQueries<'start_instance' | 'queue_instance' | 'find_duplicate' | 'note_rejected'>(
+  new URL('./starting.sql', import.meta.url),
+);
 
 /** What is known of an instance that is to be started. */
 export interface Start {
@@ -98,9 +98,6 @@ export const startInstance = async (
     return { kind: 'rejected', living: Number(living) };
   }
 };
-
-/** Wakes owners when the user's own transaction has committed. */
-export const tellOwnersQuery: NamedQuery = sql.tell_owners;
 
 /** A slot of this process's executor, if it has the lane and one is free. */
 export const reserveSlot = (hub: WorkflowHub, { workflow, key }: Start): Reservation | null =>
