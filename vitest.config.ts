@@ -26,8 +26,6 @@ const onNewestServerOnly = [
   ...['replay-clock', 'replay-hours', 'replay-steering', 'traces', 'replay-traces'],
   // Starts servers of its own.
   'embedded',
-  // The pages of workflows are bounded by what the planner of 18 makes of a row comparison.
-  'workflows/plans',
 ].map((name) => `**/${name}.int.test.ts`);
 const oldServer = process.env['FACTLINE_TEST_POSTGRES'] === '15';
 

@@ -79,18 +79,17 @@ select 1 as failing from factline.workflow_journal j
  limit 1
 
 -- name: sample_living
--- $1 versions, $2 rows: of each version and state as many of the newest and of the oldest. Bounds and order as in instances_by_state.
+-- $1 versions, $2 rows: of each version and state as many of the newest and of the oldest, walked as in instances_by_state.
 select i.id
   from unnest($1::integer[]) as v (id)
  cross join unnest(array['running', 'waiting', 'compensating', 'stuck']) as s (state)
  cross join lateral (
-   (select w.id from factline.workflow_instances w
-     where (w.consumer_id, w.state, w.id) > (v.id, s.state, 0::bigint)
-       and (w.consumer_id, w.state, w.id) < (v.id, s.state, 9223372036854775807)
+   (select w.consumer_id, w.state, w.id from factline.workflow_instances w
+     where (w.consumer_id, w.state, w.id) < (v.id, s.state, 9223372036854775807)
      order by w.consumer_id desc, w.state desc, w.id desc limit $2)
    union
-   (select w.id from factline.workflow_instances w
+   (select w.consumer_id, w.state, w.id from factline.workflow_instances w
      where (w.consumer_id, w.state, w.id) > (v.id, s.state, 0::bigint)
-       and (w.consumer_id, w.state, w.id) < (v.id, s.state, 9223372036854775807)
      order by w.consumer_id, w.state, w.id limit $2)) i
+ where i.consumer_id = v.id and i.state = s.state
  order by i.id

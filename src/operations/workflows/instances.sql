@@ -27,17 +27,18 @@ select min(high) as id from halves
 
 -- name: instances_by_state
 -- $1 versions (consumers), $2 states, $3 below this number, $4 from this number on, $5 rows. A page of each version and state,
--- newest first. Bounds and order are those of workflow_instances_by_state as a whole: with `state = …` and an order by the number
--- alone the planner may walk the primary key instead, past everything in another state.
+-- newest first. Start and order are those of workflow_instances_by_state as a whole: with `state = …` and an order by the number
+-- alone the planner may walk the primary key instead, past everything in another state. What follows the state in the index is
+-- left out after the limit: before PostgreSQL 18 a second row comparison does not end the walk.
 select i.id
   from unnest($1::integer[]) as v (id)
  cross join unnest($2::text[]) as s (state)
  cross join lateral (
-   select w.id from factline.workflow_instances w
+   select w.consumer_id, w.state, w.id from factline.workflow_instances w
     where (w.consumer_id, w.state, w.id) < (v.id, s.state, $3::bigint)
-      and (w.consumer_id, w.state, w.id) >= (v.id, s.state, $4::bigint)
     order by w.consumer_id desc, w.state desc, w.id desc
     limit $5) i
+ where i.consumer_id = v.id and i.state = s.state and i.id >= $4::bigint
  order by i.id desc
  limit $5
 

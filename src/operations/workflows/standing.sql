@@ -13,15 +13,13 @@ select v.id, s.state, c.count
  where c.count > 0
 
 -- name: oldest_stuck
--- $1 versions, $2 rows that are looked at of each. Bounds and order as in instances_by_state.
+-- $1 versions, $2 rows that are looked at of each, which is more than anybody leaves stuck.
 select v.id, extract(epoch from factline.clock() - s.changed_at) * 1000 as age_ms
   from unnest($1::integer[]) as v (id)
  cross join lateral (
    select min(i.changed_at) as changed_at
      from (select w.changed_at from factline.workflow_instances w
-            where (w.consumer_id, w.state, w.id) > (v.id, 'stuck', 0::bigint)
-              and (w.consumer_id, w.state, w.id) < (v.id, 'stuck', 9223372036854775807)
-            order by w.consumer_id, w.state, w.id
+            where w.consumer_id = v.id and w.state = 'stuck'
             limit $2) i) s
  where s.changed_at is not null
 
