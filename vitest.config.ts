@@ -24,6 +24,8 @@ const onNewestServerOnly = [
   // When things happen, by our own clocks.
   ...['fairness', 'rate-limiter', 'breaker', 'attempts', 'probing', 'alerting'],
   ...['replay-clock', 'replay-hours', 'replay-steering', 'traces', 'replay-traces'],
+  // How a replay goes from step to step; its statements run in `replay`, `rebuild`, `shadow` and `audit`.
+  ...['replay-run', 'replay-release', 'governed-rebuild'],
   // Starts servers of its own.
   'embedded',
 ].map((name) => `**/${name}.int.test.ts`);
