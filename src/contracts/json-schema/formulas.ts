@@ -17,15 +17,18 @@ import {
   typeOf,
   type Values,
 } from './formula.ts';
-import { type Pattern, patternOf } from './pattern.ts';
+import { patternOf } from './pattern.ts';
 import type { Rational } from './rational.ts';
 
 type WithoutId<Kind> = Kind extends unknown ? Omit<Kind, 'id'> : never;
 
 const idsOf = (parts: readonly Formula[]): string => parts.map(({ id }) => id).join();
 
-const byId = (parts: Iterable<Formula>): Formula[] =>
-  [...new Set(parts)].sort((left, right) => left.id - right.id);
+/** Each once, in the order of their ids; most come so already. */
+const byId = (parts: readonly Formula[]): readonly Formula[] => {
+  const isInOrder = parts.every(({ id }, index) => index === 0 || (parts[index - 1]?.id ?? id) < id);
+  return isInOrder ? parts : [...new Set(parts)].sort((left, right) => left.id - right.id);
+};
 
 const limitKinds: Readonly<Record<string, 'greatest' | 'least'>> = {
   'min-length': 'greatest',
@@ -55,7 +58,6 @@ const tighter = (left: Formula, right: Formula): Formula | undefined => {
  */
 export class Formulas {
   readonly #interned = new Map<string, Formula>();
-  readonly #patterns = new Map<string, Pattern>();
   /** What is known to contradict a formula. */
   readonly #nots = new Map<Formula, Not[]>();
   #next = 0;
@@ -250,11 +252,7 @@ export class Formulas {
   }
 
   matches(source: string, holds = true): Formula {
-    let pattern = this.#patterns.get(source);
-    if (pattern === undefined) {
-      pattern = patternOf(source);
-      this.#patterns.set(source, pattern);
-    }
+    const pattern = patternOf(source);
     if (pattern.universal) return holds ? this.any : this.not(this.types(typeBits.string));
     return this.#make(`matches:${holds}:${source}`, { kind: 'matches', pattern, holds });
   }

@@ -34,7 +34,20 @@ const compile = (source: string): { test: RegExp; unicode: boolean } | undefined
   return undefined;
 };
 
+/** The same few expressions come up in schema after schema; the longest unused is forgotten first. */
+const known = new Map<string, Pattern>();
+const knownMax = 500;
+
 export const patternOf = (source: string): Pattern => {
+  const pattern = known.get(source) ?? newPattern(source);
+  known.delete(source);
+  known.set(source, pattern);
+  const [oldest] = known.size > knownMax ? known.keys() : [];
+  if (oldest !== undefined) known.delete(oldest);
+  return pattern;
+};
+
+const newPattern = (source: string): Pattern => {
   const compiled = compile(source);
   const read = compiled === undefined ? undefined : parseExpression(source);
   const risky = read === undefined || isRisky(read.expression);
