@@ -7,6 +7,7 @@ import type { Departure, ExecutionListener, ExecutionServices, HeldLane } from '
 import { startFunction } from './function-context.ts';
 import type { EndingFailure, LoadedInstance, StuckReason } from './instance.ts';
 import { callsMax, deliveryOf, type JournalEntry } from './journal.ts';
+import { journalDamage } from './journal-check.ts';
 import { type Found, OpenWaits } from './open-waits.ts';
 import { recordFailure } from './recorded-failure.ts';
 import { type FunctionEnd, FunctionRun, type Turn } from './replaying.ts';
@@ -98,7 +99,9 @@ export class Execution {
   }
 
   begin(): void {
+    const damage = journalDamage(this.instance.journal);
     this.#background.run(async () => {
+      if (damage !== null) return this.#park({ reason: 'damaged journal', message: damage });
       const turn = await this.#run.replay();
       if (this.#phase === 'closed') return;
       if (this.instance.state === 'compensating') {

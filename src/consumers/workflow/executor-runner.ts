@@ -113,6 +113,7 @@ export class ExecutorRunner implements ConsumerRunner {
       this.drop([lane]);
       this.#lanes.set(lane, { lane, token, dropped: false });
     }
+    await this.#store.wakeEarly(leases.map(({ lane }) => lane));
     const unclean = leases.filter(({ clean }) => !clean).map(({ lane }) => lane);
     if (unclean.length > 0) {
       for (const { id, keyHash, begunBefore } of await this.#store.suspects(unclean)) {

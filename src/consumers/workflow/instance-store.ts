@@ -4,8 +4,18 @@ import type { HeldLane } from './execution-services.ts';
 import { type LoadedInstance, toLoadedInstance } from './instance.ts';
 
 const sql = loadQueries<
-  'take_due' | 'fall_due' | 'suspects' | 'wake_found' | 'begin_suspects' | 'is_due' | 'park_killer'
+  | 'take_due'
+  | 'fall_due'
+  | 'suspects'
+  | 'wake_found'
+  | 'wake_early'
+  | 'begin_suspects'
+  | 'is_due'
+  | 'park_killer'
 >(new URL('./loading.sql', import.meta.url));
+
+/** A clock of the database that is so much earlier than before has been set back. */
+const setBackMs = 1_000;
 
 /** So many processes may die at one instance before it is parked. */
 export const deathsMax = 3;
@@ -37,6 +47,8 @@ export class InstanceStore {
   readonly #services: RunnerServices;
   readonly #lanes: () => readonly HeldLane[];
   readonly #laneCount: () => number;
+  /** The latest time of the database's clock that was seen. */
+  #latestMs = 0;
 
   constructor(
     services: RunnerServices,
@@ -64,12 +76,24 @@ export class InstanceStore {
     const values = [...this.#scope, not, limit, only ?? null];
     const [row] = await run(database.operations, sql.take_due, values);
     await testStep?.('workflow.after-load');
+    await this.#noteTime(Number(row?.['now_ms']));
     const instances = row?.['instances'] as Parameters<typeof toLoadedInstance>[0][];
     return {
       instances: instances.map(toLoadedInstance),
       full: row?.['looked_at'] === limit,
       nextMs: (row?.['next_ms'] as number | null | undefined) ?? null,
     };
+  }
+
+  async #noteTime(nowMs: number): Promise<void> {
+    const isSetBack = nowMs < this.#latestMs - setBackMs;
+    this.#latestMs = isSetBack ? nowMs : Math.max(this.#latestMs, nowMs);
+    if (isSetBack) await this.wakeEarly(this.#lanes().map(({ lane }) => lane));
+  }
+
+  /** Makes due what was due before the clock was set back. */
+  async wakeEarly(lanes: readonly number[]): Promise<void> {
+    await run(this.#services.database.operations, sql.wake_early, [...this.#scope, lanes]);
   }
 
   /** The moments that have come of instances in memory. */

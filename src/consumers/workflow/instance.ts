@@ -34,6 +34,7 @@ export interface InstanceCause {
 export interface StuckReason {
   readonly reason:
     | 'nondeterministic'
+    | 'damaged journal'
     | 'compensation failed'
     | 'killed the process'
     | 'too many calls'

@@ -54,7 +54,8 @@ select
           'due', j.due_at <= m.now) order by j.undo, j.ordinal), '[]')
         from factline.workflow_journal j where j.instance_id = t.id)) order by t.due_at), '[]') from taken t, moment m) as instances,
   (select count(*) from due) as looked_at,
-  (select least(greatest(extract(epoch from p.due_at - m.now) * 1000, 0), 2147483647)::bigint from pending p, moment m) as next_ms
+  (select least(greatest(extract(epoch from p.due_at - m.now) * 1000, 0), 2147483647)::bigint from pending p, moment m) as next_ms,
+  (select extract(epoch from m.now) * 1000 from moment m)::bigint as now_ms
 
 -- name: fall_due
 -- Of instances in memory ($1): the sleeps, retries and time limits whose moment has come. Served by workflow_journal_due.
@@ -84,6 +85,16 @@ update factline.workflow_instances i set due_at = factline.clock()
      where l.consumer_id = $1::integer)
    and exists (select from factline.workflow_mailbox m
      where m.workflow_id = w.workflow_id and m.type = w.type and m.key = w.key and m.position > w.after_position)
+
+-- name: wake_early
+-- The clock has gone back, or may have while nobody held these lanes ($4): what was due by the clock before is due now. Whoever is
+-- found to be early rests again. Served by workflow_instances_by_state.
+update factline.workflow_instances i set due_at = factline.clock()
+ where i.consumer_id = $1::integer and i.state in ('queued', 'running', 'compensating') and i.due_at > (select factline.clock())
+   and (i.key_hash::bigint & 4294967295) % $3::integer = any ($4::integer[])
+   and exists (select from factline.lanes l
+     join json_to_recordset($2::text::json) as f (lane integer, token bigint) on f.lane = l.lane and f.token = l.token
+     where l.consumer_id = $1::integer)
 
 -- name: begin_suspects
 -- $1 the executor's consumer, $2 [{id, lane, token}], $3 this process's incarnation, $4 whether they run side by side, $5 deaths at most: records

@@ -4,6 +4,7 @@ import type { Call, WaitRequest } from './calls.ts';
 import type { ExecutionServices } from './execution-services.ts';
 import type { WaitRow } from './flush-job.ts';
 import type { LoadedInstance } from './instance.ts';
+import { positionOf } from './journal-check.ts';
 import { type Mailbox, type MailRequest, mailPageMax, openMail } from './mailbox.ts';
 
 /** An event for a wait, or what its `where` threw. */
@@ -39,8 +40,8 @@ export class OpenWaits {
     this.#instance = instance;
     this.#mailbox = services.mailbox;
     for (const { kind, state, value } of instance.journal) {
-      if (kind !== 'wait' || state !== 'done' || value === null) continue;
-      this.#given.add((value as FactEvent).position);
+      const position = kind === 'wait' && state === 'done' ? positionOf(value) : null;
+      if (position !== null) this.#given.add(position);
     }
   }
 

@@ -105,6 +105,10 @@ test.each([
     'what may have ended its process',
     () => touched(loading['suspects'] as NamedQuery, [...scope, [0, 1, 2]]),
   ],
+  [
+    'what was due by the clock before',
+    () => touched(loading['wake_early'] as NamedQuery, [...scope, [0, 1, 2]]),
+  ],
   ['new mail', () => touched(routing['deliver_mail'] as NamedQuery, [1, 't', 'new', 1])],
   ['whom an event wakes', () => touched(routing['wake_waiting'] as NamedQuery, [1, 't', 'k77', 5_000_000])],
   [

@@ -9,6 +9,7 @@ import {
   deliveryOf,
   type JournalEntry,
 } from './journal.ts';
+import { positionOf } from './journal-check.ts';
 import { recordedError } from './recorded-failure.ts';
 
 /*
@@ -198,8 +199,8 @@ export class FunctionRun {
     if (open === undefined || this.#closed) return;
     this.#open.delete(ordinal);
     const { request } = open.call;
-    if (request.kind === 'wait' && delivery.ok && delivery.value !== null) {
-      const { position } = delivery.value as { readonly position: number };
+    const position = request.kind === 'wait' && delivery.ok ? positionOf(delivery.value) : null;
+    if (request.kind === 'wait' && position !== null) {
       const place = `${request.contract.type} ${request.key}`;
       this.#seen.set(place, Math.max(this.#seen.get(place) ?? 0, position));
     }
