@@ -104,6 +104,37 @@ test.each(
   },
 );
 
+test('events that two processes have died beside are handled in groups: none of them was to blame', {
+  timeout: 60_000,
+}, async () => {
+  const publisher = make();
+  await publisher.engine.register();
+  await publisher.publish(
+    ...Array.from({ length: 600 }, (_, n) => Counted({ thing: `t${n % things}`, amount: n, flaky: false })),
+  );
+  expect(await runUntilKilled('projection.before-commit', 1)).toBe('SIGKILL');
+  // As if another one had died there before, for both consumers; the next is the one after it.
+  await publisher.rows('update factline.checkpoints set dead_owners = 1');
+  let commits = 0;
+  const next = createProjectionProcess({
+    url: database.url,
+    definitions,
+    testStep: (step) => {
+      if (step === 'projection.before-commit') commits += 1;
+    },
+  });
+  processes.push(next);
+  await next.start();
+  await next.engine.idle();
+  expect(await next.rows('select sum(events)::int as events from tally')).toEqual([{ events: 600 }]);
+  expect(await next.rows('select sum(events)::int as events from tally_sql')).toEqual([{ events: 600 }]);
+  // 600 of two consumers by 128; one by one they would be 1,200.
+  expect(commits).toBeLessThanOrEqual(12);
+  expect(await next.rows('select distinct dead_owners from factline.checkpoints')).toEqual([
+    { dead_owners: 0 },
+  ]);
+});
+
 test('an event that takes the process down is quarantined after three recorded deaths; everything else is handled', {
   timeout: 120_000,
 }, async () => {

@@ -25,6 +25,7 @@ const sql = loadQueries<
   | 'discard_event'
   | 'release_event'
   | 'note_dead_owner'
+  | 'keep_dead_owners'
   | 'begin_suspect'
   | 'forget_suspects'
   | 'mark_rows'
@@ -200,6 +201,11 @@ export class LaneStore {
     const [row] = await run(this.#pool, sql.note_dead_owner, this.#fenced());
     if (row === undefined) throw this.lost();
     return { times: Number(row['times']), recorded: row['recorded'] === true };
+  }
+
+  /** As many owners count as dead at this checkpoint. */
+  async keepDeadOwners(count: number): Promise<void> {
+    if ((await run(this.#pool, sql.keep_dead_owners, this.#fenced(count))).length === 0) throw this.lost();
   }
 
   /** How many processes have died at this event; the attempt is on record unless they were `deathsMax`. */

@@ -227,7 +227,7 @@ export class LaneWorker {
       // At the head the next event may be long in coming: the commit must not wait for it to be known.
       if (this.#commit !== null && this.#cursor.position >= this.#options.services.tail.settled)
         await this.#settle();
-      const max = this.#suspects.any ? 1 : this.#options.writer.batchMax;
+      const max = this.#suspects.groupMax ?? this.#options.writer.batchMax;
       const batch = await this.#cursor.next({ max, signal: interrupt });
       if (batch.upTo > this.#upTo) return batch;
       await this.#settle();
@@ -251,27 +251,29 @@ export class LaneWorker {
     }
     this.#waiting = events.length;
     this.#options.pace()?.spend(events.length);
-    const [first] = events;
-    if (first !== undefined && this.#suspects.any)
-      return this.#suspects.alone(() => this.#takeSuspect(first, upTo), undefined);
+    if (this.#suspects.any) return this.#suspects.alone(() => this.#takeSuspects(events, upTo), undefined);
     await this.#step('projection.before-prepare');
     const prepared = await this.#options.writer.prepare(events);
     await this.#settle();
     this.#begin(prepared, { from: this.#position, to: upTo });
   }
 
-  /** One event alone, whose attempt is on record before any code runs for it. */
-  async #takeSuspect(stored: StoredEvent, to: number): Promise<void> {
+  /** With nothing else in flight. Of one event alone the attempt is on record before any code runs for it. */
+  async #takeSuspects(events: readonly StoredEvent[], to: number): Promise<void> {
     await this.#settle();
-    const error = await this.#suspects.begin(stored);
-    if (error !== null) {
-      await parkAlone(this.#halved(), { stored, error, to });
+    const [only] = events;
+    const error =
+      events.length === 1 && only !== undefined
+        ? await this.#suspects.begin(only)
+        : await this.#suspects.beginGroup().then(() => null);
+    if (error !== null && only !== undefined) {
+      await parkAlone(this.#halved(), { stored: only, error, to });
     } else {
       await this.#step('projection.before-prepare');
-      this.#begin(await this.#options.writer.prepare([stored]), { from: this.#position, to });
+      this.#begin(await this.#options.writer.prepare(events), { from: this.#position, to });
       await this.#settle();
     }
-    await this.#suspects.passed(to);
+    await this.#suspects.passed(events.length, to);
   }
 
   /** Starts the commit and leaves it under way. */

@@ -143,6 +143,16 @@ select n.dead_owners as times, exists (
     where e.consumer_id = $1::integer and e.replay_id = 0 and e.position > n.position and e.kills <> '[]') as recorded
 from noted n
 
+-- name: keep_dead_owners
+-- $4 how many. In a group of suspects: its commit counts from nothing again, and the next group is one of the same size.
+with lane as materialized (
+  select from factline.lanes
+  where consumer_id = $1::integer and lane = $2::integer and token = $3::bigint for share
+)
+update factline.checkpoints set dead_owners = $4::integer
+where consumer_id = $1::integer and lane = $2::integer and exists (select from lane)
+returning dead_owners
+
 -- name: begin_suspect
 -- $4 position, $5 this process's incarnation, $6 event id, $7 type, $8 deaths at most: records that this process begins the event,
 -- before any code runs for it. An earlier attempt counts as a death when its process never beat again after it had been found
