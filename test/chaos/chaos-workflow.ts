@@ -48,6 +48,8 @@ export const fulfilment = (outsideUrl: string) =>
     name: 'fulfilment',
     on: Ordered,
     waits: Confirmed,
+    // Who lives for three seconds at most must not begin more than it can end.
+    concurrency: 20,
     retry: { attempts: 50, firstDelay: '50ms', maxDelay: '500ms' },
     run: async ({ data: { orderId, number } }, { step, sleep, waitFor, publish }) => {
       const outside = ask(outsideUrl, orderId);

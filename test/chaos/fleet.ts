@@ -15,8 +15,10 @@ const forked = {
 export const forkProgram = (name: string, argument: string): ChildProcess =>
   fork(fileURLToPath(new URL(`./${name}`, import.meta.url)), [argument], forked);
 
+const sparesWanted = 2;
+
 /**
- * Workers, each of which is replaced when it is killed. One stands by that has read its code already: how long Node takes for that
+ * Workers, each of which is replaced when it is killed. Some stand by that have read their code already: how long Node takes for that
  * on a busy machine is not what is tried here.
  */
 export class Fleet {
@@ -32,7 +34,7 @@ export class Fleet {
     this.#missing = size;
     this.#argument = JSON.stringify(options);
     this.#onEndedByItself = onEndedByItself;
-    this.#load();
+    for (let spare = 0; spare < sparesWanted; spare += 1) this.#load();
   }
 
   /** Those that have started. */

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { removeEmbedded, startEmbedded } from '../../src/postgres/embedded/index.ts';
+import { chaosServer } from './chaos-server.ts';
 import { runChaos } from './run.ts';
 
 const usage = `npm run chaos -- [options]
@@ -12,6 +13,7 @@ const usage = `npm run chaos -- [options]
   --seed N           when to kill what, and when the outside world fails (default: by the clock, printed)
   --kill-every S     kill -9 of a worker about every S seconds (default 3; 0: never)
   --restart-every S  crash of PostgreSQL, which recovers, about every S seconds (default 3; 0: never)
+  --freeze-every S   SIGSTOP of a worker for four seconds, about so long after the one before (default 10; 0: never)
   --calm-after S     nothing is killed any more after S seconds (default 0: until the end)
   --within S         give up after S seconds (default 1800)
   --timeline FILE    what each worker does when, a line each
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     'kill-every': { type: 'string', default: '3' },
     'restart-every': { type: 'string', default: '3' },
+    'freeze-every': { type: 'string', default: '10' },
     'calm-after': { type: 'string', default: '0' },
     within: { type: 'string', default: '1800' },
     timeline: { type: 'string' },
@@ -51,8 +54,7 @@ const directory = fileURLToPath(new URL(`../../.factline/stress-${process.pid}/`
 mkdirSync(directory, { recursive: true });
 const server = await startEmbedded({
   directory,
-  // What is killed are processes, not the machine: what they have written is in its memory.
-  settings: { max_connections: '200', restart_after_crash: 'on', fsync: 'off' },
+  settings: chaosServer,
 });
 try {
   const report = await runChaos({
@@ -62,6 +64,7 @@ try {
     seed,
     killEveryMs: number('kill-every') * 1000,
     restartEveryMs: number('restart-every') * 1000,
+    freezeEveryMs: number('freeze-every') * 1000,
     calmAfterMs: number('calm-after') * 1000,
     withinMs: number('within') * 1000,
     ...(values.timeline === undefined ? {} : { timeline: path.resolve(values.timeline) }),
@@ -69,9 +72,9 @@ try {
   });
   if (values.json) console.log(JSON.stringify({ seed, ...report }));
   else {
-    const { workflows, kills, restarts, pardoned, seconds, findings } = report;
+    const { workflows, kills, restarts, frozen, pardoned, seconds, findings } = report;
     console.log(
-      `${workflows} workflows in ${seconds} s: ${kills} workers killed, ${restarts} crashes of PostgreSQL, ${pardoned} pardoned`,
+      `${workflows} workflows in ${seconds} s: ${kills} workers killed, ${restarts} crashes of PostgreSQL, ${frozen} frozen, ${pardoned} pardoned`,
     );
     console.log(report.ok ? 'every one ended once, in its right state' : findings.join('\n'));
   }

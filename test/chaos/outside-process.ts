@@ -24,6 +24,10 @@ const server = createServer((request, response) => {
     response.end(JSON.stringify(Object.fromEntries(facts)));
     return;
   }
+  if (request.method === 'HEAD') {
+    response.end();
+    return;
+  }
   text(request).then(
     (body) => {
       const { orderId, name } = JSON.parse(body) as { orderId: string; name: string };

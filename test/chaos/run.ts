@@ -6,18 +6,16 @@ import { sendRequest } from '../../src/operations/index.ts';
 import { SeededRandomness } from '../stress/randomness.ts';
 import { auditChaos, type ChaosFacts } from './audit.ts';
 import { Confirmed, Ended, fateOf, fulfilment, Ordered, orderIdOf } from './chaos-workflow.ts';
+import { Disturbances, type DisturbancesEvery } from './disturbances.ts';
 import { Fleet, forkProgram } from './fleet.ts';
 import type { OutsideFacts } from './outside-process.ts';
 
-export interface ChaosOptions {
+export interface ChaosOptions extends DisturbancesEvery {
   /** An empty database on a server of the run's own: one of its processes is killed, and it restarts. */
   readonly database: string;
   readonly workflows: number;
   readonly workers: number;
   readonly seed: number;
-  /** 0: never. */
-  readonly killEveryMs: number;
-  readonly restartEveryMs: number;
   /** From then on nothing is killed any more; 0: until the end. */
   readonly calmAfterMs: number;
   /** How long all of it may take. */
@@ -34,6 +32,8 @@ export interface ChaosReport {
   readonly workflows: number;
   readonly kills: number;
   readonly restarts: number;
+  /** Workers that stood still until others had taken their lanes, and then went on. */
+  readonly frozen: number;
   /** Instances that were taken for what kills the process, and let go again. */
   readonly pardoned: number;
   readonly seconds: number;
@@ -47,20 +47,15 @@ export const runChaos = (options: ChaosOptions): Promise<ChaosReport> => new Cha
 
 class ChaosRun {
   readonly #options: ChaosOptions;
-  readonly #randomness: SeededRandomness;
   readonly #findings: string[] = [];
   readonly #since = Date.now();
   #fleet: Fleet | undefined;
-  #readyAt = 0;
+  #disturbances: Disturbances | undefined;
   #outsideUrl = '';
-  #over = false;
-  #kills = 0;
-  #restarts = 0;
   #pardoned = 0;
 
   constructor(options: ChaosOptions) {
     this.#options = options;
-    this.#randomness = new SeededRandomness(options.seed);
   }
 
   async run(): Promise<ChaosReport> {
@@ -82,71 +77,38 @@ class ChaosRun {
         outsideUrl: this.#outsideUrl,
         ...(timeline === undefined ? {} : { timeline }),
       };
-      this.#fleet = new Fleet(workers, told, (how) => this.#findings.push(how));
-      await this.#untilWorking(workers);
-      this.#readyAt = Date.now();
-      const dying = Promise.all([
-        this.#every(this.#options.killEveryMs, () => this.#killWorker()),
-        this.#every(this.#options.restartEveryMs, () => this.#restartServer()),
-      ]);
-      await this.#feed(app);
-      await this.#untilEnded();
-      this.#over = true;
-      await dying;
+      const fleet = new Fleet(workers, told, (how) => this.#findings.push(how));
+      this.#fleet = fleet;
+      while (fleet.working.length < workers && !this.#late) await sleep(lookMs);
+      const randomness = new SeededRandomness(seed);
+      const query = (sql: string): Promise<readonly Record<string, unknown>[]> => this.#query(sql);
+      this.#disturbances = new Disturbances({ ...this.#options, fleet, randomness, query });
+      await this.#feed(app, this.#disturbances);
+      await this.#untilEnded(this.#disturbances);
+      await this.#disturbances.end();
       const facts = await this.#facts();
       this.#findings.push(...auditChaos(facts));
     } finally {
-      this.#over = true;
+      await this.#disturbances?.end();
       this.#fleet?.stop();
       outside.kill('SIGKILL');
       await app.stop().catch(() => {});
     }
+    const { kills = 0, restarts = 0, frozen = 0 } = this.#disturbances ?? {};
     return {
       ok: this.#findings.length === 0,
       findings: this.#findings.slice(0, findingsMax),
       workflows,
-      kills: this.#kills,
-      restarts: this.#restarts,
+      kills,
+      restarts,
+      frozen,
       pardoned: this.#pardoned,
       seconds: Math.round((Date.now() - this.#since) / 1000),
     };
   }
 
-  async #untilWorking(workers: number): Promise<void> {
-    while ((this.#fleet?.working.length ?? 0) < workers && !this.#late) await sleep(lookMs);
-  }
-
-  async #every(ms: number, act: () => Promise<void>): Promise<void> {
-    if (ms === 0) return;
-    while (!this.#over) {
-      // Not in step with one another.
-      await sleep(ms * (0.5 + this.#randomness.float()));
-      if (this.#calm) return;
-      if (!this.#over) await act().catch(() => {});
-    }
-  }
-
-  /** A worker that has started: one that always dies before that proves nothing. */
-  async #killWorker(): Promise<void> {
-    await this.#untilWorking(1);
-    const working = this.#fleet?.working ?? [];
-    if (working.length > 0 && this.#randomness.pick(working).kill('SIGKILL')) this.#kills += 1;
-  }
-
-  /** The postmaster takes a killed backend for corrupted memory: it ends all sessions and recovers from its log. */
-  async #restartServer(): Promise<void> {
-    await this.#untilWorking(1);
-    const [row] = await this.#query(
-      `select pid from pg_stat_activity where datname = current_database() and backend_type = 'client backend'
-         and pid <> pg_backend_pid() limit 1`,
-    );
-    if (row === undefined) return;
-    process.kill(Number(row['pid']), 'SIGKILL');
-    this.#restarts += 1;
-  }
-
   /** What begins and what confirms the orders; an answer that was lost with the server is asked for again, under one key. */
-  async #feed(app: Factline): Promise<void> {
+  async #feed(app: Factline, disturbances: Disturbances): Promise<void> {
     const { workflows } = this.#options;
     for (let first = 0; first < workflows; first += batchSize) {
       const numbers = Array.from(
@@ -155,8 +117,8 @@ class ChaosRun {
       );
       const data = (number: number) => ({ orderId: orderIdOf(number), number });
       const confirmed = numbers.filter((number) => fateOf(number) !== 'nobody confirms');
-      // The last ones only after something was killed: otherwise a fast machine would have nothing to survive.
-      if (first + batchSize >= workflows) await this.#untilDisturbed();
+      // Most of them only after something of each kind has happened: a fast machine would have nothing to survive.
+      while (first > 0 && !disturbances.haveHappened && !this.#late) await sleep(lookMs);
       // Some are confirmed before anybody waits for it.
       await this.#insist(() =>
         app.publish(numbers.map((number) => Ordered(data(number), { dedupeKey: `ordered ${number}` }))),
@@ -165,13 +127,6 @@ class ChaosRun {
         app.publish(confirmed.map((number) => Confirmed(data(number), { dedupeKey: `confirmed ${number}` }))),
       );
     }
-  }
-
-  async #untilDisturbed(): Promise<void> {
-    const { killEveryMs, restartEveryMs } = this.#options;
-    const calm = (): boolean =>
-      (killEveryMs > 0 && this.#kills === 0) || (restartEveryMs > 0 && this.#restarts === 0);
-    while (calm() && !this.#late) await sleep(lookMs);
   }
 
   async #insist(act: () => Promise<unknown>): Promise<void> {
@@ -186,18 +141,11 @@ class ChaosRun {
     }
   }
 
-  get #calm(): boolean {
-    const { calmAfterMs } = this.#options;
-    return (
-      calmAfterMs > 0 && Date.now() - this.#readyAt > calmAfterMs && this.#kills > 0 && this.#restarts > 0
-    );
-  }
-
   get #late(): boolean {
     return Date.now() - this.#since > this.#options.withinMs;
   }
 
-  async #untilEnded(): Promise<void> {
+  async #untilEnded(disturbances: Disturbances): Promise<void> {
     const { workflows, onProgress } = this.#options;
     let told = Date.now();
     for (;;) {
@@ -214,7 +162,9 @@ class ChaosRun {
       await this.#pardon().catch(() => {});
       if (Date.now() - told > 5_000) {
         told = Date.now();
-        onProgress?.(`${await this.#states()}; ${this.#kills} kills, ${this.#restarts} restarts`);
+        onProgress?.(
+          `${await this.#states()}; ${disturbances.kills} kills, ${disturbances.restarts} restarts`,
+        );
       }
       await sleep(lookMs);
     }

@@ -29,6 +29,8 @@ const start = async (): Promise<void> => {
 };
 
 process.once('disconnect', () => process.exit(0));
+// The first one loads what it needs.
+await fetch(outsideUrl, { method: 'HEAD' });
 process.send?.('loaded');
 await once(process, 'message');
 await start();
