@@ -9,6 +9,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface UsersCode {
   readonly impure: () => Promise<void>;
+  readonly imported: () => Promise<void>;
   readonly pure: (moment: number) => Promise<string>;
 }
 let code: UsersCode;
@@ -17,7 +18,16 @@ beforeAll(async () => {
   const file = path.join(folder, 'code.mjs');
   writeFileSync(
     file,
-    `export const impure = async () => {
+    `import nodeCrypto, { randomInt, randomUUID } from 'node:crypto'
+import { setImmediate as soon, setTimeout as later } from 'node:timers'
+import { setTimeout as sleep } from 'node:timers/promises'
+export const imported = async () => {
+  randomUUID(), nodeCrypto.randomBytes(4)
+  clearTimeout(later(() => {}, 1))
+  await sleep(1)
+  clearImmediate(soon(() => {})), randomInt(9), nodeCrypto.createHash('sha256')
+}
+export const impure = async () => {
   Date.now()
   await null
   new Date(), Math.random()
@@ -39,12 +49,12 @@ test('every use is told with its place, also after an await, and none once the w
   const watch = watchAmbientUse((use) => uses.push(use));
   await watch.run(() => code.impure());
   expect(uses.map(({ what, where }) => `${what} ${path.basename(where)}`)).toEqual([
-    'Date.now() code.mjs:2:8',
-    'new Date() code.mjs:4:3',
-    'Math.random() code.mjs:4:20',
-    'setTimeout() code.mjs:5:16',
-    'crypto.randomUUID() code.mjs:5:49',
-    'performance.now() code.mjs:5:75',
+    'Date.now() code.mjs:11:8',
+    'new Date() code.mjs:13:3',
+    'Math.random() code.mjs:13:20',
+    'setTimeout() code.mjs:14:16',
+    'crypto.randomUUID() code.mjs:14:49',
+    'performance.now() code.mjs:14:75',
   ]);
   await code.impure();
   watch.close();
@@ -52,6 +62,23 @@ test('every use is told with its place, also after an await, and none once the w
   await watch.run(() => code.impure());
   expect(uses).toHaveLength(6);
   expect(Date).toBe(date);
+});
+
+test('chance and timers that a module imported are told as well, and are as they were once the watch is closed', async () => {
+  const uses: AmbientUse[] = [];
+  const watch = watchAmbientUse((use) => uses.push(use));
+  await watch.run(() => code.imported());
+  expect(uses.map(({ what, where }) => `${what} ${path.basename(where)}`)).toEqual([
+    'randomUUID() of node:crypto code.mjs:5:3',
+    'randomBytes() of node:crypto code.mjs:5:28',
+    'setTimeout() of node:timers code.mjs:6:16',
+    'setTimeout() of node:timers/promises code.mjs:7:9',
+    'setImmediate() of node:timers code.mjs:8:18',
+    'randomInt() of node:crypto code.mjs:8:35',
+  ]);
+  watch.close();
+  await watch.run(() => code.imported());
+  expect(uses).toHaveLength(6);
 });
 
 test('dates made of something, and what Factline itself does, are nobody else’s clock', async () => {

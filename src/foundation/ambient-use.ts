@@ -1,4 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import nodeCrypto from 'node:crypto';
+import { syncBuiltinESMExports } from 'node:module';
+import timers from 'node:timers';
+import timersPromises from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /** A use of the process's own clock, chance, timers or network by code that should not depend on them. */
@@ -73,6 +77,19 @@ const replace = <Owner extends object, Name extends keyof Owner>(
   };
 };
 
+/** Functions of a module of Node; who imported them by name gets the replaced ones as well (syncBuiltinESMExports). */
+const replaceImported = <Module extends object>(
+  module: Module,
+  of: string,
+  names: readonly (keyof Module & string)[],
+): Restore[] =>
+  names.map((name) =>
+    replace(module, name, (present) => {
+      const work = present as (...given: never[]) => unknown;
+      return Object.assign(told(`${name}() of ${of}`, work, module), work) as Module[typeof name];
+    }),
+  );
+
 let restore: Restore[] = [];
 let open = 0;
 
@@ -88,12 +105,23 @@ const install = (): void => {
     replace(performance, 'now', (now) => told('performance.now()', now, performance)),
     replace(crypto, 'randomUUID', (random) => told('crypto.randomUUID()', random, crypto)),
     replace(crypto, 'getRandomValues', (random) => told('crypto.getRandomValues()', random, crypto)),
+    ...replaceImported(nodeCrypto, 'node:crypto', [
+      'randomUUID',
+      'randomBytes',
+      'randomInt',
+      'randomFill',
+      'randomFillSync',
+    ]),
+    ...replaceImported(timers, 'node:timers', ['setTimeout', 'setInterval', 'setImmediate']),
+    ...replaceImported(timersPromises, 'node:timers/promises', ['setTimeout', 'setInterval', 'setImmediate']),
   ];
+  syncBuiltinESMExports();
 };
 
 /**
  * Tells of every use of the global clock, chance, timers and network by what is run through the watch, also after it has
- * awaited something. What modules import (`node:crypto`) is not seen. For tools: it replaces globals until it is closed.
+ * awaited something; and of chance and timers that are imported from `node:crypto`, `node:timers` and `node:timers/promises`. What
+ * a module took out of these before (`const { randomInt } = crypto`) is not seen. For tools: it replaces them until it is closed.
  * @example const watch = watchAmbientUse((use) => uses.push(use)); watch.run(() => work()); …; watch.close()
  */
 export const watchAmbientUse = (note: (use: AmbientUse) => void): AmbientWatch => {
@@ -109,6 +137,7 @@ export const watchAmbientUse = (note: (use: AmbientUse) => void): AmbientWatch =
       if (open > 0) return;
       for (const each of restore) each();
       restore = [];
+      syncBuiltinESMExports();
     },
   };
 };
