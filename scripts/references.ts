@@ -12,8 +12,8 @@ import { requestErrors } from '../src/foundation/error-catalogue/request-errors.
 import { triageErrors } from '../src/foundation/error-catalogue/triage-errors.ts';
 import { workflowErrors } from '../src/foundation/error-catalogue/workflow-errors.ts';
 import { type ErrorEntry, errorCatalogue } from '../src/foundation/error-catalogue.ts';
+import { fineSeriesMax } from '../src/foundation/telemetry-catalogue/buckets.ts';
 import {
-  fineSeriesMax,
   type MetricEntry,
   metrics,
   type SpanEntry,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { MetricRegistry } from './metric-registry.ts';
-import { fineSeriesMax, metrics } from './telemetry-catalogue.ts';
+import { fineSeriesMax } from './telemetry-catalogue/buckets.ts';
+import { metrics } from './telemetry-catalogue.ts';
 
 test('counters, gauges and histograms are rendered as Prometheus text', () => {
   const registry = new MetricRegistry();

@@ -1,5 +1,5 @@
+import { fineSeriesMax } from './telemetry-catalogue/buckets.ts';
 import {
-  fineSeriesMax,
   type MetricEntry,
   type MetricLabels,
   type MetricName,

@@ -1,3 +1,9 @@
+import {
+  coarseHandlingBuckets,
+  coarseLatencyBuckets,
+  handlingBuckets,
+  latencyBuckets,
+} from './telemetry-catalogue/buckets.ts';
 import { workflowMetrics } from './telemetry-catalogue/workflow-metrics.ts';
 
 /**
@@ -15,9 +21,6 @@ export interface MetricEntry {
   readonly coarseBuckets?: readonly number[];
 }
 
-/** With more consumers than these a process shows the coarse buckets of histograms: every bucket is a series of its own to Prometheus. */
-export const fineSeriesMax = 20;
-
 export interface SpanEntry {
   readonly kind: 'internal' | 'producer' | 'consumer' | 'client';
   readonly attributes: readonly string[];
@@ -29,16 +32,6 @@ export interface TelemetryEventEntry {
   readonly fields: readonly string[];
   readonly when: string;
 }
-
-/** From a handler that touches memory only to one at its time limit. */
-const handlingBuckets = [
-  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
-] as const;
-/** From the same process at once to hours behind; fine between 1 ms and 1 s, where percentiles are read. */
-const latencyBuckets = [
-  0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5,
-  0.75, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 3600,
-] as const;
 
 export const metrics = {
   factline_alert_deliveries_total: {
@@ -113,7 +106,7 @@ export const metrics = {
     labels: ['consumer'],
     help: 'Time from entering the handler to its commit.',
     buckets: handlingBuckets,
-    coarseBuckets: [0.01, 0.1, 1, 10],
+    coarseBuckets: coarseHandlingBuckets,
   },
   factline_handle_latency_seconds: {
     type: 'histogram',
@@ -121,7 +114,7 @@ export const metrics = {
     labels: ['consumer'],
     help: 'Time from the recording of an event to its handling.',
     buckets: latencyBuckets,
-    coarseBuckets: [0.01, 0.1, 1, 10, 300],
+    coarseBuckets: coarseLatencyBuckets,
   },
   factline_handled_within_seconds: {
     type: 'gauge',
