@@ -35,6 +35,8 @@ const verdict = (consumer: string, name: VerdictName, more: Partial<Verdict> = {
     reasons: [{ code: 'no-progress', text: 'nothing was handled' }],
     timeToBreachSeconds: null,
     breaker: null,
+    paused: null,
+    pausedParts: [],
     burn: [],
     ...more,
   }) as unknown as Verdict;
