@@ -51,9 +51,8 @@ export class ExecutorRunner implements ConsumerRunner {
   readonly #background: Background;
   readonly #changed: Signal;
   #laneCount = 1;
-  #reserved = 0;
-  /** Keys under which an instance is just being started here, with a slot kept for it. */
-  readonly #starting = new Map<string, number>();
+  /** Slots that are kept for instances that are just being started here. They end with the lane: who starts one may never answer. */
+  readonly #starting = new Set<{ readonly key: string; readonly held: HeldLane }>();
   #handled = 0;
   #pause: Pause | null = null;
   #releasing = new Set<number>();
@@ -219,34 +218,22 @@ export class ExecutorRunner implements ConsumerRunner {
   }
 
   get #free(): number {
-    return this.#definition.workflow.concurrency - this.#atWork.size - this.#reserved;
+    return this.#definition.workflow.concurrency - this.#atWork.size - this.#starting.size;
   }
 
   #reserve(key: string): Reservation | null {
     const held = this.#lanes.get(laneOf(keyHash(key), this.#laneCount));
     if (held === undefined || this.#releasing.has(held.lane) || this.#pause !== null || this.#free <= 0)
       return null;
-    this.#reserved += 1;
-    this.#starting.set(key, (this.#starting.get(key) ?? 0) + 1);
-    let open = true;
-    const close = (): boolean => {
-      if (open) {
-        const left = (this.#starting.get(key) ?? 1) - 1;
-        this.#reserved -= 1;
-        if (left > 0) this.#starting.set(key, left);
-        else this.#starting.delete(key);
-      }
-      const was = open;
-      open = false;
-      return was;
-    };
+    const place = { key, held };
+    this.#starting.add(place);
     return {
       give: (instance) => {
         const isTaken = this.#atWork.has(instance.id) || this.#actedOn?.id === instance.id;
-        if (!close() || held.dropped || this.#releasing.has(held.lane) || isTaken) return;
+        if (!this.#starting.delete(place) || this.#releasing.has(held.lane) || isTaken) return;
         this.#begin(instance, held);
       },
-      cancel: () => void close(),
+      cancel: () => void this.#starting.delete(place),
     };
   }
 
@@ -315,13 +302,14 @@ export class ExecutorRunner implements ConsumerRunner {
     adopt: (instance: LoadedInstance, held: HeldLane) => void,
   ): Promise<Taken> {
     const lanes = new Map(this.#lanes);
+    const starting = (key: string): boolean => [...this.#starting].some((place) => place.key === key);
     this.#touched = new Set(this.#atWork.keys());
     const taken = await this.#store.takeDue(request);
     for (const instance of taken.instances) {
       const lane = laneOf(instance.keyHash, this.#laneCount);
       const held = this.#lanes.get(lane);
       if (held === undefined || held.dropped || held !== lanes.get(lane)) continue;
-      const isKnown = this.#touched.has(instance.id) || this.#starting.has(instance.key);
+      const isKnown = this.#touched.has(instance.id) || starting(instance.key);
       if (isKnown) this.#expect(touchedMs);
       else adopt(instance, held);
     }
@@ -398,6 +386,7 @@ export class ExecutorRunner implements ConsumerRunner {
 
   #forget(lanes: readonly number[]): void {
     for (const lane of lanes) this.#lanes.delete(lane);
+    for (const place of this.#starting) if (lanes.includes(place.held.lane)) this.#starting.delete(place);
     this.#suspects.forget(lanes);
     this.#changed.fire();
   }

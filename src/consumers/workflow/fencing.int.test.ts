@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { eventually, Noted, rows, useApps } from '../../../test/workflow/fixtures.ts';
+import { eventually, Noted, OrderPlaced, rows, useApps } from '../../../test/workflow/fixtures.ts';
 import { createFactlineWith, systemSeams } from '../../app/index.ts';
 import { defineWorkflow } from './index.ts';
 
@@ -155,4 +155,38 @@ test('a workflow of three steps costs its start and three commits, also side by 
   flushes = 0;
   await Promise.all(Array.from({ length: 50 }, (_, n) => run(`together ${n}`)));
   expect(flushes).toBeLessThan(50);
+});
+
+test('a start that never answers keeps neither its slot nor its key back once the lane was lost', async () => {
+  const never = Promise.withResolvers<void>();
+  let starts = 0;
+  const work = defineWorkflow({
+    name: 'work',
+    on: OrderPlaced,
+    lanes: 1,
+    concurrency: 1,
+    run: async () => 'ended',
+  });
+  const kit = await launch({ consumers: [], contracts: [OrderPlaced] });
+  await using app = createFactlineWith(
+    { name: 'shop', consumers: [work], database: kit.databaseUrl, handleSignals: false },
+    {
+      ...systemSeams,
+      testStep: async (step) => {
+        if (step !== 'workflow.before-start') return;
+        starts += 1;
+        if (starts === 1) await never.promise;
+      },
+    },
+  );
+  try {
+    await app.start();
+    await app.publish(OrderPlaced({ orderId: 'A', pence: 1 }));
+    await eventually(async () => starts === 1, 'it begins to start');
+    await rows(kit, 'update factline.lanes set token = token + 1, owner = null');
+    const ended = `select from factline.workflow_instances where state = 'completed'`;
+    await eventually(async () => (await rows(kit, ended)).length === 1, 'it is started again, and ends');
+  } finally {
+    never.resolve();
+  }
 });
