@@ -191,7 +191,6 @@ export class Execution {
   }
 
   #stepListener(): StepListener {
-    const phase = (): Phase => this.#phase;
     return {
       onOutcomes: (outcomes, { first }) => {
         if (first) this.#outcomes.unshift(...outcomes);
@@ -208,17 +207,14 @@ export class Execution {
         this.#completion += 1;
         return this.#completion;
       },
-      get phase() {
-        return phase();
-      },
+      phase: () => this.#phase,
     };
   }
 
   /** It is begun again, or taken back; a transaction was rolled back and needs no note. */
   #noteCutOff(call: Call, attempts: number): void {
     if (call.request.kind !== 'step') return;
-    const error = this.#entries.get(call.ordinal)?.error ?? null;
-    const entry: JournalEntry = { ...pendingEntry(call, attempts), error };
+    const entry = { ...pendingEntry(call, attempts), error: this.#entries.get(call.ordinal)?.error ?? null };
     this.#entries.set(call.ordinal, entry);
     this.record.row({ entry, valueText: null, delayMs: 0 });
   }
@@ -453,10 +449,11 @@ export class Execution {
   }
 
   async #park(stuck: StuckReason): Promise<void> {
-    this.#toBegin = [];
     // Nothing of what is not recorded yet counts: it is what could not be.
     this.record.take();
-    this.record.change({ state: 'stuck', stuck, held: false, due: 'never' });
+    // It stays held where something that began may not be on record.
+    const held = this.instance.wasHeld || this.#steps.size > 0;
+    this.record.change({ state: 'stuck', stuck, held, due: 'never' });
     const { telemetry } = this.#services.runner;
     const { id, key } = this.instance;
     const result = await this.record.flush();
@@ -486,8 +483,14 @@ export class Execution {
     this.#abort.abort();
     if (this.#suspect) this.#listener.onSurvived();
     this.#listener.onDeparture(departure);
-    const settled = departure.kind !== 'lost' && departure.kind !== 'stale';
+    const settled = departure.kind !== 'lost' && departure.kind !== 'stale' && this.#isSettled();
     for (const resolve of this.#frozen.splice(0)) resolve(settled);
+  }
+
+  /** Whether everything of it that began is on record, also what began before it was loaded here. */
+  #isSettled(): boolean {
+    const noted = ({ ordinal, request }: Call) => request.kind !== 'step' || this.#entries.has(ordinal);
+    return this.#steps.size === 0 && (!this.instance.wasHeld || [...this.#open.values()].every(noted));
   }
 
   #report(error: unknown): void {

@@ -138,6 +138,7 @@ select exists (select from factline.workflow_instances i
       (select w.lane from json_to_recordset($2::text::json) as w (lane integer, token bigint))) as due
 
 -- name: park_killer
+-- It stays `held`: what it was doing when it died is in doubt.
 -- $1 instance, $2 lane, $3 token.
 with fence as materialized (
   select 1 from factline.lanes l join factline.workflow_instances i on i.consumer_id = l.consumer_id
@@ -145,6 +146,6 @@ with fence as materialized (
   for share of l
 )
 update factline.workflow_instances i
-   set state = 'stuck', due_at = null, held = false, changed_at = factline.clock(),
+   set state = 'stuck', due_at = null, changed_at = factline.clock(),
        stuck = jsonb_build_object('reason', 'killed the process', 'message', format('%s processes ended while they ran it', i.deaths))
   from fence where i.id = $1::bigint and i.ended_at is null

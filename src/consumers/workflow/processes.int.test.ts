@@ -102,25 +102,33 @@ test('an instance that ends the processes that run it is parked after three that
   let current: Life | undefined;
   let lifeNumber = 0;
   let kills = 0;
+  const undone: string[] = [];
   let begun = 0;
   const deadly = defineWorkflow({
     name: 'deadly',
     input,
     lanes: 1,
     run: async ({ n }, { step }) =>
-      step('maybe', async () => {
-        begun += 1;
-        if (n === 0) {
-          // In flight with the others, then beside them as suspects, then alone.
-          if (lifeNumber <= 2) await eventually(async () => begun === companions + 1, 'all are at work');
-          kills += 1;
-          // It may begin before its process has said that it has started.
-          await eventually(async () => current !== undefined, 'its process is known');
-          await current?.kill();
-        }
-        if (n === 0 || lifeNumber <= 2) await new Promise(() => {});
-        return n;
-      }),
+      step(
+        'maybe',
+        async () => {
+          begun += 1;
+          if (n === 0) {
+            // In flight with the others, then beside them as suspects, then alone.
+            if (lifeNumber <= 2) await eventually(async () => begun === companions + 1, 'all are at work');
+            kills += 1;
+            // It may begin before its process has said that it has started.
+            await eventually(async () => current !== undefined, 'its process is known');
+            await current?.kill();
+          }
+          if (n === 0 || lifeNumber <= 2) await new Promise(() => {});
+          return n;
+        },
+        {
+          undo: async (_, { stepKey, inDoubt }) =>
+            void undone.push(`${stepKey.split(':').at(-1)} ${inDoubt}`),
+        },
+      ),
   });
   const kit = await launch({ consumers: [], contracts: [Noted] });
   const shop = { consumers: [deadly], contracts: [Noted] };
@@ -154,5 +162,11 @@ test('an instance that ends the processes that run it is parked after three that
   ).toEqual([{ key: 'k0', deaths: 3, reason: 'killed the process' }]);
   const handle = await last.app.startWorkflow(deadly, { key: 'after', input: { n: 9 } });
   expect(await handle.result({ within: '10s' })).toBe(9);
+  // What it was doing when it died may have happened.
+  const parked = await last.app.workflow(deadly, { key: 'k0' });
+  await parked.cancel('it kills');
+  await expect(parked.result({ within: '10s' })).rejects.toMatchObject({ details: { state: 'cancelled' } });
+  expect(undone).toHaveLength(1);
+  expect(undone[0]).toMatch(/ true$/);
   await last.app.stop();
 });

@@ -29,7 +29,7 @@ export interface StepListener {
   onOutdated(kind: 'lost' | 'stale'): void;
   /** Takes the next place among the results. */
   reserve(): number;
-  readonly phase: string;
+  phase(): string;
 }
 
 interface Begun {
@@ -109,14 +109,14 @@ export class StepRunner {
     const outcome = await attempt.run((stepCall) => request.run(stepCall, null));
     await runner.testStep?.('workflow.after-step');
     this.#attempts.delete(call.ordinal);
-    if (this.#listener.phase !== 'closed') this.#ended(call, { outcome, attempts: attempts + 1 });
+    if (this.#listener.phase() !== 'closed') this.#ended(call, { outcome, attempts: attempts + 1 });
   }
 
   #ended(
     call: Call,
     { outcome, attempts }: { readonly outcome: AttemptOutcome; readonly attempts: number },
   ): void {
-    const isCutOff = outcome.kind !== 'done' && this.#listener.phase === 'freezing';
+    const isCutOff = outcome.kind !== 'done' && this.#listener.phase() === 'freezing';
     // It is begun again by whoever goes on.
     if (isCutOff || outcome.kind === 'abandoned') {
       this.#listener.onCutOff(call, attempts - 1);
@@ -157,7 +157,7 @@ export class StepRunner {
     });
     if (reserved !== null) this.#committing -= 1;
     this.#attempts.delete(call.ordinal);
-    if (this.#listener.phase === 'closed') return;
+    if (this.#listener.phase() === 'closed') return;
     if (outcome.kind === 'failed') {
       const outdated = outdatedBy(outcome.error);
       if (outdated !== null) return this.#listener.onOutdated(outdated);

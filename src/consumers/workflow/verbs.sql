@@ -57,7 +57,7 @@ with fence as materialized (
 ), changed as (
   update factline.workflow_instances i
      set state = case when i.ending is null then 'running' else 'compensating' end, stuck = null, deaths = 0, kills = '[]',
-         due_at = factline.clock(), held = false, changed_at = factline.clock()
+         due_at = factline.clock(), changed_at = factline.clock()
     from fence where i.id = $1::bigint and i.state in ('stuck', 'waiting', 'compensating')
   returning i.id
 ), undos as (
