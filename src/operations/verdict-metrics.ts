@@ -73,8 +73,7 @@ export class VerdictMetrics {
   #forget(consumer: string): void {
     for (const [name] of gauges) this.#metrics.forget(name, { consumer });
     for (const verdict of names) this.#metrics.forget('factline_consumer_verdict', { consumer, verdict });
-    for (const state of ['retrying', 'waiting'])
-      this.#metrics.forget('factline_parked', { consumer, state });
+    for (const state of ['retrying', 'waiting']) this.#metrics.forget('factline_parked', { consumer, state });
     for (const state of livingStates) this.#metrics.forget('factline_workflow_living', { consumer, state });
   }
 }
