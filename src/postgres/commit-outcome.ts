@@ -40,7 +40,9 @@ export const resolveLostCommit = async (lost: LostCommit): Promise<'committed'> 
       if (outcome === 'aborted') throw new FactlineError('COMMIT_ABORTED', {}, { cause: lost.cause });
       if (outcome === 'unknown') break;
     } catch (error) {
-      if (FactlineError.is(error, 'COMMIT_ABORTED')) throw error;
+      // Nothing that could be looked for does not turn up later either.
+      if (FactlineError.is(error, 'COMMIT_ABORTED') || FactlineError.is(error, 'COMMIT_OUTCOME_UNKNOWN'))
+        throw error;
       reason = error instanceof Error ? error.message : String(error);
     }
     await lost.clock.sleep(waitMs);

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts';
 import { type LossyProxy, startLossyProxy } from '../../test/lossy-proxy.ts';
+import { FactlineError } from '../foundation/index.ts';
 import { createDatabase, type Database } from './database.ts';
 import { transaction } from './transaction.ts';
 
@@ -191,7 +192,12 @@ describe('a COMMIT whose answer is lost', () => {
 
   beforeAll(async () => {
     proxy = await startLossyProxy(testDatabase.url);
-    behindProxy = createDatabase({ url: proxy.url, applicationName: 'test lossy' });
+    // One connection: whoever asks what became of it needs the place of the one that was lost.
+    behindProxy = createDatabase({
+      url: proxy.url,
+      applicationName: 'test lossy',
+      sizes: { transactions: 1 },
+    });
   });
   afterAll(async () => {
     await behindProxy.stop();
@@ -252,6 +258,15 @@ describe('a COMMIT whose answer is lost', () => {
 
   it('says that the outcome is unknown when there is nothing to look for', async () => {
     await expect(write('before the server has it')).rejects.toMatchObject({ code: 'COMMIT_OUTCOME_UNKNOWN' });
+    const since = performance.now();
+    const nothing = async (): Promise<boolean> => {
+      throw new FactlineError('COMMIT_OUTCOME_UNKNOWN', { reason: 'nothing was published' });
+    };
+    await expect(write('before the server has it', nothing)).rejects.toMatchObject({
+      code: 'COMMIT_OUTCOME_UNKNOWN',
+    });
+    // Not for the minute that a server may need to come back.
+    expect(performance.now() - since).toBeLessThan(20_000);
   });
 });
 

@@ -66,20 +66,33 @@ const inTransaction = async <T>(
   const lost = watchConnection(client);
   const begin = new LazyBegin(client);
   let broken: unknown;
+  let isReleased = false;
+  const release = (): void => {
+    if (isReleased) return;
+    isReleased = true;
+    lost.stop();
+    client.release(broken instanceof Error ? broken : broken !== undefined);
+  };
+  // Before anybody asks on another connection what became of its COMMIT: the pool may have no other one left.
+  const discard = (error: unknown): void => {
+    broken = error;
+    release();
+  };
   try {
     const value = await work(client, begin);
     options.signal?.throwIfAborted();
     const last = options.last?.(value) ?? null;
     // Nothing was sent and nothing is to be: there is no transaction to end.
-    const row = last === null && !begin.sent ? null : await finish(pool, client, { last, options, begin });
+    const row =
+      last === null && !begin.sent ? null : await finish(pool, client, { last, options, begin, discard });
     return { value, last: last === null ? null : row };
   } catch (error) {
+    if (isReleased) throw explain(error);
     broken = lost.error ?? (isConnectionLost(error) ? error : undefined);
     if (broken === undefined && begin.sent) broken = await rollBack(client);
     throw explain(error);
   } finally {
-    lost.stop();
-    client.release(broken instanceof Error ? broken : broken !== undefined);
+    release();
   }
 };
 
@@ -90,12 +103,14 @@ interface FinishOptions<T> {
   readonly last: LastStatement | null;
   readonly options: TransactionOptions<T>;
   readonly begin: LazyBegin;
+  /** Gives a broken connection up. */
+  readonly discard: (error: unknown) => void;
 }
 
 const finish = async <T>(
   pool: pg.Pool,
   client: pg.PoolClient,
-  { last, options, begin }: FinishOptions<T>,
+  { last, options, begin, discard }: FinishOptions<T>,
 ): Promise<LastRow | null> => {
   const query = new FinishQuery(last ?? { query: sql.nothing_last, values: [] }, { alone: !begin.sent });
   try {
@@ -105,6 +120,7 @@ const finish = async <T>(
     if (sqlState(error) === inFailedTransaction)
       throw new FactlineError('TRANSACTION_ROLLED_BACK', { answer: 'ROLLBACK' }, { cause: error });
     if (sqlState(error) !== undefined && !isConnectionLost(error)) throw error;
+    discard(error);
     await resolveLostCommit({
       pool,
       clock: options.clock ?? systemClock,
