@@ -39,7 +39,9 @@ export const live = async (
   );
   const killed = Promise.withResolvers<void>();
   const reached = dieAt === null ? killed.promise : Promise.race([killed.promise, crash.arm(dieAt)]);
+  let isDying = false;
   const died = reached.then(async () => {
+    isDying = true;
     const { database } = await internals(app).open();
     void database.stop().catch(() => undefined);
     await rows(
@@ -48,8 +50,11 @@ export const live = async (
       [applicationName],
     );
   });
-  // An app that dies while it starts never answers.
-  await Promise.race([app.start(), died]);
+  // An app that dies while it starts never answers, or says that its database is gone.
+  const started = app.start().catch((error: unknown) => {
+    if (!isDying) throw error;
+  });
+  await Promise.race([started, died]);
   return {
     app,
     died,
