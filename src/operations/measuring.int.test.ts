@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts';
-import { createManualClock, keyHash, laneOf } from '../foundation/index.ts';
+import { createManualClock, keyHash, laneOf, systemClock } from '../foundation/index.ts';
 import { loadQueries } from '../postgres/index.ts';
 import type { ConsumerFacts } from './facts.ts';
 import { measureConsumers } from './measuring.ts';
@@ -446,6 +446,30 @@ describe('a meter', () => {
     expect(await meter.verdicts()).toMatchObject([{ verdict: 'OK', measuredSecondsAgo: 14 }]);
     await clock.advance(2_000);
     expect(await meter.verdicts()).toMatchObject([{ verdict: 'UNKNOWN' }]);
+  });
+
+  it('does not answer with a measurement that began before it was asked', async () => {
+    await consumer();
+    const gate = Promise.withResolvers<void>();
+    let asked = 0;
+    const operations = {
+      query: async (request: never) => {
+        asked += 1;
+        const result = await pool.query(request);
+        if (asked === 1) await gate.promise;
+        return result;
+      },
+    };
+    const meter = createMeter({ database: { operations } as never, clock: systemClock });
+    const early = meter.verdicts();
+    await expect.poll(() => asked).toBeGreaterThan(0);
+    await pool.query(
+      "update factline.consumers set paused_reason = 'deploy', paused_by = 'ada', paused_at = factline.clock()",
+    );
+    const late = [meter.verdicts(), meter.verdicts()];
+    gate.resolve();
+    await early;
+    for (const verdicts of await Promise.all(late)) expect(verdicts).toMatchObject([{ verdict: 'PAUSED' }]);
   });
 
   it('reports a declared consumer that the database does not know', async () => {

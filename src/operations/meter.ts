@@ -87,6 +87,7 @@ class MeasuringMeter implements Meter {
   readonly #watch: ClockWatch;
   #measurements: Measurement[] = [];
   #running: Promise<void> | undefined;
+  #following: Promise<void> | undefined;
   #failure: unknown = null;
 
   constructor(options: MeterOptions) {
@@ -105,9 +106,18 @@ class MeasuringMeter implements Meter {
     return this.#judge();
   }
 
-  /** Callers at the same time share one measurement. */
+  /** Callers share a measurement, but none that began before they asked: it may not see what they did before. */
   #measure(): Promise<void> {
-    this.#running ??= this.#runOnce().finally(() => {
+    if (this.#running === undefined) return this.#begin();
+    this.#following ??= this.#running.then(() => {
+      this.#following = undefined;
+      return this.#running ?? this.#begin();
+    });
+    return this.#following;
+  }
+
+  #begin(): Promise<void> {
+    this.#running = this.#runOnce().finally(() => {
       this.#running = undefined;
     });
     return this.#running;
