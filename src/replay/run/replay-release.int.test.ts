@@ -138,7 +138,9 @@ test('what fails again stops it in the canary; the rest stays in quarantine, unt
   const attempts = await process.rows(
     'select jsonb_array_length(history) as tries from factline.parked_events order by position',
   );
-  expect(attempts.map(({ tries }) => tries)).toEqual([2, released, 1, 1, 1]);
+  // Whichever of the two was sent first.
+  const tries = attempts.map((attempt) => Number(attempt['tries']));
+  expect([tries.slice(0, 2).sort(), tries.slice(2)]).toEqual([[released, 2], [1, 1, 1]]);
 }, 30_000);
 
 test('what a person has discarded meanwhile is not handled, and is counted; a process that dies in the middle loses nothing', async () => {
