@@ -46,7 +46,7 @@ const promised = (page: string): string => {
 
 const vitestConfiguration = `export default {
   ssr: { resolve: { conditions: ['factline-source', 'module', 'node', 'development|production'] } },
-  test: { include: ['**/*.test.ts'], testTimeout: 60_000, maxWorkers: 1, passWithNoTests: false },
+  test: { include: ['**/*.test.ts'], testTimeout: 60_000, maxWorkers: 1, isolate: false, passWithNoTests: false },
 }
 `;
 

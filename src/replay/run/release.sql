@@ -38,21 +38,25 @@ select (select count(*) from factline.replay_selection s
           from factline.replays r where r.id = $1::bigint) as run,
        (select count(*) from factline.replay_selection s
           join factline.parked p on p.consumer_id = $3::integer and p.replay_id = 0 and p.position = s.position and p.state = 'quarantined'
+          left join factline.parked_events e on e.consumer_id = $3::integer and e.replay_id = 0 and e.position = s.position
           left join factline.requests q on q.id = s.request_id
          where s.replay_id = $1::bigint and s.freeze_number = $2::integer and s.released_at is not null and s.outcome is null
-           and q.state is distinct from 'open') as unheard
+           and q.state is distinct from 'open' and (e.last_failed_at > s.released_at) is not true) as unheard
 
 -- name: ask_for_release
 -- $1 replay, $2 freeze, $3 consumer, $4 positions that are handed over now, $5 who, $6 why: up to 100 events in a request, by lane. What an
--- owner has answered without letting it go is asked for again. Of what nobody parks any more only the moment is noted.
+-- owner has answered without letting it go is asked for again; what has failed since has been let go, though nobody noted it yet. Of what
+-- nobody parks any more only the moment is noted.
 with wanted as materialized (
   select s.position, p.id as parked_id, p.key_hash
     from factline.replay_selection s
     left join factline.parked p on p.consumer_id = $3::integer and p.replay_id = 0 and p.position = s.position and p.state = 'quarantined'
+    left join factline.parked_events e on e.consumer_id = $3::integer and e.replay_id = 0 and e.position = s.position
     left join factline.requests q on q.id = s.request_id
    where s.replay_id = $1::bigint and s.freeze_number = $2::integer and s.outcome is null
      and (s.position = any ($4::bigint[])
-          or (s.released_at is not null and p.id is not null and q.state is distinct from 'open'))
+          or (s.released_at is not null and p.id is not null and q.state is distinct from 'open'
+              and (e.last_failed_at > s.released_at) is not true))
 ), laned as (
   select w.position, w.parked_id,
          (w.key_hash::bigint & 4294967295) % greatest(1, (select count(*) from factline.lanes l where l.consumer_id = $3::integer)) as lane

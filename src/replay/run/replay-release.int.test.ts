@@ -11,6 +11,7 @@ import { beginReplayOf, carryOut, person, replayRunOf } from '../../../test/oper
 import { defineHandler, type Handler, type HandlerContext } from '../../consumers/index.ts';
 import { PermanentError } from '../../foundation/index.ts';
 import { planReplay, ReplayRun, readReplay, reportReplay } from '../index.ts';
+import { askForRelease } from './release-events.ts';
 
 /* What waits in quarantine as the source of a replay: handled for the first time, under the same governance. */
 
@@ -140,7 +141,10 @@ test('what fails again stops it in the canary; the rest stays in quarantine, unt
   );
   // Whichever of the two was sent first.
   const tries = attempts.map((attempt) => Number(attempt['tries']));
-  expect([tries.slice(0, 2).sort(), tries.slice(2)]).toEqual([[released, 2], [1, 1, 1]]);
+  expect([tries.slice(0, 2).sort(), tries.slice(2)]).toEqual([
+    [released, 2],
+    [1, 1, 1],
+  ]);
 }, 30_000);
 
 test('what a person has discarded meanwhile is not handled, and is counted; a process that dies in the middle loses nothing', async () => {
@@ -210,6 +214,32 @@ test('what the owner of a lane did not let go is asked for again', async () => {
   expect(asked).toHaveLength(1);
   const heir = await bench.launch({ definitions });
   expect(await carryOut(heir, definitions, id)).toMatchObject({ state: 'done', outcome: { handled: 2 } });
+}, 30_000);
+
+test('what has failed again is not asked for a second time while that is not noted yet', async () => {
+  const shop = shopOf();
+  const { definitions } = shop;
+  const process = await bench.launch({ definitions });
+  const fingerprint = await quarantined(process, shop, 2);
+  const id = await beginReplayOf(process, { definitions }, groupOf(fingerprint));
+  await replayRunOf(process, definitions).pass();
+  await eventually(
+    async () =>
+      (
+        await process.rows(
+          `select from factline.parked p join factline.parked_events e using (consumer_id, replay_id, position)
+             join factline.replay_selection s using (position)
+            where p.state = 'quarantined' and s.outcome is null and e.last_failed_at > s.released_at`,
+        )
+      ).length > 0,
+    'something has failed again',
+  );
+  const { operations } = process.database;
+  const released = (): Promise<unknown[]> =>
+    process.rows("select id from factline.requests where verb = 'release'");
+  const before = await released();
+  await askForRelease(operations, await readReplay(operations, id), []);
+  expect(await released()).toEqual(before);
 }, 30_000);
 
 test('what makes no sense is refused, with what to do instead', async () => {
