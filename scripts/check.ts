@@ -11,6 +11,8 @@ interface Tally {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** Tests that passed at their second attempt only. */
+  readonly again: readonly string[];
 }
 
 interface Check {
@@ -98,7 +100,7 @@ const run = (check: Check, environment: NodeJS.ProcessEnv): Promise<Ended> =>
     );
   });
 
-const nothing: Tally = { passed: 0, failed: 0, skipped: 0 };
+const nothing: Tally = { passed: 0, failed: 0, skipped: 0, again: [] };
 
 const readTally = (file: string): Tally =>
   existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Tally) : nothing;
@@ -138,8 +140,11 @@ const main = async (): Promise<void> => {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  const sumOf = (count: keyof Tally): number => sums.reduce((sum, each) => sum + each[count], 0);
+  const sumOf = (count: 'passed' | 'failed' | 'skipped'): number =>
+    sums.reduce((sum, each) => sum + each[count], 0);
   const failedChecks = sums.flatMap((each) => each.failedChecks);
+  const again = sums.flatMap((each) => each.again);
+  if (again.length > 0) say(`\npassed at the second attempt, to be looked into:\n${again.join('\n')}`);
   if (failedChecks.length > 0) say(`\nfailed: ${failedChecks.join(', ')}`);
   say(`${sumOf('passed')} passed, ${sumOf('failed')} failed, ${sumOf('skipped')} skipped`);
   process.exitCode = failedChecks.length > 0 ? 1 : 0;

@@ -102,7 +102,7 @@ describe('what the documents show', () => {
     'docs/workflows.md',
     'docs/commands.md',
   ];
-  // In one run: the modules of Factline are read once.
+  // In one run, and one after the other in one process: the modules of Factline are read once.
   test('the tests of the pages pass', { timeout: 400_000 }, async () => {
     writeFileSync(path.join(folder.path, 'vitest.config.mjs'), vitestConfiguration);
     const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
