@@ -24,7 +24,9 @@ const onNewestServerOnly = [
   // When things happen, by our own clocks.
   ...['fairness', 'rate-limiter', 'breaker', 'attempts', 'probing', 'alerting'],
   ...['replay-clock', 'replay-hours', 'replay-steering', 'traces', 'replay-traces'],
-  // How a replay goes from step to step; its statements run in `replay`, `rebuild`, `shadow` and `audit`.
+  // What comes of things in the end, over many statements that the files beside them try one by one.
+  ...['rebuild', 'bad-input', 'doubt', 'engine', 'lessons', 'fencing', 'waits'],
+  // How a replay goes from step to step; its statements run in `replay`, `shadow` and `audit`.
   ...['replay-run', 'replay-release', 'governed-rebuild'],
   // Starts servers of its own.
   'embedded',
