@@ -2,7 +2,7 @@ import type { Tx } from '../../log/index.ts';
 import type { StepRequest } from './calls.ts';
 import type { StepCall } from './context.ts';
 import type { ExecutionRecord } from './execution-record.ts';
-import { countedAttempts, nextDelayMs, outdatedBy } from './execution-rules.ts';
+import { countedAttempts, nextDelayMs, outdatedBy, pendingEntry } from './execution-rules.ts';
 import type { Departure, ExecutionServices } from './execution-services.ts';
 import type { LoadedInstance } from './instance.ts';
 import type { JournalEntry, RecordedFailure } from './journal.ts';
@@ -139,16 +139,10 @@ const getStuck = async (
   depart({ kind: 'ended', state: 'stuck' });
 };
 
-const undoEntry = ({ entry: { ordinal, name } }: UndoableStep, attempts: number): JournalEntry => ({
+const undoEntry = ({ entry: { ordinal, name }, request }: UndoableStep, attempts: number): JournalEntry => ({
+  ...pendingEntry({ ordinal, name, request }, attempts),
   undo: true,
-  ordinal,
   kind: 'step',
-  name,
-  state: 'pending',
-  attempts,
-  completion: null,
-  value: undefined,
-  error: null,
 });
 
 const attemptUndo = async (

@@ -14,7 +14,10 @@ import { recordFailure } from './recorded-failure.ts';
 import type { Difference } from './replaying.ts';
 
 /** A call that has no result yet, as it is recorded. */
-export const pendingEntry = ({ ordinal, name, request }: Call, attempts: number): JournalEntry => ({
+export const pendingEntry = (
+  { ordinal, name, request }: Pick<Call, 'ordinal' | 'name' | 'request'>,
+  attempts: number,
+): JournalEntry => ({
   undo: false,
   ordinal,
   kind: request.kind,

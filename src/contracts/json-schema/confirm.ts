@@ -6,6 +6,7 @@ import { fullFormats } from 'ajv-formats/dist/formats.js';
 import type { Json } from '../../foundation/index.ts';
 import { DividedSchema } from './divided-schema.ts';
 import { type JsonSchemaDraft, refHasSiblings } from './drafts.ts';
+import { RecentlyUsed } from './recently-used.ts';
 import { isObject } from './resources.ts';
 
 type Validator = InstanceType<typeof Ajv>;
@@ -80,18 +81,14 @@ const compile = ({ schema, draft, assertFormats }: Judged): Validate => {
   return validate;
 };
 
-/** Parts by their text, the longest unused first. Events of one house are made of the same few kinds of fields. */
-const compiledParts = new Map<string, Validate>();
-const compiledPartsMax = 1_000;
+/** Parts by their text. Events of one house are made of the same few kinds of fields. */
+const compiledParts = new RecentlyUsed<Validate>(1_000);
 const textLengthMax = 4_000;
 
 const compiledPart = (part: Judged): Validate => {
   const key = `${part.draft} ${part.assertFormats} ${JSON.stringify(part.schema)}`;
   const validate = compiledParts.get(key) ?? compile(part);
-  compiledParts.delete(key);
-  if (key.length <= textLengthMax) compiledParts.set(key, validate);
-  const [oldest] = compiledParts.size > compiledPartsMax ? compiledParts.keys() : [];
-  if (oldest !== undefined) compiledParts.delete(oldest);
+  if (key.length <= textLengthMax) compiledParts.keep(key, validate);
   return validate;
 };
 

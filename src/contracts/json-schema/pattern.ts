@@ -1,6 +1,7 @@
 import { isAnchored, isRisky, lengthsOf, parseExpression, type ReadExpression } from './expression.ts';
 import { textsOf, wordsOf } from './expression-texts.ts';
 import { limits } from './limits.ts';
+import { RecentlyUsed } from './recently-used.ts';
 
 /** A `pattern` of a schema. */
 export interface Pattern {
@@ -34,16 +35,12 @@ const compile = (source: string): { test: RegExp; unicode: boolean } | undefined
   return undefined;
 };
 
-/** The same few expressions come up in schema after schema; the longest unused is forgotten first. */
-const known = new Map<string, Pattern>();
-const knownMax = 500;
+/** The same few expressions come up in schema after schema. */
+const known = new RecentlyUsed<Pattern>(500);
 
 export const patternOf = (source: string): Pattern => {
   const pattern = known.get(source) ?? newPattern(source);
-  known.delete(source);
-  known.set(source, pattern);
-  const [oldest] = known.size > knownMax ? known.keys() : [];
-  if (oldest !== undefined) known.delete(oldest);
+  known.keep(source, pattern);
   return pattern;
 };
 
