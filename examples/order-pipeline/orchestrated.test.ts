@@ -1,40 +1,22 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { readOptions } from './options.ts';
 import { checkParity, type ParityOptions } from './parity/parity.ts';
 import type { Report } from './report/report.ts';
-import { runPipeline } from './run/run-pipeline.ts';
-import type { Screen } from './screen/screen.ts';
 import { casesPath, samplePath } from './test/data.ts';
+import { prepareWholeRun, type WholeRun } from './test/whole-run.ts';
 
 // The whole pipeline, each order fulfilled by a workflow.
 
-const name = `order_pipeline_orchestrated_${process.pid}`;
-const screen: Screen = { say: () => {}, show: () => {}, settle: () => {} };
-
-let stateDirectory: string;
+let whole: WholeRun;
 beforeAll(async () => {
-  stateDirectory = await mkdtemp(join(tmpdir(), 'order-pipeline-orchestrated-'));
+  whole = await prepareWholeRun('orchestrated');
 });
-afterAll(async () => {
-  const client = new pg.Client({ connectionString: inject('databaseUrl') });
-  await client.connect();
-  await client.query(`drop database if exists ${name} with (force)`).finally(() => client.end());
-  await rm(stateDirectory, { recursive: true });
-});
+afterAll(() => whole.drop());
 
-function run(...args: string[]): Promise<Report> {
-  const options = readOptions(['--orchestrated', '--rate', 'max', '--until-drained', ...args]);
-  if (options === null) throw new Error('these are no options of a run');
-  const interrupts = { signal: new AbortController().signal, first: new Promise<void>(() => {}) };
-  return runPipeline(
-    { ...options, database: inject('databaseUrl') },
-    { screen, interrupts, stateDirectory, databaseName: name, sample: samplePath, stayUp: false },
-  );
-}
+const run = (...args: string[]): Promise<Report> =>
+  whole.run('--orchestrated', '--rate', 'max', '--until-drained', ...args);
 
 const wrong = (report: Report): unknown[] => report.parity.filter(({ ok }) => !ok);
 const workflowsOf = ({ workflows }: Report): Record<string, number> =>
@@ -72,15 +54,9 @@ describe('the orchestrated pipeline', () => {
   it('goes on with the same database, in the same mode only', { timeout: 120_000 }, async () => {
     const report = await run('--keep');
     expect(wrong(report)).toEqual([]);
-    const choreographed = readOptions(['--keep', '--rate', 'max', '--until-drained']);
-    if (choreographed === null) throw new Error('these are no options of a run');
-    const interrupts = { signal: new AbortController().signal, first: new Promise<void>(() => {}) };
-    await expect(
-      runPipeline(
-        { ...choreographed, database: inject('databaseUrl') },
-        { screen, interrupts, stateDirectory, databaseName: name, sample: samplePath, stayUp: false },
-      ),
-    ).rejects.toThrow(/--keep goes on with --orchestrated/);
+    await expect(whole.run('--keep', '--rate', 'max', '--until-drained')).rejects.toThrow(
+      /--keep goes on with --orchestrated/,
+    );
   });
 });
 
@@ -90,15 +66,15 @@ describe('the parity of workflows catches', () => {
   let options: ParityOptions;
   beforeAll(async () => {
     const url = new URL(inject('databaseUrl'));
-    url.pathname = `/${name}`;
+    url.pathname = `/${whole.databaseName}`;
     client = new pg.Client({ connectionString: url.href });
     await client.connect();
-    const mails = (await readFile(join(stateDirectory, 'mails.log'), 'utf8')).trim().split('\n');
+    const mails = (await readFile(join(whole.stateDirectory, 'mails.log'), 'utf8')).trim().split('\n');
     options = {
       pool: client,
       inputPath: samplePath,
       limit: Number.POSITIVE_INFINITY,
-      analyticsDirectory: join(stateDirectory, 'analytics'),
+      analyticsDirectory: join(whole.stateDirectory, 'analytics'),
       refused: new Map([
         ['cancellation-matches-no-order', 5],
         ['negative-quantity', 1],

@@ -4,15 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type Options, readOptions } from './options.ts';
 import type { ParityCheck } from './parity/index.ts';
 import { checkParity, type ParityOptions } from './parity/parity.ts';
 import type { Report } from './report/report.ts';
-import { runPipeline } from './run/run-pipeline.ts';
 import type { Screen } from './screen/screen.ts';
 import { casesPath, samplePath } from './test/data.ts';
+import { prepareWholeRun, type WholeRun } from './test/whole-run.ts';
 
-const name = `order_pipeline_run_${process.pid}`;
 const said: string[] = [];
 const screen: Screen = {
   say: (line) => void said.push(typeof line === 'string' ? line : line.map(({ text }) => text).join('')),
@@ -20,29 +18,13 @@ const screen: Screen = {
   settle: () => {},
 };
 
-let stateDirectory: string;
+let whole: WholeRun;
 beforeAll(async () => {
-  stateDirectory = await mkdtemp(join(tmpdir(), 'order-pipeline-run-'));
+  whole = await prepareWholeRun('run', screen);
 });
-afterAll(async () => {
-  const client = new pg.Client({ connectionString: inject('databaseUrl') });
-  await client.connect();
-  await client.query(`drop database if exists ${name} with (force)`).finally(() => client.end());
-  await rm(stateDirectory, { recursive: true });
-});
+afterAll(() => whole.drop());
 
-function run(...args: string[]): Promise<Report> {
-  const options: Options | null = readOptions(args);
-  if (options === null) throw new Error('these are no options of a run');
-  const interrupts = {
-    signal: new AbortController().signal,
-    first: new Promise<void>(() => {}),
-  };
-  return runPipeline(
-    { ...options, database: inject('databaseUrl') },
-    { screen, interrupts, stateDirectory, databaseName: name, sample: samplePath, stayUp: false },
-  );
-}
+const run = (...args: string[]): Promise<Report> => whole.run(...args);
 
 const wrong = (report: Report): ParityCheck[] => report.parity.filter(({ ok }) => !ok);
 
@@ -89,7 +71,7 @@ describe('the pipeline', () => {
 describe('the contract gate, with the log beside it', { timeout: 90_000 }, () => {
   const check = (consumer: string): Promise<{ code: number; report: Evidence }> => {
     const url = new URL(inject('databaseUrl'));
-    url.pathname = `/${name}`;
+    url.pathname = `/${whole.databaseName}`;
     const words = ['contracts', 'check', '--against-log', '--run', consumer, '--sample', '20', '--json'];
     const places = ['--app', join(import.meta.dirname, 'gate-app.ts'), '--database', url.href];
     const main = join(import.meta.dirname, '../../src/cli/main.ts');
@@ -144,15 +126,15 @@ describe('parity catches', () => {
   let options: ParityOptions;
   beforeAll(async () => {
     const url = new URL(inject('databaseUrl'));
-    url.pathname = `/${name}`;
+    url.pathname = `/${whole.databaseName}`;
     client = new pg.Client({ connectionString: url.href });
     await client.connect();
-    const mails = (await readFile(join(stateDirectory, 'mails.log'), 'utf8')).trim().split('\n');
+    const mails = (await readFile(join(whole.stateDirectory, 'mails.log'), 'utf8')).trim().split('\n');
     options = {
       pool: client,
       inputPath: samplePath,
       limit: Number.POSITIVE_INFINITY,
-      analyticsDirectory: join(stateDirectory, 'analytics'),
+      analyticsDirectory: join(whole.stateDirectory, 'analytics'),
       refused: new Map([
         ['cancellation-matches-no-order', 5],
         ['negative-quantity', 1],

@@ -10,17 +10,21 @@ import type { Screen } from '../screen/screen.ts';
 import { samplePath } from './data.ts';
 
 export interface WholeRun {
+  readonly databaseName: string;
+  readonly stateDirectory: string;
   /** Runs the whole pipeline with the options of its command line, on a database of its own. */
   run(...args: string[]): Promise<Report>;
   drop(): Promise<void>;
 }
 
-const screen: Screen = { say: () => {}, show: () => {}, settle: () => {} };
+const silent: Screen = { say: () => {}, show: () => {}, settle: () => {} };
 
-export async function prepareWholeRun(purpose: string): Promise<WholeRun> {
+export async function prepareWholeRun(purpose: string, screen: Screen = silent): Promise<WholeRun> {
   const databaseName = `order_pipeline_${purpose}_${process.pid}`;
   const stateDirectory = await mkdtemp(join(tmpdir(), `order-pipeline-${purpose}-`));
   return {
+    databaseName,
+    stateDirectory,
     run: (...args) => {
       const options = readOptions(args);
       if (options === null) throw new Error('these are no options of a run');
