@@ -45,15 +45,15 @@ export class Alerting extends Periodic {
   async #pass(): Promise<void> {
     const { parts, app, receivers, clock, telemetry } = this.#options;
     const { operations } = parts.database;
-    const changes = await evaluateAlerts(operations, {
+    const evaluation = await evaluateAlerts(operations, {
       app,
       receivers,
       verdicts: () => parts.meter.verdicts(),
     });
-    for (const { id, key, severity, state, summary } of changes ?? [])
+    for (const { id, key, severity, state, summary } of evaluation?.changes ?? [])
       telemetry.emit(state === 'firing' ? 'alert.fired' : 'alert.resolved', { id, key, severity, summary });
     // Whose turn it was looks for the ends of pauses, too.
-    if (changes !== null) await resumeDue(operations, app);
+    if (evaluation?.paused === true) await resumeDue(operations, app);
     const delivered = await deliverAlerts(operations, { app, receivers, clock });
     for (const { receiver, message, attempt, failure } of delivered) {
       telemetry.metrics.count('factline_alert_deliveries_total', {

@@ -12,9 +12,11 @@ export interface ReplaysOptions {
   readonly testStep?: TestStep | undefined;
 }
 
-/** While a replay is under way events are handed over ten times a second, in small lots that live events hardly feel; otherwise a pass every two seconds looks for one. */
+/** While a replay is under way events are handed over ten times a second, in small lots that live events hardly feel. */
 const everyMs = 100;
-const idlePasses = 20;
+/** What is done less often: a look at whether the heartbeat has seen work, and what only now and then has to follow. */
+const beginPasses = 5;
+const followPasses = 20;
 
 /**
  * What a started app does for governed replays of its consumers: hands their events over to the owners of the lanes, at the pace
@@ -26,7 +28,6 @@ export class Replays extends Periodic {
   #pass = 0;
   #active = false;
   #busy = false;
-  #rebuilding = false;
 
   constructor(options: ReplaysOptions) {
     super('the replays', { clock: options.clock, everyMs, atStart: false });
@@ -51,18 +52,17 @@ export class Replays extends Periodic {
   /** One bounded pass. */
   override async runOnce(): Promise<void> {
     const pass = this.#pass++;
-    if (this.#busy || (!this.#active && pass % idlePasses !== 0)) return;
+    const { parts, clock, telemetry } = this.#options;
+    if (this.#busy || !(this.#active || pass % beginPasses === 0)) return;
+    const chores = parts.engine.chores();
     this.#busy = true;
     try {
-      this.#active = (await this.#run.pass()) > 0;
-      if (pass % idlePasses === 0) {
-        const { parts, clock } = this.#options;
-        if (this.#rebuilding || pass % (idlePasses * 4) === 0)
-          this.#rebuilding = (await followRebuilds(parts.database, { clock })) > 0;
-        await this.#run.clear();
-      }
+      if (this.#active || chores.has('replays')) this.#active = (await this.#run.pass()) > 0;
+      if (pass % followPasses !== 0) return;
+      if (chores.has('rebuilds')) await followRebuilds(parts.database, { clock });
+      if (chores.has('replays')) await this.#run.clear();
     } catch (error) {
-      this.#options.telemetry.emit('engine.error', { unit: 'the replays', error });
+      telemetry.emit('engine.error', { unit: 'the replays', error });
     } finally {
       this.#busy = false;
     }

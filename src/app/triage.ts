@@ -8,9 +8,8 @@ export interface TriageOptions {
   readonly telemetry: Telemetry;
 }
 
-/** While a release is under way a pass a second; otherwise every third looks for one. */
+/** While a release is under way a pass a second. */
 const everyMs = 1_000;
-const idlePasses = 3;
 const watchPasses = 60;
 
 /**
@@ -20,7 +19,6 @@ const watchPasses = 60;
 export class Triage extends Periodic {
   readonly #options: TriageOptions;
   #pass = 0;
-  #active = false;
   #busy = false;
 
   constructor(options: TriageOptions) {
@@ -36,7 +34,7 @@ export class Triage extends Periodic {
     if (this.#busy) return;
     this.#busy = true;
     try {
-      if (this.#active || pass % idlePasses === 0) this.#active = (await driveReleases(operations)) > 0;
+      if (parts.engine.chores().has('releases')) await driveReleases(operations);
       if (pass % watchPasses === watchPasses - 1) await watchQuarantine(operations, telemetry);
     } catch (error) {
       telemetry.emit('engine.error', { unit: 'the triage', error });

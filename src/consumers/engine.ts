@@ -15,6 +15,7 @@ import { ConsumerUnit } from './consumer-unit.ts';
 import type { ConsumerDefinition } from './definition.ts';
 import { Looker } from './looking.ts';
 import { Membership } from './membership/membership.ts';
+import type { Chore } from './membership/picture.ts';
 import { runningCode } from './membership/running-code.ts';
 import { type Registration, registerConsumers, rereadRegistrations } from './registration/register.ts';
 import type { AppIdentity, RegisteredConsumer, RunnerProgress, RunnerServices, TestStep } from './runner.ts';
@@ -59,6 +60,8 @@ export interface ConsumerEngine extends Startable {
   handled(): number;
   /** What the runners of this process know, one for each consumer (each build of a projection). */
   running(): readonly RunningConsumer[];
+  /** For which the last heartbeat has found work, so that an idle process asks no further; at most two seconds old. */
+  chores(): ReadonlySet<Chore>;
   /** Looks for work that is due by the database's clock at once, instead of at the next heartbeat. */
   lookForDueWork(): Promise<void>;
 }
@@ -119,6 +122,10 @@ class Engine extends Lifecycle implements ConsumerEngine {
     // Twice: what one of them routes may begin in another.
     for (let round = 0; round < 2; round += 1)
       await Promise.all([...this.#units.values()].map(({ runner }) => runner.idle()));
+  }
+
+  chores(): ReadonlySet<Chore> {
+    return this.#looker?.chores ?? new Set();
   }
 
   async lookForDueWork(): Promise<void> {

@@ -6,7 +6,7 @@ import { handOverGeneration, takeLanes } from './lanes/lane-store.ts';
 import { type LanePlan, type LaneRef, planLanes } from './lanes/plan-lanes.ts';
 import { Liveness } from './membership/liveness.ts';
 import type { Membership } from './membership/membership.ts';
-import type { Declared, Picture, SeenConsumer } from './membership/picture.ts';
+import type { Chore, Declared, Picture, SeenConsumer } from './membership/picture.ts';
 import { RequestDesk } from './requests.ts';
 import type { TestStep } from './runner.ts';
 import { reachStep } from './steps.ts';
@@ -40,6 +40,7 @@ export class Looker {
   #processesSinceMs = Number.NEGATIVE_INFINITY;
   #suspended = false;
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
+  #chores: ReadonlySet<Chore> = new Set();
 
   constructor(options: LookerOptions) {
     this.#options = options;
@@ -51,10 +52,16 @@ export class Looker {
     return this.#processes.includes(',');
   }
 
+  /** For which there was work at the last look. */
+  get chores(): ReadonlySet<Chore> {
+    return this.#chores;
+  }
+
   /** Milliseconds until the next look is due before the heartbeat, or null. */
   async look(): Promise<number | null> {
     const { membership, clock, units } = this.#options;
     const picture = await membership.beat(this.#declared(), [...units.keys()]);
+    this.#chores = picture.chores;
     // The statement may have taken so long that others may think that this process is dead.
     if (this.doubt()) return 0;
     const nowMs = clock.monotonic();

@@ -17,6 +17,8 @@ export interface Scanned {
   readonly newerGeneration: NewerGeneration | null;
   readonly ordering: 'key' | 'global' | 'none';
   readonly startPosition: number;
+  /** The last position of the log when the marks were read. */
+  readonly head: number;
   readonly lanes: readonly { readonly lane: number; readonly checkpoint: number }[];
 }
 
@@ -44,6 +46,10 @@ export const scanLog = async (
 ): Promise<Map<number, FoundInLog>> => {
   const found = new Map<number, FoundInLog>();
   let open = consumers.map((consumer) => ({ consumer, after: Math.min(...checkpointsOf(consumer)) }));
+  // Nothing stood above its marks when they were read: nothing to look at.
+  for (const { consumer, after } of open)
+    if (after >= consumer.head) found.set(consumer.id, { unhandled: 0, exact: true, oldest: null });
+  open = open.filter(({ consumer }) => !found.has(consumer.id));
   for (let look = 0; open.length > 0 && look <= furtherLooksMax; look += 1) {
     const rowsMax = look === 0 ? firstLookMax : furtherLookMax;
     const rows = await run(on, sql.scan_log, [JSON.stringify(open.map(request)), rowsMax]);

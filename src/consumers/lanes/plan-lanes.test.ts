@@ -63,6 +63,7 @@ const plan = (
     lanes: given.lanes,
     requests: [],
     due: new Set(),
+    chores: new Set(),
   };
   const view: LaneView = {
     self: 1,

@@ -124,6 +124,24 @@ test('rows of processes that died long ago are forgotten when another one joins,
   expect(rows.map(({ id }) => id)).toEqual([ids[1], ids[2], (ids[2] ?? 0) + 1]);
 });
 
+test('the heartbeat tells for which chores there is work', async () => {
+  const { membership } = await join();
+  const chores = async (): Promise<string[]> => [...(await membership.beat({}, [1])).chores];
+  expect(await chores()).toEqual([]);
+  const on = database.operations;
+  await on.query(
+    `insert into factline.replay_selection (replay_id, freeze_number, position, key_hash, released_at) values (1, 1, 1, 1, now())`,
+  );
+  expect(await chores()).toEqual(['replays']);
+  await on.query("update factline.replay_selection set outcome = 'handled'");
+  expect(await chores()).toEqual([]);
+  await on.query(
+    `insert into factline.quarantine_release_items (release_id, ordinal, parked_id, position, key, key_hash, phase, state)
+     values (1, 1, 1, 1, 'k', 1, 'rest', 'sent')`,
+  );
+  expect(await chores()).toEqual(['releases']);
+});
+
 test('the heartbeat reads due work by its indexes, however much is parked', async () => {
   const on = database.operations;
   await on.query(
@@ -134,10 +152,20 @@ test('the heartbeat reads due work by its indexes, however much is parked', asyn
     `insert into factline.requests (consumer_id, verb, actor, state, answered_at)
      select 1, 'x', 'y', 'done', now() from generate_series(1, 20000)`,
   );
+  await on.query(
+    `insert into factline.replay_selection (replay_id, freeze_number, position, key_hash, released_at, outcome)
+     select 1, 1, n, n, now(), 'handled' from generate_series(1, 50000) n`,
+  );
+  await on.query(
+    `insert into factline.quarantine_release_items (release_id, ordinal, parked_id, position, key, key_hash, phase, state)
+     select 1, n, n, n, 'k' || n, n, 'rest', 'handled' from generate_series(1, 50000) n`,
+  );
   await on.query('analyze');
   const values = [1, true, '{}', 'shop', sessionLockSpace, [1, 2]];
   const { rows } = await on.query(`explain (costs off) ${sql.beat.text}`, values);
   const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
   expect(plan).toMatch(/using parked_due on parked.*\n\s+Index Cond: \(\(consumer_id = .* AND \(next_at <= /);
   expect(plan).toMatch(/using requests_open on requests/);
+  expect(plan).toMatch(/using replay_selection_at_work on replay_selection/);
+  expect(plan).toMatch(/using quarantine_release_items_sent on quarantine_release_items/);
 });

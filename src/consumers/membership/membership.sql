@@ -94,4 +94,22 @@ select
        or exists (select 1 from factline.replays r where r.consumer_id = c.id and r.state in ('canary', 'running', 'verifying'))
        or exists (select 1 from factline.workflow_instances i where i.consumer_id = c.id and i.due_at <= (select now from moment))
        or exists (select 1 from factline.breakers b
-                   where b.consumer_id = c.id and b.state = 'open' and b.probe_at <= (select now from moment))) as due
+                   where b.consumer_id = c.id and b.state = 'open' and b.probe_at <= (select now from moment))) as due,
+  (select coalesce(json_agg(w.chore), '[]') from (values
+     -- Under way; or events that were handed over and of which nobody has noted yet what became of them; or an end that left some behind.
+     ('replays', exists (select 1 from factline.replays r where r.consumer_id = any ($6::int[]) and r.state in ('canary', 'running', 'verifying'))
+       or exists (select 1 from factline.replay_selection s where s.released_at is not null and s.outcome is null)
+       or exists (select 1 from factline.replays r
+                   where r.consumer_id = any ($6::int[]) and r.state in ('aborted', 'failed')
+                     and (exists (select 1 from factline.parked p
+                                   where p.consumer_id = r.consumer_id and p.replay_id = r.id and p.state in ('waiting', 'retrying', 'running'))
+                          or exists (select 1 from factline.requests q
+                                      where q.consumer_id = r.consumer_id and q.state = 'open' and q.verb = 'release'
+                                        and (q.arguments ->> 'replay')::bigint = r.id)))),
+     ('rebuilds', exists (select 1 from factline.replays r
+                           where r.mode = 'blue-green'
+                             and (r.state in ('running', 'paused', 'verifying')
+                                  or r.state in ('aborted', 'failed') and r.ended_at > (select now from moment) - interval '7 days'))),
+     ('releases', exists (select 1 from factline.quarantine_releases r where r.state in ('canary', 'releasing'))
+       or exists (select 1 from factline.quarantine_release_items i where i.state = 'sent'))
+   ) as w (chore, waits) where w.waits) as chores

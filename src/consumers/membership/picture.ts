@@ -60,6 +60,9 @@ export interface SeenRequest {
   readonly keyHash: number | null;
 }
 
+/** Work of a process beside its consumers: governed replays, replays that are rebuilds, releases of groups of the quarantine. */
+export type Chore = 'replays' | 'rebuilds' | 'releases';
+
 /** What one heartbeat saw, in one snapshot. */
 export interface Picture {
   /** False: this process's own row is gone. */
@@ -70,6 +73,8 @@ export interface Picture {
   readonly requests: readonly SeenRequest[];
   /** Ids of consumers with work that is due by the database's clock. */
   readonly due: ReadonlySet<number>;
+  /** Chores for which there is work, whichever process does it. */
+  readonly chores: ReadonlySet<Chore>;
 }
 
 type LaneTuple = readonly [number, number, number, number, number | null, number, number];
@@ -92,4 +97,5 @@ export const toPicture = (row: Row): Picture => ({
   ),
   requests: row['requests'] as SeenRequest[],
   due: new Set(row['due'] as number[]),
+  chores: new Set(row['chores'] as Chore[]),
 });

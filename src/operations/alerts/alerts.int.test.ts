@@ -65,9 +65,9 @@ const pass = async (seconds: number): Promise<void> => {
 
 const evaluate = async (verdicts: readonly Verdict[]): Promise<readonly AlertChange[]> => {
   await pass(10);
-  const changes = await evaluateAlerts(pool, { app: 'shop', verdicts: async () => verdicts, receivers });
-  if (changes === null) throw new Error('it was somebody else’s turn');
-  return changes;
+  const evaluation = await evaluateAlerts(pool, { app: 'shop', verdicts: async () => verdicts, receivers });
+  if (evaluation === null) throw new Error('it was somebody else’s turn');
+  return evaluation.changes;
 };
 const states = async (): Promise<string[]> =>
   (await listAlerts(pool, { all: true })).map(({ key, state }) => `${key} ${state}`);

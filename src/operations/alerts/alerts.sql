@@ -1,13 +1,31 @@
 -- Alerts: the states and what follows from what stand in alert-state.ts, who is told when in due-messages.ts.
 
 -- name: claim_turn
--- $1 the app, $2 milliseconds between two evaluations, less a little. A row: it is this process's turn. A clock that was put back does not
--- stop the turns.
-insert into factline.alert_evaluations as e (app, evaluated_at) values ($1, factline.clock())
-on conflict (app) do update set evaluated_at = excluded.evaluated_at
- where e.evaluated_at <= excluded.evaluated_at - make_interval(secs => $2::double precision / 1000)
-    or e.evaluated_at > excluded.evaluated_at + interval '5 seconds'
-returning app
+-- $1 the app, $2 milliseconds between two evaluations, less a little, $3 receivers. A row: it is this process's turn. A clock that was put
+-- back does not stop the turns. `busy`: there are alerts or findings to carry on, somebody has not been told that one is over, or a receiver
+-- has to be noted; else a turn that observes nothing wrong ends with this statement. `paused`: a consumer or a part of one is.
+with turn as (
+  insert into factline.alert_evaluations as e (app, evaluated_at) values ($1, factline.clock())
+  on conflict (app) do update set evaluated_at = excluded.evaluated_at
+   where e.evaluated_at <= excluded.evaluated_at - make_interval(secs => $2::double precision / 1000)
+      or e.evaluated_at > excluded.evaluated_at + interval '5 seconds'
+  returning app
+)
+select exists (select from factline.alerts a where a.app = $1 and a.state <> 'resolved')
+         or exists (select from factline.quarantine_groups g join factline.consumers c on c.id = g.consumer_id
+                     where c.app = $1
+                       and (g.growing or g.escalation > 0
+                            or g.id in (select q.group_id from factline.quarantine_alerts q where q.alert_id is null)))
+         or (select count(*) from factline.alert_receivers r
+              where r.app = $1 and r.name = any ($3::text[]) and r.used_at > factline.clock() - interval '1 minute') < cardinality($3::text[])
+         or exists (select from factline.alert_receivers r
+                      join factline.alerts a on a.app = r.app and a.state = 'resolved'
+                       and a.resolved_at > factline.clock() - interval '30 days' and a.fired_at >= r.added_at
+                      left join factline.alert_told t on t.alert_id = a.id and t.receiver = r.name
+                     where r.app = $1 and r.name = any ($3::text[]) and t.state is distinct from 'resolved') as busy,
+       exists (select from factline.consumers c where c.app = $1 and c.state <> 'retired' and c.paused_at is not null)
+         or exists (select from factline.pauses p join factline.consumers c on c.id = p.consumer_id where c.app = $1) as paused
+  from turn
 
 -- name: lock_app
 -- $1 the app. An evaluation that took longer than its turn and the next one come one after the other.

@@ -47,28 +47,41 @@ export const evaluateEveryMs = 10_000;
 /** Processes do not tick at the same moment: a turn a little early is a turn. */
 const turnMs = evaluateEveryMs - 1_000;
 
+/** What a turn came to. */
+export interface Evaluation {
+  readonly changes: readonly AlertChange[];
+  /** A consumer, or a part of one, is paused: whoever had the turn looks whether that ends. */
+  readonly paused: boolean;
+}
+
 /**
  * One evaluation, when it is this process's turn: what was observed moves the alerts, and who has to be told gets a message, all in one
- * transaction. Null when it is somebody else's turn.
+ * transaction. While all is well and nothing is open it is one statement beside the measurement. Null when it is somebody else's turn.
  */
 export const evaluateAlerts = async (
   pool: pg.Pool,
   options: EvaluationOptions,
-): Promise<readonly AlertChange[] | null> => {
-  const { app } = options;
-  if ((await run(pool, sql.claim_turn, [app, turnMs])).length === 0) return null;
+): Promise<Evaluation | null> => {
+  const { app, receivers } = options;
+  const [turn] = await run(pool, sql.claim_turn, [app, turnMs, receivers.map(({ name }) => name)]);
+  if (turn === undefined) return null;
   const verdicts = await options.verdicts();
+  const paused = turn['paused'] === true;
+  const isWell = conditionsOf(verdicts).every(
+    ({ observed }) => observed === 'clear' || observed === 'unknown',
+  );
+  if (turn['busy'] === false && isWell) return { changes: [], paused };
   const { value } = await engineTransaction(pool, async (client) => {
     await run(client, sql.lock_app, [app]);
-    await keepReceivers(client, app, options.receivers);
+    await keepReceivers(client, app, receivers);
     const findings = await quarantineFindings(client, app);
     const changes = await applySteps(client, app, { verdicts, findings });
     if (changes.length > 0) await options.onChange?.(client, changes);
-    await makeMessages(client, app, options.receivers);
+    await makeMessages(client, app, receivers);
     await run(client, sql.forget_old, [app]);
     return changes;
   });
-  return value;
+  return { changes: value, paused };
 };
 
 interface Observations {
