@@ -23,10 +23,12 @@ export interface Queryable {
 
 export type Row = Readonly<Record<string, unknown>>;
 
-const heading = /^-- name: ([a-z0-9_]+)[ \t]*$/m;
+const heading = /^-- (name|part): ([a-z0-9_]+)[ \t]*$/m;
+const inclusion = /^-- include: ([a-z0-9_]+)[ \t]*$/gm;
 
 /**
- * Reads the `-- name: snake_case` sections of one `.sql` file.
+ * Reads the `-- name: snake_case` sections of one `.sql` file. What several of them begin with stands once, as a `-- part: snake_case`
+ * above them, and takes the place of each line `-- include: snake_case`.
  * @example const sql = loadQueries<'read_range' | 'head'>(new URL('./reading.sql', import.meta.url))
  * @throws FactlineError QUERY_MISSING from the returned record when a name is not in the file.
  */
@@ -34,20 +36,21 @@ export const loadQueries = <Name extends string>(url: URL): Readonly<Record<Name
   const file = url.pathname.slice(url.pathname.lastIndexOf('/') + 1).replace(/\.sql$/, '');
   const parts = readFileSync(url, 'utf8').split(heading);
   const queries: Record<string, NamedQuery> = {};
-  for (let index = 1; index < parts.length; index += 2) {
-    const name = parts[index] ?? '';
-    queries[name] = {
-      name: `factline.${file}.${name}`,
-      text: (parts[index + 1] ?? '').trim().replace(/;$/, ''),
-    };
+  const shared = new Map<string, string>();
+  const missing = (name: string): never => {
+    throw new FactlineError('QUERY_MISSING', { file: `${file}.sql`, name });
+  };
+  for (let index = 1; index < parts.length; index += 3) {
+    const [kind, name = '', section = ''] = parts.slice(index);
+    const text = section
+      .replace(inclusion, (_, part: string) => shared.get(part) ?? missing(part))
+      .trim()
+      .replace(/;$/, '');
+    if (kind === 'part') shared.set(name, text);
+    else queries[name] = { name: `factline.${file}.${name}`, text };
   }
   return new Proxy(queries, {
-    get: (all, name) => {
-      const query = all[String(name)];
-      if (query === undefined)
-        throw new FactlineError('QUERY_MISSING', { file: `${file}.sql`, name: String(name) });
-      return query;
-    },
+    get: (all, name) => all[String(name)] ?? missing(String(name)),
   }) as Readonly<Record<Name, NamedQuery>>;
 };
 

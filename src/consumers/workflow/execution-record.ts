@@ -5,13 +5,12 @@ import type { PublishedDraft } from './calls.ts';
 import type { ExecutionServices, HeldLane } from './execution-services.ts';
 import {
   type FlushJob,
-  flushParameters,
+  flushStatement,
   type InstanceChange,
-  ownedEvents,
   type RecordRow,
   type WaitRow,
 } from './flush-job.ts';
-import { type FlushResult, flushQueries } from './flusher.ts';
+import type { FlushResult } from './flusher.ts';
 import type { LoadedInstance } from './instance.ts';
 
 /**
@@ -34,9 +33,9 @@ export class ExecutionRecord {
     this.#instance = instance;
     this.#lane = lane;
     const { correlationId, causationId, traceparent, tracestate } = instance.cause;
-    const own = uuidv8([`workflow:${instance.workflowId}`, String(instance.id), 0]);
+    const own = correlationId ?? uuidv8([`workflow:${instance.workflowId}`, String(instance.id), 0]);
     this.cause = {
-      correlationId: correlationId ?? own,
+      correlationId: own,
       causationId: causationId ?? own,
       ...(traceparent === undefined ? {} : { traceparent }),
       ...(tracestate === undefined ? {} : { tracestate }),
@@ -103,8 +102,7 @@ export class ExecutionRecord {
     const { id, workflowId, consumerId } = this.#instance;
     const { lane, token } = this.#lane;
     const job = { id, workflowId, consumerId, lane, token, rows: [row], change: null, waits: [], drafts: [] };
-    const values = flushParameters([job], { events: ownedEvents(id, events), strict: true });
-    return { query: flushQueries.flush, values };
+    return flushStatement([job], events);
   }
 
   /** Writes what was gathered, with what other instances have to record. */

@@ -77,3 +77,9 @@ export const stuckFields = ({
   reason,
   message,
 }: StuckReason): { readonly reason: string; readonly message: string } => ({ reason, message });
+
+/** Why the signal of a run aborts. One for all: whoever still listens to it needs no stack, which would cost as much as the rest of the end. */
+export const runEnded: FactlineError = new FactlineError('STOPPED', {
+  unit: 'this run of the workflow',
+  operation: 'the function',
+});

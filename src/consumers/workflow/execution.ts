@@ -2,7 +2,7 @@ import { Background } from '../../foundation/index.ts';
 import type { Call } from './calls.ts';
 import { compensate } from './compensation.ts';
 import { ExecutionRecord } from './execution-record.ts';
-import { differenceReason, failedEntry, pendingEntry, stuckFields } from './execution-rules.ts';
+import { differenceReason, failedEntry, pendingEntry, runEnded, stuckFields } from './execution-rules.ts';
 import type { Departure, ExecutionListener, ExecutionServices, HeldLane } from './execution-services.ts';
 import { startFunction } from './function-context.ts';
 import type { EndingFailure, LoadedInstance, StuckReason } from './instance.ts';
@@ -392,9 +392,8 @@ export class Execution {
 
   /** What `where` has rejected is not asked again by whoever loads the instance next. When it is due stays as it is. */
   async #noteLooks(): Promise<boolean> {
-    const moved = this.#waits.moved();
-    if (moved.length === 0) return true;
-    for (const wait of moved) this.record.wait(wait);
+    for (const wait of this.#waits.moved()) this.record.wait(wait);
+    if (this.record.empty) return true;
     const dueMs = this.#dueMs;
     if (!(await this.#recorded())) return false;
     this.#dueMs = dueMs;
@@ -402,6 +401,7 @@ export class Execution {
   }
 
   async #finish(end: FunctionEnd): Promise<void> {
+    for (const wait of this.#waits.closeAll()) this.record.wait(wait);
     if (end.kind === 'returned') {
       let text: string | null;
       try {
@@ -480,7 +480,7 @@ export class Execution {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
     this.#run.close();
-    this.#abort.abort();
+    this.#abort.abort(runEnded);
     if (this.#suspect) this.#listener.onSurvived();
     this.#listener.onDeparture(departure);
     const settled = departure.kind !== 'lost' && departure.kind !== 'stale' && this.#isSettled();

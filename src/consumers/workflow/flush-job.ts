@@ -1,4 +1,5 @@
 import { type DraftEnvelope, storedDraftText } from '../../contracts/index.ts';
+import { type LastStatement, loadQueries } from '../../postgres/index.ts';
 import type { PublishedDraft } from './calls.ts';
 import type { EndingFailure, InstanceState, StuckReason } from './instance.ts';
 import type { JournalEntry } from './journal.ts';
@@ -50,57 +51,67 @@ export interface FlushJob {
   readonly drafts: readonly (PublishedDraft & { readonly envelope: DraftEnvelope })[];
 }
 
-const jobText = ({ id, consumerId, lane, token, rows, change }: FlushJob): string => {
-  const { resultText, ...rest } = change ?? {};
+const flushQueries = loadQueries<'record_results' | 'record' | 'flush'>(
+  new URL('./flush.sql', import.meta.url),
+);
+
+const changeText = ({ id, consumerId, lane }: FlushJob, change: InstanceChange): string => {
+  const { resultText, ...rest } = change;
   const head = JSON.stringify({
     id,
     consumer: consumerId,
     lane,
-    token,
-    rows: rows.length,
-    change: change !== null,
     hasResult: resultText != null,
     ...rest,
-    progress: change?.progress ?? false,
+    progress: change.progress ?? false,
   });
   // The result's text is used as it is: it was made when the function ended.
   return resultText == null ? head : `${head.slice(0, -1)},"result":${resultText}}`;
 };
 
-const rowText = (instance: number, { entry, valueText, delayMs, until, tookMs }: RecordRow): string => {
+const rowText = (
+  { id, consumerId, lane }: FlushJob,
+  { entry, valueText, delayMs, until, tookMs }: RecordRow,
+): string => {
   const { value: _, ...rest } = entry;
   const head = JSON.stringify({
-    instance,
+    instance: id,
+    consumer: consumerId,
+    lane,
     ...rest,
     hasValue: valueText !== null,
-    delayMs: delayMs ?? null,
-    until: until ?? null,
-    tookMs: tookMs ?? null,
+    delayMs,
+    until,
+    tookMs,
   });
   return valueText === null ? head : `${head.slice(0, -1)},"value":${valueText}}`;
 };
 
-/** The parameters of the statement `flush`. */
-export const flushParameters = (
-  jobs: readonly FlushJob[],
-  { events, strict }: { readonly events?: string; readonly strict: boolean },
-): [string, string, string, string, string] => [
-  `[${jobs.map(jobText).join(',')}]`,
-  `[${jobs.flatMap((job) => job.rows.map((row) => rowText(job.id, row))).join(',')}]`,
-  JSON.stringify(
-    jobs.flatMap(({ id, workflowId, waits }) =>
-      waits.map((wait) => ({ instance: id, workflow: workflowId, ...wait })),
-    ),
-  ),
-  events ??
-    `[${jobs
-      .flatMap(({ id, drafts }) =>
-        drafts.map(({ draft, envelope }) => `{"instance":${id},${storedDraftText(draft, envelope).slice(1)}`),
-      )
-      .join(',')}]`,
-  String(strict),
-];
+const eventsText = (jobs: readonly FlushJob[]): string =>
+  `[${jobs.flatMap(({ drafts }) => drafts.map(({ draft, envelope }) => storedDraftText(draft, envelope))).join(',')}]`;
 
-/** Adds the instance to each event of the publish statement's parameter. */
-export const ownedEvents = (id: number, events: string): string =>
-  JSON.stringify((JSON.parse(events) as object[]).map((event) => ({ instance: id, ...event })));
+/** In one order, so that those who lock several do not wait for one another in a circle. */
+const lanesOf = (jobs: readonly FlushJob[]): readonly string[] => {
+  const lanes = new Map(jobs.map((job) => [`${job.consumerId}/${job.lane}/${job.token}`, job]));
+  const sorted = [...lanes.values()].sort((a, b) => a.consumerId - b.consumerId || a.lane - b.lane);
+  const arrayOf = (part: 'consumerId' | 'lane' | 'token'): string =>
+    `{${sorted.map((job) => job[part]).join(',')}}`;
+  return [arrayOf('consumerId'), arrayOf('lane'), arrayOf('token')];
+};
+
+/** The statement that records the jobs and publishes the events (a parameter of `publish`; default: those of the jobs). */
+export const flushStatement = (jobs: readonly FlushJob[], events = eventsText(jobs)): LastStatement => {
+  const rows = jobs.flatMap((job) => job.rows.map((row) => rowText(job, row)));
+  const changes = jobs.flatMap((job) => (job.change === null ? [] : [changeText(job, job.change)]));
+  const waits = jobs.flatMap(({ id, workflowId, waits }) =>
+    waits.map((wait) => ({ instance: id, workflow: workflowId, ...wait })),
+  );
+  const results = [...lanesOf(jobs), rows.length + changes.length, `[${rows.join(',')}]`];
+  if (waits.length > 0 || events !== '[]') {
+    const values = [...results, `[${changes.join(',')}]`, JSON.stringify(waits), events];
+    return { query: flushQueries.flush, values };
+  }
+  if (changes.length > 0)
+    return { query: flushQueries.record, values: [...results, `[${changes.join(',')}]`] };
+  return { query: flushQueries.record_results, values: results };
+};

@@ -1,12 +1,10 @@
 import type { Clock, Telemetry } from '../../foundation/index.ts';
 import type { Tail } from '../../log/index.ts';
-import { classifyDatabaseError, type Database, loadQueries, run } from '../../postgres/index.ts';
+import { classifyDatabaseError, type Database, run, sqlState } from '../../postgres/index.ts';
 import { Grouping } from '../operational/grouping.ts';
 import type { TestStep } from '../runner.ts';
-import { type FlushJob, flushParameters } from './flush-job.ts';
+import { type FlushJob, flushStatement } from './flush-job.ts';
 import { hubOf } from './hub.ts';
-
-export const flushQueries = loadQueries<'flush'>(new URL('./flush.sql', import.meta.url));
 
 /**
  * recorded: it is; `dueMs`: until the instance is due, where that was changed. lost: the lane is another process's. stale: something
@@ -65,13 +63,13 @@ export class Flusher {
     return results;
   }
 
-  /** What cannot be stored is found by storing each alone; the others must not wait for it. */
+  /** All or nothing is recorded: what cannot be is found by recording each alone, the others must not wait for it. */
   async #attempt(jobs: readonly FlushJob[]): Promise<readonly FlushResult[]> {
     try {
       return await this.#record(jobs);
     } catch (error) {
       if (classifyDatabaseError(error) !== 'permanent') throw error;
-      if (jobs.length === 1) return [{ kind: 'refused', error }];
+      if (jobs.length === 1) return [refusalOf(error)];
       const results: FlushResult[] = [];
       for (const job of jobs) results.push(...(await this.#attempt([job])));
       return results;
@@ -80,25 +78,23 @@ export class Flusher {
 
   async #record(jobs: readonly FlushJob[]): Promise<readonly FlushResult[]> {
     const { database, telemetry, tail } = this.#services;
-    const values = flushParameters(jobs, { strict: false });
-    const [row = {}] = await run(database.operations, flushQueries.flush, values);
-    const recorded = new Map(row['recorded'] as [number, number | null][]);
-    const fenced = new Set((row['fenced'] as [number, number][]).map(([id, lane]) => `${id}/${lane}`));
+    const { query, values } = flushStatement(jobs);
+    const [row = {}] = await run(database.operations, query, values);
     if (row['positions'] !== '') tail.wake();
-    for (const { id, drafts } of jobs) {
-      if (!recorded.has(id)) continue;
-      for (const { draft } of drafts)
-        telemetry.metrics.count('factline_events_published_total', { type: draft.type });
-    }
-    const queued = row['queued'] as number[];
-    if (queued.length > 0) hubOf(database).wake(queued.map((consumerId) => ({ id: 0, consumerId })));
-    return jobs.map(({ id, consumerId, lane }): FlushResult => {
-      const dueMs = recorded.get(id);
-      if (dueMs !== undefined) return { kind: 'recorded', dueMs };
-      return { kind: fenced.has(`${consumerId}/${lane}`) ? 'stale' : 'lost' };
-    });
+    for (const { draft } of jobs.flatMap(({ drafts }) => drafts))
+      telemetry.metrics.count('factline_events_published_total', { type: draft.type });
+    const queued = (row['queued'] ?? []) as readonly number[];
+    hubOf(database).wake(queued.map((consumerId) => ({ id: 0, consumerId })));
+    const due = new Map((row['due'] ?? []) as readonly (readonly [number, number])[]);
+    return jobs.map(({ id }): FlushResult => ({ kind: 'recorded', dueMs: due.get(id) ?? null }));
   }
 }
+
+const refusalOf = (error: unknown): FlushResult => {
+  const state = sqlState(error);
+  if (state === 'FL001') return { kind: 'lost' };
+  return state === 'FL002' ? { kind: 'stale' } : { kind: 'refused', error };
+};
 
 const flushers = new WeakMap<Database, Flusher>();
 

@@ -70,6 +70,13 @@ export class OpenWaits {
     return { ordinal, type: request.contract.type, key: request.key, after, open: true };
   }
 
+  /** Closes all; answers what is to be recorded of it. */
+  closeAll(): readonly WaitRow[] {
+    const rows = [...this.#open.keys()].map((ordinal) => ({ ...this.rowOf(ordinal), open: false }));
+    this.#open.clear();
+    return rows;
+  }
+
   /** Those that have looked further than when this was asked before: to be recorded. */
   moved(): readonly WaitRow[] {
     return [...this.#open].flatMap(([ordinal, wait]) => {
