@@ -1,14 +1,25 @@
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { compareBatch } from '../src/contracts/index.ts';
+import { type Comparison, compareBatch } from '../src/contracts/index.ts';
+import { historyPairs } from './schema-histories.ts';
 
 /**
- * How long one pair of JSON Schemas takes in `factline contracts compare --batch -`: made-up events of several sizes, no two alike, so that
- * nothing that is kept from one pair helps the next. `node --conditions=factline-source scripts/time-comparisons.ts [--pairs N] [--sizes 20,40]`
+ * How long one pair of schemas takes in `factline contracts compare --batch -`.
+ *
+ * `node --conditions=factline-source scripts/time-comparisons.ts [--pairs N] [--sizes 20,40]`: made-up events of several sizes (JSON
+ * Schema), no two alike, so that nothing that is kept from one pair helps the next.
+ *
+ * `… --from FOLDER [--modes backward,full] [--slowest N] [--answers FILE]`: real ones, each version with the next; schema-histories.ts
+ * says what the folder holds. Answers are kept to be compared with those of another state of the code.
  */
 const { values: options } = parseArgs({
   options: {
     pairs: { type: 'string', default: '150' },
     sizes: { type: 'string', default: '10,20,40,60' },
+    from: { type: 'string' },
+    modes: { type: 'string', default: 'backward,full' },
+    slowest: { type: 'string', default: '5' },
+    answers: { type: 'string' },
   },
 });
 const pairs = Number(options.pairs);
@@ -104,62 +115,149 @@ const kinds: Record<string, (schema: Schema, event: number) => Schema> = {
 };
 
 const encoder = new TextEncoder();
-const median = (numbers: readonly number[]): string =>
-  (numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN).toFixed(2);
 
 const processorMs = (): number => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1_000;
 };
 
-interface Timed {
-  /** Of each pair; the first third is left out, since a batch is long and its beginning is not what counts. */
-  readonly elapsed: number[];
-  /** On average: of the whole process, so collecting garbage and compiling are in it, and other programs are not. */
-  readonly processor: number;
-  readonly compatible: number;
+interface Answered {
+  readonly answer: string;
+  /** Of the whole process: collecting garbage and compiling are in it, and other programs are not. */
+  readonly ms: number;
 }
 
-const timed = async (lines: readonly string[]): Promise<Timed> => {
-  const leftOut = Math.floor(lines.length / 3);
-  const elapsed: number[] = [];
-  let compatible = 0;
+/** Nothing is read ahead of what is taken from the answers, so that what passes between two of them is one pair's. */
+async function* answered(lines: Iterable<string>): AsyncGenerator<Answered> {
   const feed = async function* () {
     for (const line of lines) yield encoder.encode(`${line}\n`);
   };
-  let since = performance.now();
-  let processorSince = 0;
+  let since = processorMs();
   for await (const answer of compareBatch(feed())) {
-    elapsed.push(performance.now() - since);
-    if (answer.includes('"compatible":true')) compatible += 1;
-    if (elapsed.length === leftOut) processorSince = processorMs();
-    since = performance.now();
+    yield { answer, ms: processorMs() - since };
+    since = processorMs();
   }
-  const processor = (processorMs() - processorSince) / (lines.length - leftOut);
-  return { elapsed: elapsed.slice(leftOut), processor, compatible };
-};
+}
 
-let event = 0;
-const print = (...cells: string[]): void => {
+const mean = (numbers: readonly number[]): number =>
+  numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+
+/** The number below which this share of the numbers lies. */
+const quantile = (numbers: readonly number[], share: number): number =>
+  numbers.toSorted((a, b) => a - b)[Math.min(numbers.length - 1, Math.floor(numbers.length * share))] ??
+  Number.NaN;
+
+const print = (...cells: Array<string | number>): void => {
+  const texts = cells.map((cell) => (typeof cell === 'number' ? cell.toFixed(2) : cell));
   process.stdout.write(
-    `${cells.map((cell, index) => (index === 1 ? cell.padEnd(14) : cell.padStart(12))).join('  ')}\n`,
+    `${texts.map((text, index) => (index < 2 ? text.padEnd(19) : text.padStart(10))).join('  ')}\n`,
   );
 };
 
-print('properties', 'change', 'compatible', 'median ms', 'processor ms');
-for (const size of sizes)
-  for (const [kind, change] of Object.entries(kinds)) {
-    const lines = Array.from({ length: pairs }, () => {
-      event += 1;
-      const old = eventOf(size, event);
-      return JSON.stringify({
-        id: event,
-        format: 'json-schema',
-        mode: 'backward',
-        old,
-        new: change(old, event),
+const timeMadeUp = async (): Promise<void> => {
+  let event = 0;
+  print('properties', 'change', 'compatible', 'mean ms', 'median ms');
+  for (const size of sizes) {
+    const means: number[] = [];
+    for (const [kind, change] of Object.entries(kinds)) {
+      const lines = Array.from({ length: pairs }, () => {
+        event += 1;
+        const old = eventOf(size, event);
+        return JSON.stringify({
+          id: event,
+          format: 'json-schema',
+          mode: 'backward',
+          old,
+          new: change(old, event),
+        });
       });
-    });
-    const { elapsed, processor, compatible } = await timed(lines);
-    print(String(size), kind, `${compatible}/${pairs}`, median(elapsed), processor.toFixed(2));
+      const times: number[] = [];
+      let compatible = 0;
+      for await (const { answer, ms } of answered(lines)) {
+        times.push(ms);
+        if (answer.includes('"compatible":true')) compatible += 1;
+      }
+      // The first third is left out, since a batch is long and its beginning is not what counts.
+      const counted = times.slice(Math.floor(pairs / 3));
+      means.push(mean(counted));
+      print(String(size), kind, `${compatible}/${pairs}`, mean(counted), quantile(counted, 0.5));
+    }
+    print(String(size), 'all kinds', '', mean(means));
   }
+};
+
+type Answer = Comparison | { readonly error: string; readonly message: string };
+
+interface Timed {
+  readonly id: string;
+  readonly set: string;
+  readonly ms: number;
+  readonly answer: Answer;
+}
+
+const share = (part: number, whole: number): string =>
+  whole === 0 ? '-' : `${((part / whole) * 100).toFixed(1)}%`;
+
+const printSet = (mode: string, set: string, timed: readonly Timed[]): void => {
+  const times = timed.map(({ ms }) => ms);
+  const answers = timed.flatMap(({ answer }) => ('changes' in answer ? [answer] : []));
+  const broken = answers.filter(({ compatible }) => !compatible);
+  const has = (test: (change: Comparison['changes'][number]) => boolean): number =>
+    broken.filter(({ changes }) => changes.some(test)).length;
+  print(
+    set,
+    mode,
+    String(timed.length),
+    String(timed.length - answers.length),
+    share(answers.length - broken.length, answers.length),
+    share(
+      has(({ rule }) => rule === 'not-proved'),
+      answers.length,
+    ),
+    share(
+      has(({ witness }) => witness !== undefined),
+      broken.length,
+    ),
+    mean(times),
+    quantile(times, 0.5),
+    quantile(times, 0.95),
+    quantile(times, 1),
+  );
+};
+
+const timeHistories = async (root: string): Promise<void> => {
+  const found = [...historyPairs(root)];
+  if (options.answers !== undefined) writeFileSync(options.answers, '');
+  print(
+    'set',
+    'mode',
+    'pairs',
+    'bad input',
+    'compatible',
+    'not proved',
+    'witnessed',
+    'mean ms',
+    'median',
+    '95 %',
+    'greatest',
+  );
+  for (const mode of options.modes.split(',')) {
+    const lines = function* () {
+      for (const { id, line } of found) yield JSON.stringify({ id, mode, ...line });
+    };
+    const timed: Timed[] = [];
+    for await (const { answer: text, ms } of answered(lines())) {
+      const { id = '', set = '' } = found[timed.length] ?? {};
+      const answer = JSON.parse(text) as Answer;
+      timed.push({ id, set, ms, answer });
+      if (options.answers !== undefined)
+        appendFileSync(options.answers, `${JSON.stringify({ mode, ...answer })}\n`);
+    }
+    for (const [set, ofSet] of Map.groupBy(timed, ({ set }) => set)) printSet(mode, set, ofSet);
+    printSet(mode, 'all', timed);
+    for (const { id, ms } of timed.toSorted((a, b) => b.ms - a.ms).slice(0, Number(options.slowest)))
+      print('', mode, ms, `  ${id}`);
+  }
+};
+
+await (options.from === undefined ? timeMadeUp() : timeHistories(options.from));

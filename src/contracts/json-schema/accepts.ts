@@ -7,45 +7,75 @@ import { isMultipleOf } from './rational.ts';
 /**
  * Whether a formula accepts a value: the judge of the search, before Ajv is asked. Undefined when that can't be said, because
  * something on the way is opaque, a pattern could take for ever, or it takes too many steps. `overlooking`: also where the policy
- * `lenient` might overlook a refusal, which only the search can tell; otherwise every refusal counts.
+ * `lenient` might overlook a refusal, which only the search can tell; otherwise every refusal counts. `known` spares work.
  */
 export const accepts = (
   value: Json,
   formula: Formula,
-  { overlooking = false }: { overlooking?: boolean } = {},
+  { overlooking = false, known }: { overlooking?: boolean; known?: Verdicts } = {},
 ): boolean | undefined => {
-  const run: Run = { left: limits.checks, inDoubt: false, overlooking };
+  const run: Run = { left: limits.checks, inDoubt: false, overlooking, known };
   const verdict = check({ value }, formula, run);
   return run.inDoubt ? undefined : verdict;
 };
+
+type OfFormula = Map<Formula, boolean>;
+
+/**
+ * What formulas are known to say about arrays and objects, which are never changed once they are made. Values that are built are
+ * made of others that were found before, so that of the next document only what is new in it has to be looked at.
+ */
+export class Verdicts {
+  readonly #strict = new Map<Json, OfFormula>();
+  readonly #overlooking = new Map<Json, OfFormula>();
+
+  of(value: Json, overlooking: boolean): OfFormula {
+    const verdicts = overlooking ? this.#overlooking : this.#strict;
+    let ofValue = verdicts.get(value);
+    if (ofValue === undefined) {
+      ofValue = new Map();
+      verdicts.set(value, ofValue);
+    }
+    return ofValue;
+  }
+}
 
 /** Once in doubt, what a run answers counts no more. */
 interface Run {
   left: number;
   inDoubt: boolean;
   readonly overlooking: boolean;
+  readonly known: Verdicts | undefined;
 }
 
-/** A value with what was said about it in this run: branchings may share their parts many times over. */
+/** A value with what was said about it: branchings may share their parts many times over. */
 interface Subject {
   readonly value: Json;
-  verdicts?: Map<Formula, boolean>;
+  verdicts?: OfFormula;
 }
+
+const verdictsOf = (subject: Subject, { known, overlooking }: Run): OfFormula => {
+  const { value } = subject;
+  subject.verdicts ??=
+    known === undefined || typeof value !== 'object' || value === null
+      ? new Map()
+      : known.of(value, overlooking);
+  return subject.verdicts;
+};
 
 const check = (subject: Subject, formula: Formula, run: Run): boolean => {
   run.left -= 1;
   if (run.left < 0 || run.inDoubt) return doubt(run);
   switch (formula.kind) {
     case 'all':
-      return formula.parts.every((part) => check(subject, part, run));
     case 'some':
     case 'one':
     case 'reference': {
-      subject.verdicts ??= new Map();
-      const known = subject.verdicts.get(formula);
+      const verdicts = verdictsOf(subject, run);
+      const known = verdicts.get(formula);
       if (known !== undefined) return known;
-      const verdict = checkBranching(subject, formula, run);
-      subject.verdicts.set(formula, verdict);
+      const verdict = checkParts(subject, formula, run);
+      if (!run.inDoubt) verdicts.set(formula, verdict);
       return verdict;
     }
     case 'not':
@@ -58,12 +88,13 @@ const check = (subject: Subject, formula: Formula, run: Run): boolean => {
   }
 };
 
-const checkBranching = (
+const checkParts = (
   subject: Subject,
-  formula: Formula & { kind: 'some' | 'one' | 'reference' },
+  formula: Formula & { kind: 'all' | 'some' | 'one' | 'reference' },
   run: Run,
 ): boolean => {
   if (formula.kind === 'reference') return check(subject, formula.target(), run);
+  if (formula.kind === 'all') return formula.parts.every((part) => check(subject, part, run));
   if (formula.kind === 'some') return formula.parts.some((part) => check(subject, part, run));
   let holding = 0;
   for (const part of formula.parts) if (check(subject, part, run)) holding += 1;
@@ -180,7 +211,7 @@ const letsIn = ({ except, inside, outside }: Guard, name: string, run: Run): boo
 
 /** Whether a guard is about members of this name; undefined when that can't be said. */
 export const isLetIn = (guard: Guard, name: string): boolean | undefined => {
-  const run: Run = { left: limits.checks, inDoubt: false, overlooking: false };
+  const run: Run = { left: limits.checks, inDoubt: false, overlooking: false, known: undefined };
   const verdict = letsIn(guard, name, run);
   return run.inDoubt ? undefined : verdict;
 };

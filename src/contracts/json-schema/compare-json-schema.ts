@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Json } from '../../foundation/index.ts';
 import type { Change, CompareDirection, ComparePolicy, Comparison } from '../compare/comparison.ts';
-import { accepts } from './accepts.ts';
+import { accepts, type Verdicts } from './accepts.ts';
 import { annotationChanges } from './annotations.ts';
 import { Judge } from './confirm.ts';
 import { type Difference, Differences } from './differences.ts';
@@ -71,7 +71,7 @@ export const compareJsonSchema = (request: JsonSchemaRequest): Comparison => {
     backward,
     tightening: backward,
     breaking: true,
-    witnesses: witnessesOf(differences, writer, reader),
+    witnesses: witnessesOf(differences, { writer, reader, known: solver.verdicts }),
   };
   const breaking = differences.map((difference) => changeOf(difference, words));
   const overlooked = lenient ? compare(writer, reader, false) : [];
@@ -112,28 +112,32 @@ const readSide = (schema: unknown, { name, formulas, assertFormats, draft: wante
   return { resources, formula, assertFormats };
 };
 
-/** Schemas that would keep Ajv busy for too long have no judge. */
-const judgeOf = ({ resources, assertFormats }: Side, documents: readonly Json[]): Judge | undefined => {
+const judgeOf = ({ resources, assertFormats }: Side): Judge => {
   const { count, draft, root } = resources;
-  const isBearable =
-    count <= limits.compiledSubschemas && unfoldedSize(resources) <= limits.unfoldedSubschemas;
-  return isBearable ? new Judge({ schema: root.schema, draft, assertFormats }, documents) : undefined;
+  let bearable: boolean | undefined;
+  return new Judge({ schema: root.schema, draft, assertFormats }, () => {
+    bearable ??= count <= limits.compiledSubschemas && unfoldedSize(resources) <= limits.unfoldedSubschemas;
+    return bearable;
+  });
 };
 
 /** The documents of which both our own judgement and Ajv's say that the writer may write them and the reader refuses them. */
-const witnessesOf = (differences: readonly Difference[], writer: Side, reader: Side): ReadonlySet<Json> => {
+const witnessesOf = (
+  differences: readonly Difference[],
+  { writer, reader, known }: { writer: Side; reader: Side; known: Verdicts },
+): ReadonlySet<Json> => {
   const documents = new Set<Json>();
   for (const { found } of differences)
     if (
       found.kind === 'value' &&
-      accepts(found.value, writer.formula) === true &&
-      accepts(found.value, reader.formula) === false
+      accepts(found.value, writer.formula, { known }) === true &&
+      accepts(found.value, reader.formula, { known }) === false
     )
       documents.add(found.value);
   if (documents.size === 0) return documents;
-  const [written, read] = [judgeOf(writer, [...documents]), judgeOf(reader, [...documents])];
+  const [written, read] = [judgeOf(writer), judgeOf(reader)];
   for (const document of documents)
-    if (written?.accepts(document) !== true || read?.accepts(document) !== false) documents.delete(document);
+    if (written.accepts(document) !== true || read.accepts(document) !== false) documents.delete(document);
   return documents;
 };
 

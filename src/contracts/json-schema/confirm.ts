@@ -92,43 +92,41 @@ const compiledPart = (part: Judged): Validate => {
   return validate;
 };
 
-/**
- * Ajv's word on whether a schema accepts these documents; undefined when it can't work with the schema. It is asked about the
- * parts of the schema, and about the whole where the schema can't be divided.
- */
+/** Ajv's word on whether a schema accepts documents. It is asked about parts, and about the whole where the schema can't be divided. */
 export class Judge {
   readonly #judged: Judged;
+  readonly #isBearable: () => boolean;
   #divided: DividedSchema | undefined;
-  readonly #parts = new Map<unknown, Validate>();
   #whole: Validate | undefined;
   #isUsable = true;
 
-  constructor(judged: Judged, documents: readonly Json[]) {
+  /** `isBearable`: whether a schema would keep Ajv busy for too long as a whole. */
+  constructor(judged: Judged, isBearable: () => boolean) {
     this.#judged = judged;
-    this.#divided = DividedSchema.of(judged.schema, judged.draft, documents);
+    this.#isBearable = isBearable;
+    const { schema, draft } = judged;
+    if (isObject(schema))
+      this.#divided = new DividedSchema(schema, draft, (part, value, isRecurring) => {
+        if (isRecurring && !isBearable()) throw new Unbearable();
+        return compiledPart({ ...judged, schema: part })(value) === true;
+      });
   }
 
+  /** Undefined when Ajv can't work with the schema. */
   accepts(document: Json): boolean | undefined {
     try {
-      if (this.#divided !== undefined) return this.#inParts(this.#divided, document);
+      const verdict = this.#divided?.accepts(document);
+      if (verdict !== undefined) return verdict;
     } catch {
-      this.#divided = undefined;
+      // As a whole it may still be asked about.
     }
+    this.#divided = undefined;
     try {
-      if (this.#isUsable) return this.#asWhole(document);
+      if (this.#isUsable && this.#isBearable()) return this.#asWhole(document);
     } catch {
       this.#isUsable = false;
     }
     return undefined;
-  }
-
-  #inParts(divided: DividedSchema, document: Json): boolean {
-    for (const { schema, value } of divided.partsFor(document)) {
-      const validate = this.#parts.get(schema) ?? compiledPart({ ...this.#judged, schema });
-      this.#parts.set(schema, validate);
-      if (validate(value) !== true) return false;
-    }
-    return true;
   }
 
   #asWhole(document: Json): boolean {
@@ -136,3 +134,5 @@ export class Judge {
     return this.#whole(document) === true;
   }
 }
+
+class Unbearable {}

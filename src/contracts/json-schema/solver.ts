@@ -1,5 +1,5 @@
 import type { Json } from '../../foundation/index.ts';
-import { accepts } from './accepts.ts';
+import { accepts, Verdicts } from './accepts.ts';
 import { Conjunction } from './conjunction.ts';
 import {
   type Formula,
@@ -44,6 +44,7 @@ const partsPerStep = 16;
  */
 export class Solver implements Search {
   readonly formulas: Formulas;
+  readonly verdicts = new Verdicts();
   readonly #final = new Map<Formula, Found>();
   /** Found empty under an assumption, in the order of time, with the depth of the outermost formula that was assumed to be. */
   readonly #provisional = new Map<Formula, number>();
@@ -152,7 +153,7 @@ export class Solver implements Search {
       branching.parts.every((part) => conjunction.rulesOut(part));
     let doubt: Found | undefined;
     for (const value of values.values()) {
-      const verdicts = added.map((formula) => accepts(value, formula));
+      const verdicts = added.map((formula) => accepts(value, formula, { known: this.verdicts }));
       if (!verdicts.includes(false)) {
         if (!verdicts.includes(undefined)) return valueFound(value);
         doubt = unknown('a value of an enum could not be decided');
@@ -165,11 +166,12 @@ export class Solver implements Search {
     const { literals, pending } = conjunction;
     this.#steps -= this.#weighing ? 1 + (literals.length + pending.length) / partsPerStep : 1;
     if (this.isSpent) return outOfTime;
+    const judging = { overlooking: true, known: this.verdicts };
     const candidate = this.#build(type, literals);
     if (candidate.kind === 'empty') return empty;
     const failed =
       candidate.kind === 'value'
-        ? pending.filter((branching) => accepts(candidate.value, branching, { overlooking: true }) !== true)
+        ? pending.filter((branching) => accepts(candidate.value, branching, judging) !== true)
         : pending;
     const [first, ...others] = failed;
     if (first !== undefined) {

@@ -119,7 +119,7 @@ const build = (arrays: Arrays, search: Search): Found => {
   }
   if (excludes(arrays.literals, items)) return another(arrays, items, search);
   const uncertain = arrays.contains.length > 0 || arrays.unique;
-  return !uncertain || arrays.literals.every((literal) => accepts(items, literal) === true)
+  return !uncertain || isFine(arrays, items, search)
     ? valueFound(items)
     : unknown('no array was found that contains what it must');
 };
@@ -194,7 +194,7 @@ const another = (arrays: Arrays, items: readonly Json[], search: Search): Found 
   let single = items.length === arrays.most;
   if (!single) {
     const more = itemFor(arrays, { index: items.length, wanted: undefined, before: items, search });
-    if (more.kind === 'value' && isFine(arrays, [...items, more.value]))
+    if (more.kind === 'value' && isFine(arrays, [...items, more.value], search))
       return valueFound([...items, more.value]);
   }
   for (const [index, item] of items.entries()) {
@@ -204,12 +204,12 @@ const another = (arrays: Arrays, items: readonly Json[], search: Search): Found 
     if (other.kind !== 'empty') single = false;
     if (other.kind !== 'value') continue;
     const changed = items.with(index, other.value);
-    if (isFine(arrays, changed)) return valueFound(changed);
+    if (isFine(arrays, changed, search)) return valueFound(changed);
   }
   return single && items.length === arrays.least
     ? empty
     : unknown('only arrays were found that are excluded');
 };
 
-const isFine = (arrays: Arrays, items: readonly Json[]): boolean =>
-  arrays.literals.every((literal) => accepts(items, literal) === true);
+const isFine = (arrays: Arrays, items: readonly Json[], { verdicts }: Search): boolean =>
+  arrays.literals.every((literal) => accepts(items, literal, { known: verdicts }) === true);

@@ -1,4 +1,5 @@
 import type { Json } from '../../../foundation/index.ts';
+import type { Verdicts } from '../accepts.ts';
 import type { Formula } from '../formula.ts';
 import type { Formulas } from '../formulas.ts';
 
@@ -12,6 +13,8 @@ export type Found =
 export interface Search {
   readonly formulas: Formulas;
   readonly find: (formula: Formula) => Found;
+  /** What formulas said about the values that were found so far. */
+  readonly verdicts: Verdicts;
 }
 
 export const empty: Found = { kind: 'empty' };

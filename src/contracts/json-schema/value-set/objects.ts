@@ -228,9 +228,9 @@ class ObjectBuilder {
   /** The object is ruled out: one more member, or another value of one member. */
   #another(ruledOut: Json): Found {
     const objects = this.#objects;
-    const { formulas, find } = objects.search;
+    const { formulas, find, verdicts } = objects.search;
     const isFine = (): boolean =>
-      objects.literals.every((literal) => accepts(this.#object(), literal) === true);
+      objects.literals.every((literal) => accepts(this.#object(), literal, { known: verdicts }) === true);
     let single = this.#values.size === objects.required.size;
     if (this.#values.size < objects.most) {
       const more = [...objects.named].filter((name) => !this.#values.has(name) && !objects.absent.has(name));
