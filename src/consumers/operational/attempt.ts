@@ -13,7 +13,14 @@ import type { ParkedFailureClass } from '../parked/index.ts';
 import type { RunnerServices } from '../runner.ts';
 import type { EffectLedger } from './effect-ledger.ts';
 import type { Entry } from './entry.ts';
-import type { EffectCall, EffectOptions, Handler, HandlerContext, JsonResult } from './handler.ts';
+import type {
+  EffectCall,
+  EffectOptions,
+  EventPlace,
+  Handler,
+  HandlerContext,
+  JsonResult,
+} from './handler.ts';
 import { oneReply } from './one-reply.ts';
 import { cancellableWork } from './query-cancellation.ts';
 import { finishReplayed } from './redelivery.ts';
@@ -51,7 +58,7 @@ export interface AttemptTools {
 /**
  * One attempt to handle one event.
  *
- *   open ──transaction's last statement──► committing ──► committed
+ *   open ──statement that commits──► committing ──► committed
  *     │                                        └──► failed (rolled back)
  *     └──time limit, stop, lane lost──► closed
  *
@@ -168,7 +175,7 @@ export class Attempt {
   #work(event: FactEvent, context: HandlerContext): Promise<void> {
     const { handler } = this.#tools;
     const { repair } = this.#entry;
-    if (repair === null) return handler.handle(event, context);
+    if (repair === null) return handler.handle(event, context, (write) => this.#commitAlone(write));
     const found = Object.hasOwn(handler.repairs, repair) ? handler.repairs[repair] : undefined;
     if (found !== undefined) return found(event, context);
     throw new FactlineError('REPAIR_UNKNOWN', { consumer: handler.name, repair });
@@ -344,6 +351,24 @@ export class Attempt {
       return await promise;
     } catch (error) {
       this.#decided = { error, final: true };
+      throw error;
+    }
+  }
+
+  /** What a parked or replayed event leaves behind belongs to the statements that end those. */
+  async #commitAlone<T>(write: (place: EventPlace) => Promise<T | null>): Promise<T | null> {
+    this.#assertOpen('the statement that ends it');
+    const { lane, keyHash, position, parked, replay } = this.#entry;
+    if (parked || replay !== null) return null;
+    this.#entry.deletesRow = false;
+    this.#phase = 'committing';
+    try {
+      const written = await write({ lane, token: this.#token, keyHash, position });
+      this.#phase = written === null ? 'open' : 'committed';
+      return written;
+    } catch (error) {
+      this.#phase = 'failed';
+      this.#decided ??= { error, final: false };
       throw error;
     }
   }

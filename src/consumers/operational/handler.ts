@@ -60,6 +60,20 @@ export interface HandlerContext {
   transaction<T>(run: (tx: Tx) => Promise<T>): Promise<T>;
 }
 
+/** An event, as the statement that ends it needs to know it. */
+export interface EventPlace {
+  readonly lane: number;
+  readonly token: number;
+  readonly keyHash: number;
+  readonly position: number;
+}
+
+/**
+ * For handlers of the engine's own, instead of a transaction: `write` does the work and records the event as handled, in one
+ * statement that commits by itself. Null: nothing was written, also because only a transaction can end this event.
+ */
+export type OwnCommit = <T>(write: (place: EventPlace) => Promise<T | null>) => Promise<T | null>;
+
 export type OnReplay = 'skip' | 'reuse' | 'execute';
 
 /** `permits` attempts per `perMs` milliseconds, over all processes. */
@@ -74,7 +88,7 @@ export type Repair = (event: FactEvent, context: HandlerContext) => Promise<void
 /** An operational consumer: changes business state and the outside world. Made by `defineHandler`; frozen. */
 export interface Handler extends ConsumerDefinition {
   readonly class: 'operational';
-  readonly handle: (event: FactEvent, context: HandlerContext) => Promise<void>;
+  readonly handle: (event: FactEvent, context: HandlerContext, ownCommit?: OwnCommit) => Promise<void>;
   /** By the name under which `quarantine redirect` finds them. */
   readonly repairs: Readonly<Record<string, Repair>>;
   /** Handlers at work at one time, in each process. */

@@ -7,11 +7,13 @@ export { defineHandler, type HandlerDeclaration, type RetryDeclaration } from '.
 export type {
   EffectCall,
   EffectOptions,
+  EventPlace,
   Handler,
   HandlerContext,
   JsonResult,
   OnReplay,
   OnUnknown,
+  OwnCommit,
   Rate,
 } from './handler.ts';
 export { operationalSteps, redeliverySteps } from './steps.ts';

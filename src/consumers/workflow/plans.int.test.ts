@@ -65,7 +65,7 @@ beforeAll(async () => {
   await sql(`insert into factline.consumers (app, class, name, types, lanes, start_position)
     values ('shop', 'workflow', 'w', '{}', 16, 0), ('shop', 'workflow', 'w@1', '{}', 16, 0)`);
   await sql(
-    `insert into factline.lanes (consumer_id, lane, generation, token) select 2, lane, 1, 7 from generate_series(0, 15) lane`,
+    `insert into factline.lanes (consumer_id, lane, generation, token) select c, lane, 1, 7 from generate_series(1, 2) c, generate_series(0, 15) lane`,
   );
   await sql(`insert into factline.workflow_instances (workflow_id, consumer_id, version, key, key_hash, state, start_position, due_at)
     select 1, 2, 1, 'k' || n, (n * 7919) % 100000, case when n <= 20 then 'running' else 'waiting' end, n,
@@ -155,6 +155,28 @@ test.each([
       touched(starting['start_instance'] as NamedQuery, [
         JSON.stringify([
           { workflow: 'w', executor: 'w@1', version: 1, key: 'new', keyHash: 5, held: true, cause: {} },
+        ]),
+      ]),
+  ],
+  [
+    'a start by an event',
+    () =>
+      touched(routing['start_by_events'] as NamedQuery, [
+        1,
+        [3],
+        [7],
+        JSON.stringify([
+          {
+            lane: 3,
+            keyHash: 5,
+            position: 1_000_000,
+            executor: 2,
+            version: 1,
+            key: 'new',
+            instanceHash: 5,
+            held: true,
+            cause: {},
+          },
         ]),
       ]),
   ],

@@ -1,16 +1,15 @@
 import type { FactEvent } from '../../contracts/index.ts';
 import { currentTrace, defaultRetryPolicies, FactlineError } from '../../foundation/index.ts';
 import { loadQueries, run } from '../../postgres/index.ts';
-import type { Handler, HandlerContext } from '../operational/index.ts';
+import type { Handler, HandlerContext, OwnCommit } from '../operational/index.ts';
 import type { RunnerServices } from '../runner.ts';
 import type { AnyWorkflow } from './definition.ts';
+import { EventStarts } from './event-starts.ts';
 import { hubOf } from './hub.ts';
 import { freshInstance, reserveSlot, type Start, type StartOutcome, startInstance } from './starting.ts';
-import type { RouterDefinition } from './versions.ts';
+import { executorName, type RouterDefinition } from './versions.ts';
 
-const sql = loadQueries<'deliver_mail' | 'wake_waiting' | 'read_mail' | 'purge_mail'>(
-  new URL('./routing.sql', import.meta.url),
-);
+const sql = loadQueries<'deliver_mail' | 'wake_waiting'>(new URL('./routing.sql', import.meta.url));
 
 const keyBytesMax = 1_024;
 const routingConcurrency = 20;
@@ -50,11 +49,12 @@ const startOf = (workflow: AnyWorkflow, event: FactEvent, services: RunnerServic
  */
 export const routerHandler = (definition: RouterDefinition, services: RunnerServices): Handler => {
   const { transient, unclassified } = defaultRetryPolicies;
+  const routing = { definition, services, starts: new EventStarts(services) };
   return {
     ...definition,
     class: 'operational',
     repairs: {},
-    handle: async (event, context) => route(definition, services, { event, context }),
+    handle: (event, context, ownCommit) => route(routing, { event, context, ownCommit }),
     concurrency: routingConcurrency,
     rate: null,
     retryPolicies: { transient, unclassified },
@@ -64,11 +64,21 @@ export const routerHandler = (definition: RouterDefinition, services: RunnerServ
   };
 };
 
-const route = async (
-  definition: RouterDefinition,
-  services: RunnerServices,
-  { event, context }: { readonly event: FactEvent; readonly context: HandlerContext },
-): Promise<void> => {
+interface Routing {
+  readonly definition: RouterDefinition;
+  readonly services: RunnerServices;
+  readonly starts: EventStarts;
+}
+
+interface Delivery {
+  readonly event: FactEvent;
+  readonly context: HandlerContext;
+  readonly ownCommit: OwnCommit | undefined;
+}
+
+const route = async (routing: Routing, delivery: Delivery): Promise<void> => {
+  const { definition, services } = routing;
+  const { event } = delivery;
   const { database, testStep, consumer } = services;
   if (definition.awaited.has(event.type)) {
     const place = [consumer.id, event.type, event.subject, event.position];
@@ -82,46 +92,44 @@ const route = async (
       woken.map((row) => ({ id: row['id'] as number, consumerId: row['consumer_id'] as number })),
     );
   }
-  if (definition.starts.has(event.type)) await startByEvent(definition, services, { event, context });
+  if (definition.starts.has(event.type)) await startByEvent(routing, delivery);
 };
 
-const startByEvent = async (
-  definition: RouterDefinition,
-  services: RunnerServices,
-  { event, context }: { readonly event: FactEvent; readonly context: HandlerContext },
-): Promise<void> => {
+/** An instance that was started here, with its row; or what became of the event instead. */
+interface Begun {
+  readonly outcome: StartOutcome;
+  readonly stored: StoredStart | null;
+}
+
+const startByEvent = async (routing: Routing, delivery: Delivery): Promise<void> => {
+  const { definition, services } = routing;
   const { database, testStep, telemetry } = services;
+  const { event } = delivery;
   const hub = hubOf(database);
   const workflow = definition.versions.find(({ version }) => version === definition.version) ?? definition;
   const start = startOf(workflow, event, services);
   const slot = reserveSlot(hub, start);
-  let outcome: StartOutcome | undefined;
-  let fresh: Parameters<typeof freshInstance>[1] | undefined;
+  const held = slot !== null;
+  let begun: Begun;
   try {
     await testStep?.('workflow.before-start');
-    await context.transaction(async (tx) => {
-      const statement: Parameters<typeof startInstance>[0] = async (query, parameter) => {
-        const rows = await run(tx.client, query, [parameter]);
-        const [row] = rows;
-        if (row?.['start_position'] !== undefined) fresh = storedOf(row);
-        return rows;
-      };
-      outcome = await startInstance(statement, start, slot !== null);
-    });
+    begun =
+      (await startAlone(routing, delivery, { start, held })) ?? (await startOrNot(delivery, { start, held }));
     await testStep?.('workflow.after-start');
   } catch (error) {
     slot?.cancel();
     throw error;
   }
-  if (outcome?.kind === 'started' && fresh !== undefined) {
-    if (slot !== null) slot.give(freshInstance(start, fresh));
-    else hub.wake([{ id: fresh.id, consumerId: fresh.consumerId }]);
+  const { outcome, stored } = begun;
+  if (stored !== null) {
+    if (slot !== null) slot.give(freshInstance(start, stored));
+    else hub.wake([stored]);
     return;
   }
   slot?.cancel();
-  if (outcome?.kind === 'queued' && outcome.consumerId !== null)
+  if (outcome.kind === 'queued' && outcome.consumerId !== null)
     hub.wake([{ id: outcome.id, consumerId: outcome.consumerId }]);
-  if (outcome?.kind === 'rejected') {
+  if (outcome.kind === 'rejected') {
     const { living } = outcome;
     telemetry.emit('workflow.start-rejected', {
       workflow: workflow.name,
@@ -132,8 +140,45 @@ const startByEvent = async (
   }
 };
 
+/** The usual case, in one statement; null: something stands in its way. */
+const startAlone = async (
+  { services, starts }: Routing,
+  { event, ownCommit }: Delivery,
+  { start, held }: { readonly start: Start; readonly held: boolean },
+): Promise<Begun | null> => {
+  const { name, version } = start.workflow;
+  const consumerId = hubOf(services.database).door(executorName(name, version))?.consumerId;
+  if (consumerId === undefined) return null;
+  const id = await ownCommit?.((place) => starts.start({ start, place, executor: consumerId, held }));
+  if (id == null) return null;
+  const stored = { id, workflowId: services.consumer.id, consumerId, startPosition: event.position };
+  return { outcome: { kind: 'started', id, consumerId }, stored };
+};
+
+/** In a transaction that finds out what stands in the way of a start. */
+const startOrNot = async (
+  { context }: Delivery,
+  { start, held }: { readonly start: Start; readonly held: boolean },
+): Promise<Begun> => {
+  const made: StoredStart[] = [];
+  const outcome = await context.transaction((tx) =>
+    startInstance(
+      async (query, parameter) => {
+        const rows = await run(tx.client, query, [parameter]);
+        made.push(...rows.filter((row) => row['start_position'] !== undefined).map(storedOf));
+        return rows;
+      },
+      start,
+      held,
+    ),
+  );
+  return { outcome, stored: outcome.kind === 'started' ? (made[0] ?? null) : null };
+};
+
+type StoredStart = Parameters<typeof freshInstance>[1];
+
 /** The row of an instance that was made just now. */
-export const storedOf = (row: Readonly<Record<string, unknown>>): Parameters<typeof freshInstance>[1] => ({
+export const storedOf = (row: Readonly<Record<string, unknown>>): StoredStart => ({
   id: Number(row['id']),
   workflowId: Number(row['workflow_id']),
   consumerId: Number(row['consumer_id']),

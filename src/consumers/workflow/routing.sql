@@ -1,4 +1,34 @@
--- Events that instances wait for.
+-- Events that start instances, and events that instances wait for.
+
+-- name: start_by_events
+-- The usual case of starts by events, any number of them: the instances, and that their events are handled. $1 the router, $2 and $3 its
+-- lanes and tokens, $4 [{lane, keyHash, position} of the event, {executor, version, key, instanceHash, input, cause, codeVersion, held}].
+-- What cannot be started so is left out, and its event with it: another lives, it was handled, the lane is lost. Served by
+-- lanes_pkey, inbox_pkey, workflow_instances_live and workflow_instances_started_by.
+with fence as materialized (
+  select l.lane, l.stop_at from unnest($2::integer[], $3::bigint[]) as w (lane, token)
+  join factline.lanes l on l.consumer_id = $1::integer and l.lane = w.lane and l.token = w.token
+  for share of l
+), given as materialized (
+  select g.* from fence f join json_to_recordset($4::text::json) as g (lane integer, "keyHash" integer, position bigint, executor integer,
+      version integer, key text, "instanceHash" integer, input jsonb, cause jsonb, "codeVersion" text, held boolean)
+    on g.lane = f.lane and g.position <= f.stop_at
+  where not exists (select from factline.inbox i
+    where i.consumer_id = $1::integer and i.replay_id = 0 and i.position = g.position)
+), started as (
+  insert into factline.workflow_instances (workflow_id, consumer_id, version, key, key_hash, state, input, started_by, start_position,
+                                           cause, code_version, due_at, held)
+  select $1::integer, g.executor, g.version, g.key, g."instanceHash", 'running', g.input, g.position, g.position, g.cause,
+         g."codeVersion", factline.clock(), g.held
+    from given g order by g.position
+  on conflict do nothing
+  returning id, started_by
+), handled as (
+  insert into factline.inbox (consumer_id, key_hash, position)
+  select $1::integer, g."keyHash", g.position from started s join given g on g.position = s.started_by order by g.position
+  on conflict do nothing
+)
+select id, started_by from started
 
 -- name: deliver_mail
 -- $1 workflow, $2 type, $3 the value of the event's key, $4 position. Committed before waits are looked for: a wait that is recorded
