@@ -16,6 +16,9 @@ export interface AlertingOptions {
   readonly telemetry: Telemetry;
 }
 
+/** While a process starts it has better things to do. */
+const firstAfterMs = 1_000;
+
 /**
  * What a started app does about alerts: one of its processes evaluates, every one delivers what waits. Everything that matters is in the
  * database: a restart, or another process, goes on where this one ended.
@@ -25,7 +28,7 @@ export class Alerting extends Periodic {
   #busy = false;
 
   constructor(options: AlertingOptions) {
-    super('the alerts', { clock: options.clock, everyMs: evaluateEveryMs, atStart: true });
+    super('the alerts', { clock: options.clock, everyMs: evaluateEveryMs, firstAfterMs });
     this.#options = options;
   }
 

@@ -23,7 +23,7 @@ export class Maintenance extends Periodic {
   readonly #options: MaintenanceOptions;
 
   constructor(options: MaintenanceOptions) {
-    super('the maintenance', { clock: options.clock, everyMs, atStart: false });
+    super('the maintenance', { clock: options.clock, everyMs });
     this.#options = options;
   }
 

@@ -77,7 +77,7 @@ export const openParts = async (settings: Settings, seams: Seams, telemetry: Tel
     await bringUpToDate(database, settings.migrations, telemetry);
     await storeRoles(database.operations, settings.name, settings.roles);
     const log = await startChecks({ database, clock: seams.clock, telemetry });
-    const tail = createTail({ database, clock: seams.clock, telemetry, rule: log.rule });
+    const tail = createTail({ database, clock: seams.clock, telemetry, rule: log.rule, checked: log });
     const engine = createConsumerEngine({
       database,
       tail,

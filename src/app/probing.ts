@@ -16,7 +16,7 @@ export class Probing extends Periodic {
   readonly #options: ProbingOptions;
 
   constructor(options: ProbingOptions) {
-    super('the probes', { clock: options.clock, everyMs: probeEveryMs, atStart: true });
+    super('the probes', { clock: options.clock, everyMs: probeEveryMs, firstAfterMs: 0 });
     this.#options = options;
   }
 

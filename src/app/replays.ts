@@ -30,7 +30,7 @@ export class Replays extends Periodic {
   #busy = false;
 
   constructor(options: ReplaysOptions) {
-    super('the replays', { clock: options.clock, everyMs, atStart: false });
+    super('the replays', { clock: options.clock, everyMs });
     this.#options = options;
     const { parts, settings, telemetry, testStep } = options;
     const consumers = settings.consumers.filter((each) => each.class === 'operational');

@@ -23,7 +23,7 @@ export class SystemEventsChore extends Periodic {
   #busy = false;
 
   constructor(options: SystemEventsOptions) {
-    super('the system events', { clock: options.clock, everyMs, atStart: false });
+    super('the system events', { clock: options.clock, everyMs });
     this.#options = options;
     this.#contracts = new ContractSet(options.settings.contracts, options.settings.upcasters);
   }

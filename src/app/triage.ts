@@ -22,7 +22,7 @@ export class Triage extends Periodic {
   #busy = false;
 
   constructor(options: TriageOptions) {
-    super('the triage', { clock: options.clock, everyMs, atStart: false });
+    super('the triage', { clock: options.clock, everyMs });
     this.#options = options;
   }
 

@@ -6,8 +6,8 @@ export interface PeriodicOptions {
   readonly clock: Clock;
   /** From the beginning of one pass to the beginning of the next. */
   readonly everyMs: number;
-  /** Whether the first pass begins with the start, instead of one period later. */
-  readonly atStart: boolean;
+  /** From the start to the first pass. Default: one period. */
+  readonly firstAfterMs?: number;
 }
 
 /**
@@ -28,8 +28,7 @@ export abstract class Periodic extends Lifecycle {
   abstract runOnce(): Promise<unknown>;
 
   protected async onStart(): Promise<void> {
-    if (this.#options.atStart) this.#background.run(() => this.runOnce());
-    this.#arm();
+    this.#arm(this.#options.firstAfterMs);
   }
 
   protected async onStop(): Promise<void> {
@@ -37,10 +36,9 @@ export abstract class Periodic extends Lifecycle {
     await this.#background.settled();
   }
 
-  #arm(): void {
-    const { clock, everyMs } = this.#options;
-    this.#timer = clock.timer(
-      everyMs,
+  #arm(afterMs: number = this.#options.everyMs): void {
+    this.#timer = this.#options.clock.timer(
+      afterMs,
       () => {
         this.#background.run(() => this.runOnce());
         this.#arm();

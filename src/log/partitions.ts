@@ -5,7 +5,11 @@ const sql = loadQueries<'create_partitions' | 'partitions_ahead'>(
 );
 
 /** As `create_partitions_ahead` of the migration makes them. */
-export const leafSize = 10_000_000;
+const leafSize = 10_000_000;
+export const leavesAhead = 4;
+
+/** The number of the partition that holds a position. */
+export const leafOf = (position: number): number => Math.floor(position / leafSize);
 
 /** 55P03: somebody else holds what ATTACH needs, most likely to do the same. The next look finds it done, or tries again. */
 const lockNotAvailable = '55P03';

@@ -14,7 +14,7 @@ import { Blockage } from './blockage.ts';
 import { type CursorSource, type LogCursor, TailCursor } from './cursor.ts';
 import { Hint, logChannel } from './hint.ts';
 import type { TailBlocked } from './holder-report.ts';
-import { ensurePartitions, leafSize } from './partitions.ts';
+import { ensurePartitions, leafOf, leavesAhead } from './partitions.ts';
 import { pollDelayMs, reconnectDelayMs } from './polling.ts';
 import { readBarrier } from './reading.ts';
 import { type EventFilter, RecentRows } from './recent-rows.ts';
@@ -30,6 +30,8 @@ export interface TailOptions {
   readonly telemetry: Telemetry;
   /** The strongest rule to use; it is used only where the check of the connection allows it. Default: 'both-locks'. */
   readonly rule?: HolderRule;
+  /** What the start checks have just found: a first connection within seconds need not look again. */
+  readonly checked?: LogReport;
 }
 
 export interface WhenSettledOptions {
@@ -74,6 +76,7 @@ const spacing = { passesMax: 40, windowMs: 100, distanceMs: 3 } as const;
 /** A cursor that took rows from the tail within this time will want the next ones as well. */
 const rowsWantedMs = 1000;
 const markEveryMs = 1000;
+const checkedForMs = 5_000;
 /** Reads that may find a given position unfinished before the holders are looked at only to settle the end. */
 const endWantedAfter = 3;
 
@@ -99,6 +102,8 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
   readonly #blockage: Blockage;
   readonly #waiters = new SettledWaiters();
   #report: LogReport | null = null;
+  /** Until when the first connection may rely on the start checks. */
+  readonly #checkedUntil: number;
   #loop: Promise<void> | null = null;
   /** Why the loop has ended by itself; see `endingCodes`. */
   #refusal: FactlineError | null = null;
@@ -115,6 +120,7 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
     super('The tail');
     const { database, clock, telemetry } = options;
     this.#options = options;
+    this.#checkedUntil = clock.monotonic() + checkedForMs;
     this.#background = new Background((error) => telemetry.emit('engine.error', { unit: 'tail', error }));
     this.#session = new TailSession(database, clock);
     this.#recount = new Recount(options);
@@ -209,10 +215,11 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
   async #connect(): Promise<void> {
     await this.#session.open();
     try {
-      const report = await checkLog(this.#session.queryable());
+      const report = this.#justChecked() ?? (await checkLog(this.#session.queryable()));
       if (this.#report !== null && report.epoch !== this.#report.epoch)
         throw epochChanged(this.#report, report);
       this.#report = report;
+      this.#notePartitions(report);
       await this.#reader.begin(this.#options.rule === 'sequence-only' ? 'sequence-only' : report.rule);
     } catch (error) {
       // Told to who prepared the connection as well: its locks are gone.
@@ -221,6 +228,18 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
     }
     this.#activeAt = this.#options.clock.monotonic();
     this.#waiters.wake(this.settled);
+  }
+
+  #justChecked(): LogReport | null {
+    const { checked, clock } = this.#options;
+    const fresh = this.#report === null && clock.monotonic() < this.#checkedUntil;
+    return fresh && checked !== undefined ? checked : null;
+  }
+
+  /** Where enough are ahead none need be made before the head enters the next one. */
+  #notePartitions({ partitionsAhead, head }: LogReport): void {
+    this.#options.telemetry.metrics.set('factline_partitions_ahead', {}, partitionsAhead);
+    if (partitionsAhead >= leavesAhead) this.#leaf = leafOf(head);
   }
 
   /** The loop only ticks, waits and reports; what one tick does is in `SafeReader.pass`. */
@@ -293,7 +312,7 @@ class LogTail extends Lifecycle implements Tail, CursorSource {
       this.#markedAt = now;
       this.#background.run(() => this.#reader.storeMark());
     }
-    const leaf = Math.floor(this.#reader.head / leafSize);
+    const leaf = leafOf(this.#reader.head);
     if (leaf !== this.#leaf) {
       this.#leaf = leaf;
       this.#background.run(() => this.#createPartitions());

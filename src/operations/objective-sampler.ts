@@ -22,6 +22,9 @@ export interface ObjectiveSamplerOptions {
   readonly telemetry?: Telemetry;
 }
 
+/** While a process starts it has better things to do. */
+const firstAfterMs = 1_000;
+
 /**
  * Writes down about once a minute how the consumers of an app keep their promises, so that the error budget knows thirty days
  * and not only what is late now. Every running process has one; in each minute the first one counts. A sample
@@ -32,7 +35,7 @@ export class ObjectiveSampler extends Periodic {
   readonly #watch: ClockWatch;
 
   constructor(options: ObjectiveSamplerOptions) {
-    super('the sampler of objectives', { clock: options.clock, everyMs, atStart: true });
+    super('the sampler of objectives', { clock: options.clock, everyMs, firstAfterMs });
     this.#options = options;
     this.#watch = new ClockWatch(options.clock);
   }
