@@ -11,7 +11,8 @@ const sortedEntries = (_name: string, value: unknown): unknown => {
 };
 
 /** JSON text with the members of each object sorted by name: equal values have equal texts, so digests may be compared. */
-export const canonicalJson = (value: unknown): string => JSON.stringify(value, sortedEntries);
+export const canonicalJson = (value: unknown): string =>
+  typeof value === 'object' && value !== null ? JSON.stringify(value, sortedEntries) : JSON.stringify(value);
 
 /**
  * A log position as a number. Drivers deliver `bigint` columns as text; a position beyond 2^53 − 1 would be rounded silently.

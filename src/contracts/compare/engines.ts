@@ -26,18 +26,24 @@ export const loadEngine = async (request: CompareRequest): Promise<CompareEngine
 };
 
 const jsonSchemaEngine = async ({ policy = 'strict', draft }: CompareRequest): Promise<CompareEngine> => {
-  const { checkJsonSchema, compareJsonSchema } = await import('../json-schema/compare-json-schema.ts');
+  const { checkJsonSchema, JsonSchemaPair } = await import('../json-schema/compare-json-schema.ts');
   const options = { policy, draft: draft === undefined ? undefined : draftNamed(draft) };
   const parse = (source: SchemaSource): Json => jsonOf(source, 'json-schema');
+  // Of the newest version both directions may be asked, one after the other.
+  let latest: { old: SchemaSource; pair: InstanceType<typeof JsonSchemaPair> } | undefined;
   return {
-    compare: (old, after, question) =>
-      compareJsonSchema({
-        old: parse(old),
-        oldSide: old.side,
-        new: parse(after),
-        direction: directionOf(question),
-        ...options,
-      }),
+    compare: (old, after, question) => {
+      if (latest?.old !== old) {
+        const pair = new JsonSchemaPair({
+          old: parse(old),
+          oldSide: old.side,
+          new: parse(after),
+          ...options,
+        });
+        latest = { old, pair };
+      }
+      return latest.pair.compare(directionOf(question));
+    },
     check: (schema) => checkJsonSchema(parse(schema), options.draft, schema.side),
   };
 };

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Json } from '../../foundation/index.ts';
 import type { Change, CompareDirection, ComparePolicy, Comparison } from '../compare/comparison.ts';
-import { accepts, type Verdicts } from './accepts.ts';
+import { accepts } from './accepts.ts';
 import { annotationChanges } from './annotations.ts';
 import { Judge } from './confirm.ts';
 import { type Difference, Differences } from './differences.ts';
@@ -15,11 +15,10 @@ import { SchemaReader } from './schema-reader.ts';
 import { Solver } from './solver.ts';
 import { unfoldedSize } from './unfolding.ts';
 
-export interface JsonSchemaRequest {
+export interface JsonSchemas {
   /** Parsed JSON: an object or a boolean. */
   readonly old: unknown;
   readonly new: unknown;
-  readonly direction: CompareDirection;
   readonly policy: ComparePolicy;
   /** Overrides what `$schema` says. */
   readonly draft?: JsonSchemaDraft | undefined;
@@ -29,11 +28,15 @@ export interface JsonSchemaRequest {
   readonly oldSide?: string | undefined;
 }
 
+export interface JsonSchemaRequest extends JsonSchemas {
+  readonly direction: CompareDirection;
+}
+
 /** One of the two schemas, read. */
 interface Side {
   readonly resources: Resources;
   readonly formula: Formula;
-  readonly assertFormats: boolean;
+  readonly judge: Judge;
 }
 
 /**
@@ -45,49 +48,97 @@ interface Side {
  * compareJsonSchema({ old: { type: 'number' }, new: { type: 'integer' }, direction: 'backward', policy: 'strict' })
  * // { compatible: false, changes: [{ rule: 'type-narrowed', path: '', witness: 0.5, … }] }
  */
-export const compareJsonSchema = (request: JsonSchemaRequest): Comparison => {
-  const { direction, policy } = request;
-  const lenient = policy === 'lenient';
-  const assertFormats = request.assertFormats === true && !lenient;
-  const formulas = new Formulas();
-  const read = (schema: unknown, name: string): Side =>
-    readSide(schema, { name, formulas, assertFormats, draft: request.draft });
-  const old = read(request.old, request.oldSide ?? 'old');
-  const after = isDeepStrictEqual(request.old, request.new) ? old : read(request.new, 'new');
-  const backward = direction === 'backward';
-  const [writer, reader] = backward ? [old, after] : [after, old];
-  const solver = new Solver(formulas);
-  const compare = (from: Side, to: Side, leniently: boolean): readonly Difference[] =>
-    new Differences({
-      formulas,
-      solver,
-      writer: from.formula,
-      reader: to.formula,
-      lenient: leniently,
-      tightening: to === after,
-    }).all();
-  const differences = compare(writer, reader, lenient);
-  const words: Wording = {
-    backward,
-    tightening: backward,
-    breaking: true,
-    witnesses: witnessesOf(differences, { writer, reader, known: solver.verdicts }),
-  };
-  const breaking = differences.map((difference) => changeOf(difference, words));
-  const overlooked = lenient ? compare(writer, reader, false) : [];
-  const opposite = compare(reader, writer, false);
-  return {
-    compatible: breaking.length === 0,
-    changes: distinct([
-      ...breaking,
-      ...overlooked.map((difference) => changeOf(difference, { ...words, breaking: false })),
-      ...opposite.map((difference) =>
-        changeOf(difference, { ...words, tightening: !backward, breaking: false }),
-      ),
-      ...annotationChanges({ old: old.resources, new: after.resources, assertFormats, backward }),
-    ]),
-  };
-};
+export const compareJsonSchema = (request: JsonSchemaRequest): Comparison =>
+  new JsonSchemaPair(request).compare(request.direction);
+
+/** Two schemas, read once for both directions: what is found out for the one is told in the other as well. */
+export class JsonSchemaPair {
+  readonly #formulas = new Formulas();
+  readonly #solver = new Solver(this.#formulas);
+  readonly #old: Side;
+  readonly #new: Side;
+  readonly #lenient: boolean;
+  readonly #assertFormats: boolean;
+  readonly #differences = new Map<string, readonly Difference[]>();
+
+  /** @throws FactlineError SCHEMA_INVALID */
+  constructor({ old, new: after, policy, draft, assertFormats = false, oldSide = 'old' }: JsonSchemas) {
+    this.#lenient = policy === 'lenient';
+    this.#assertFormats = assertFormats && !this.#lenient;
+    const options = { formulas: this.#formulas, assertFormats: this.#assertFormats, draft };
+    this.#old = readSide(old, { ...options, name: oldSide });
+    this.#new = isDeepStrictEqual(old, after) ? this.#old : readSide(after, { ...options, name: 'new' });
+  }
+
+  compare(direction: CompareDirection): Comparison {
+    const backward = direction === 'backward';
+    const differences = this.#between(direction, this.#lenient);
+    const words: Wording = {
+      backward,
+      tightening: backward,
+      breaking: true,
+      witnesses: this.#witnesses(differences, backward),
+    };
+    const breaking = differences.map((difference) => changeOf(difference, words));
+    const overlooked = this.#lenient ? this.#between(direction, false) : [];
+    const opposite = this.#between(backward ? 'forward' : 'backward', false);
+    return {
+      compatible: breaking.length === 0,
+      changes: distinct([
+        ...breaking,
+        ...overlooked.map((difference) => changeOf(difference, { ...words, breaking: false })),
+        ...opposite.map((difference) =>
+          changeOf(difference, { ...words, tightening: !backward, breaking: false }),
+        ),
+        ...annotationChanges({
+          old: this.#old.resources,
+          new: this.#new.resources,
+          assertFormats: this.#assertFormats,
+          backward,
+        }),
+      ]),
+    };
+  }
+
+  #sides(backward: boolean): [writer: Side, reader: Side] {
+    return backward ? [this.#old, this.#new] : [this.#new, this.#old];
+  }
+
+  #between(direction: CompareDirection, lenient: boolean): readonly Difference[] {
+    const key = `${direction} ${lenient}`;
+    const backward = direction === 'backward';
+    const [writer, reader] = this.#sides(backward);
+    const found =
+      this.#differences.get(key) ??
+      new Differences({
+        formulas: this.#formulas,
+        solver: this.#solver,
+        writer: writer.formula,
+        reader: reader.formula,
+        lenient,
+        tightening: backward,
+      }).all();
+    this.#differences.set(key, found);
+    return found;
+  }
+
+  /** The documents of which both our own judgement and Ajv's say that the writer may write them and the reader refuses them. */
+  #witnesses(differences: readonly Difference[], backward: boolean): ReadonlySet<Json> {
+    const [writer, reader] = this.#sides(backward);
+    const options = { known: this.#solver.verdicts };
+    const documents = new Set<Json>();
+    for (const { found } of differences)
+      if (
+        found.kind === 'value' &&
+        accepts(found.value, writer.formula, options) === true &&
+        accepts(found.value, reader.formula, options) === false &&
+        writer.judge.accepts(found.value) === true &&
+        reader.judge.accepts(found.value) === false
+      )
+        documents.add(found.value);
+    return documents;
+  }
+}
 
 /**
  * Checks that something is a JSON Schema that can be compared.
@@ -109,36 +160,16 @@ const readSide = (schema: unknown, { name, formulas, assertFormats, draft: wante
   const draft = draftOf(schema, wanted);
   const resources = new Resources(schema, draft, refuse);
   const formula = new SchemaReader({ formulas, resources, refuse, assertFormats, name }).read();
-  return { resources, formula, assertFormats };
+  return { resources, formula, judge: judgeOf(resources, assertFormats) };
 };
 
-const judgeOf = ({ resources, assertFormats }: Side): Judge => {
+const judgeOf = (resources: Resources, assertFormats: boolean): Judge => {
   const { count, draft, root } = resources;
   let bearable: boolean | undefined;
   return new Judge({ schema: root.schema, draft, assertFormats }, () => {
     bearable ??= count <= limits.compiledSubschemas && unfoldedSize(resources) <= limits.unfoldedSubschemas;
     return bearable;
   });
-};
-
-/** The documents of which both our own judgement and Ajv's say that the writer may write them and the reader refuses them. */
-const witnessesOf = (
-  differences: readonly Difference[],
-  { writer, reader, known }: { writer: Side; reader: Side; known: Verdicts },
-): ReadonlySet<Json> => {
-  const documents = new Set<Json>();
-  for (const { found } of differences)
-    if (
-      found.kind === 'value' &&
-      accepts(found.value, writer.formula, { known }) === true &&
-      accepts(found.value, reader.formula, { known }) === false
-    )
-      documents.add(found.value);
-  if (documents.size === 0) return documents;
-  const [written, read] = [judgeOf(writer), judgeOf(reader)];
-  for (const document of documents)
-    if (written.accepts(document) !== true || read.accepts(document) !== false) documents.delete(document);
-  return documents;
 };
 
 interface Wording {

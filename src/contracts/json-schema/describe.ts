@@ -9,20 +9,22 @@ const cut = (text: string): string => (text.length > textMax ? `${text.slice(0, 
 /** A few words for a formula, for people. */
 export const describe = (formula: Formula, depth = 0): string => cut(words(formula, depth));
 
-const listed = (texts: readonly string[], word: string): string => {
-  const shown = texts.slice(0, 6);
-  return shown.join(word) + (texts.length > shown.length ? `${word}${texts.length - shown.length} more` : '');
+const shownMax = 6;
+
+const listed = (texts: readonly string[], word: string, count: number = texts.length): string => {
+  const shown = texts.slice(0, shownMax);
+  return shown.join(word) + (count > shown.length ? `${word}${count - shown.length} more` : '');
 };
 
 const words = (formula: Formula, depth: number): string => {
   if (depth > 2) return '…';
   switch (formula.kind) {
     case 'all':
-      return formula.parts.length === 0 ? 'any value' : listed(allWords(formula.parts, depth), ', ');
+      return formula.parts.length === 0 ? 'any value' : allWords(formula.parts, depth);
     case 'some':
-      return formula.parts.length === 0 ? 'no value' : listed(branchWords(formula.parts, depth), ' or ');
+      return formula.parts.length === 0 ? 'no value' : branchWords(formula.parts, depth);
     case 'one':
-      return `exactly one of: ${listed(branchWords(formula.parts, depth), ' or ')}`;
+      return `exactly one of: ${branchWords(formula.parts, depth)}`;
     case 'not':
       return `not (${describe(formula.part, depth + 1)})`;
     case 'reference':
@@ -40,16 +42,19 @@ const words = (formula: Formula, depth: number): string => {
   }
 };
 
-const branchWords = (parts: readonly Formula[], depth: number): string[] =>
-  parts.map((part) => describe(part, depth + 1));
+const branchWords = (parts: readonly Formula[], depth: number): string => {
+  const texts = parts.slice(0, shownMax).map((part) => describe(part, depth + 1));
+  return listed(texts, ' or ', parts.length);
+};
 
 /** `integer` says it shorter than a number that is a multiple of 1. */
-const allWords = (parts: readonly Formula[], depth: number): string[] => {
+const allWords = (parts: readonly Formula[], depth: number): string => {
   const integer = parts.find(isInteger);
   const types = parts.find(({ kind }) => kind === 'types');
   const rest = parts.filter((part) => part !== types && (part !== integer || types === undefined));
   const head = types === undefined ? [] : [typesText(types, integer !== undefined)];
-  return [...head, ...rest.map((part) => words(part, depth))];
+  const texts = [...head, ...rest.slice(0, shownMax).map((part) => words(part, depth))];
+  return listed(texts, ', ', head.length + rest.length);
 };
 
 export const isInteger = (formula: Formula): boolean =>

@@ -22,13 +22,20 @@ import type { Rational } from './rational.ts';
 
 type WithoutId<Kind> = Kind extends unknown ? Omit<Kind, 'id'> : never;
 
-const idsOf = (parts: readonly Formula[]): string => parts.map(({ id }) => id).join();
+const idsOf = (parts: readonly Formula[]): string => {
+  let ids = '';
+  for (const { id } of parts) ids += `${id},`;
+  return ids;
+};
 
 /** Each once, in the order of their ids; most come so already. */
 const byId = (parts: readonly Formula[]): readonly Formula[] => {
   const isInOrder = parts.every(({ id }, index) => index === 0 || (parts[index - 1]?.id ?? id) < id);
   return isInOrder ? parts : [...new Set(parts)].sort((left, right) => left.id - right.id);
 };
+
+const isNotAll = (formula: Formula): formula is Not & { readonly part: All } =>
+  formula.kind === 'not' && formula.part.kind === 'all';
 
 const limitKinds: Readonly<Record<string, 'greatest' | 'least'>> = {
   'min-length': 'greatest',
@@ -60,6 +67,11 @@ export class Formulas {
   readonly #interned = new Map<string, Formula>();
   /** What is known to contradict a formula. */
   readonly #nots = new Map<Formula, Not[]>();
+  /** Properties by their parts, and by their names. */
+  readonly #properties = new Map<Formula, Map<string, Formula>>();
+  readonly #questions = new Map<Formula, Map<string, Formula>>();
+  /** What was put together already, by the ids: most questions are asked more than once. */
+  readonly #joined = new Map<string, Formula>();
   #next = 0;
 
   readonly any: Formula = this.#make('all:', { kind: 'all', parts: [] });
@@ -72,13 +84,28 @@ export class Formulas {
   #make<Made extends Formula>(key: string, made: WithoutId<Made>): Made {
     const known = this.#interned.get(key);
     if (known !== undefined) return known as Made;
-    const formula = { ...made, id: this.#next } as unknown as Made;
-    this.#next += 1;
+    const formula = this.#new(made);
     this.#interned.set(key, formula);
     return formula;
   }
 
+  #new<Made extends Formula>(made: WithoutId<Made>): Made {
+    const formula = { ...made, id: this.#next } as unknown as Made;
+    this.#next += 1;
+    return formula;
+  }
+
   all(parts: Iterable<Formula>): Formula {
+    const given = [...parts];
+    if (given.length === 0) return this.any;
+    if (given.length === 1 && given[0] !== undefined) return given[0];
+    const key = idsOf(given);
+    const known = this.#joined.get(key) ?? this.#all(given);
+    this.#joined.set(key, known);
+    return known;
+  }
+
+  #all(parts: readonly Formula[]): Formula {
     const flat: Formula[] = [];
     for (const part of parts) {
       if (part === this.none) return this.none;
@@ -88,11 +115,22 @@ export class Formulas {
     const [first] = flat;
     if (first === undefined) return this.any;
     if (flat.length === 1) return first;
-    const simple = this.#simplified(flat);
+    const simple = this.#simplified(this.#different(flat));
     if (simple === undefined || simple.includes(this.none)) return this.none;
     const sorted = byId(simple);
     if (sorted.length === 1 && sorted[0] !== undefined) return sorted[0];
     return this.#make<All>(`all:${idsOf(sorted)}`, { kind: 'all', parts: sorted });
+  }
+
+  /** Of what must not all hold, what holds by another part is left out: of two versions of a schema the differences remain. */
+  #different(parts: readonly Formula[]): readonly Formula[] {
+    if (!parts.some(isNotAll)) return parts;
+    const holding = new Set(parts);
+    return parts.map((part) =>
+      isNotAll(part)
+        ? this.not(this.all(part.part.parts.filter((inner) => !holding.has(inner))), part.lenient)
+        : part,
+    );
   }
 
   /** One `types`, the tightest bounds, nothing about types that are not allowed; undefined when no type is left. */
@@ -305,7 +343,12 @@ export class Formulas {
   }
 
   property(name: string, part: Formula, declares = true): Formula {
-    return this.#make(`property:${declares}:${part.id}:${name}`, { kind: 'property', name, part, declares });
+    const properties = declares ? this.#properties : this.#questions;
+    const ofPart = properties.get(part) ?? new Map<string, Formula>();
+    properties.set(part, ofPart);
+    const property = ofPart.get(name) ?? this.#new({ kind: 'property', name, part, declares });
+    ofPart.set(name, property);
+    return property;
   }
 
   members(guard: Guard, part: Formula): Formula {

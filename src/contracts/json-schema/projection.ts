@@ -29,9 +29,9 @@ type Pick = (part: Formula) => Formula | undefined;
 const projection = (formulas: Formulas, pick: Pick): ((formula: Formula) => Formula) => {
   const project = (formula: Formula, depth: number): Formula =>
     formulas.all(
-      conjunctsOf(formula).map((part) => {
-        if (part.kind !== 'some' && part.kind !== 'one') return pick(part) ?? formulas.any;
-        if (depth >= depthMax) return formulas.any;
+      conjunctsOf(formula).flatMap((part) => {
+        if (part.kind !== 'some' && part.kind !== 'one') return pick(part) ?? [];
+        if (depth >= depthMax) return [];
         return formulas.some(part.parts.map((branch) => project(branch, depth + 1)));
       }),
     );

@@ -14,15 +14,11 @@ export interface Keywords {
   readonly assertFormats: boolean;
 }
 
-/** Keywords without subschemas. */
+/** Keywords without subschemas. Most schemas have one or two, so those that are not there are not looked for. */
 export function* readLiterals(keywords: Keywords): Generator<Formula> {
-  yield* readTypes(keywords);
-  yield* readFinite(keywords);
-  yield* readNumbers(keywords);
-  yield* readCounts(keywords);
-  yield* readTexts(keywords);
-  if (flag(keywords, 'uniqueItems')) yield keywords.formulas.unique();
-  for (const name of names(keywords, 'required')) yield keywords.formulas.required(name);
+  let groups = 0;
+  for (const keyword of Object.keys(keywords.schema)) groups |= 1 << (groupOf.get(keyword) ?? readers.length);
+  for (const [group, { read }] of readers.entries()) if ((groups & (1 << group)) !== 0) yield* read(keywords);
 }
 
 function* readTypes(keywords: Keywords): Generator<Formula> {
@@ -107,6 +103,28 @@ function* readTexts(keywords: Keywords): Generator<Formula> {
     yield formulas.bound('at-most', int32Limit - 1, false);
   }
 }
+
+function* readUniqueness(keywords: Keywords): Generator<Formula> {
+  if (flag(keywords, 'uniqueItems')) yield keywords.formulas.unique();
+}
+
+function* readRequired(keywords: Keywords): Generator<Formula> {
+  for (const name of names(keywords, 'required')) yield keywords.formulas.required(name);
+}
+
+const readers = [
+  { of: ['type'], read: readTypes },
+  { of: ['enum', 'const'], read: readFinite },
+  { of: ['minimum', 'exclusiveMinimum', 'maximum', 'exclusiveMaximum', 'multipleOf'], read: readNumbers },
+  { of: counts.map(([keyword]) => keyword), read: readCounts },
+  { of: ['pattern', 'format'], read: readTexts },
+  { of: ['uniqueItems'], read: readUniqueness },
+  { of: ['required'], read: readRequired },
+];
+
+const groupOf: ReadonlyMap<string, number> = new Map(
+  readers.flatMap(({ of }, group) => of.map((keyword) => [keyword, group] as const)),
+);
 
 const number = ({ schema, pointer, refuse }: Keywords, keyword: string): number | undefined => {
   const value = own(schema, keyword);

@@ -99,6 +99,8 @@ export class Resources {
   readonly #anchors = new Map<string, Location>();
   readonly #dynamicAnchors = new Map<string, Location>();
   readonly #locations = new Map<unknown, Location>();
+  /** What references mean, by where they start from. */
+  readonly #targets = new Map<string, Location>();
   count = 0;
 
   /** @throws FactlineError SCHEMA_INVALID */
@@ -169,9 +171,12 @@ export class Resources {
   }
 
   at(location: Location): Location {
-    return isObject(location.schema)
-      ? (this.#locations.get(location.schema) ?? this.#index(location))
-      : location;
+    return isObject(location.schema) ? (this.known(location.schema) ?? this.#index(location)) : location;
+  }
+
+  /** Where a subschema stands that was found. */
+  known(schema: unknown): Location | undefined {
+    return this.#locations.get(schema);
   }
 
   /**
@@ -179,6 +184,13 @@ export class Resources {
    * @throws FactlineError SCHEMA_INVALID
    */
   resolve(reference: string, from: Location, pointer: string): Location | undefined {
+    const key = `${from.base} ${reference}`;
+    const known = this.#targets.get(key) ?? this.#resolve(reference, from, pointer);
+    if (known !== undefined) this.#targets.set(key, known);
+    return known;
+  }
+
+  #resolve(reference: string, from: Location, pointer: string): Location | undefined {
     const uri = resolved(reference, from.base);
     if (uri === undefined) throw this.#refuse(pointer, `${JSON.stringify(reference)} is not a URI reference`);
     const base = withoutFragment(uri);

@@ -20,6 +20,26 @@ const inlineDepthMax = 150;
 
 const noNames: ReadonlySet<string> = new Set();
 
+const groups = {
+  references: ['$ref', '$dynamicRef', '$recursiveRef'],
+  members: [
+    'properties',
+    'patternProperties',
+    'additionalProperties',
+    'propertyNames',
+    'dependentRequired',
+    'dependentSchemas',
+    'dependencies',
+  ],
+  items: ['items', 'prefixItems', 'additionalItems', 'contains'],
+  branches: ['allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else'],
+};
+
+/** Which keywords are read together; groups that are not there are not looked for. Those without subschemas are in none of these. */
+const groupOf: ReadonlyMap<string, string> = new Map(
+  Object.entries(groups).flatMap(([group, keywords]) => keywords.map((keyword) => [keyword, group] as const)),
+);
+
 /** A schema object that is being read, with the resources that were entered on the way when dynamic references depend on them. */
 interface Place {
   readonly schema: SchemaObject;
@@ -42,8 +62,9 @@ interface ReaderOptions {
  */
 export class SchemaReader {
   readonly #options: ReaderOptions;
-  readonly #read = new Map<string, Formula | 'open'>();
-  readonly #deferred: Array<{ key: string; place: Place }> = [];
+  /** By the schema, and the resources that were entered if that matters. */
+  readonly #read = new Map<unknown, Formula | 'open'>();
+  readonly #deferred: Array<{ key: unknown; place: Place }> = [];
   readonly #references = new Map<Formula, string>();
   #depth = 0;
 
@@ -73,20 +94,23 @@ export class SchemaReader {
       location,
       entered: resources.isDynamic && !entered.includes(base) ? [...entered, base] : entered,
     };
-    const key = [pointer, ...place.entered].join(' ');
+    const key = place.entered.length === 0 ? schema : [pointer, ...place.entered].join(' ');
     const known = this.#read.get(key);
     if (known !== undefined && known !== 'open') return known;
     if (known === undefined && this.#depth < inlineDepthMax) return this.#readPlace(key, place);
     if (known === undefined) this.#deferred.push({ key, place });
-    const reference = formulas.reference(`${this.#options.name} ${key}`, () => {
-      const target = this.#read.get(key);
-      return target === undefined || target === 'open' ? formulas.any : target;
-    });
+    const reference = formulas.reference(
+      `${this.#options.name} ${[pointer, ...place.entered].join(' ')}`,
+      () => {
+        const target = this.#read.get(key);
+        return target === undefined || target === 'open' ? formulas.any : target;
+      },
+    );
     this.#references.set(reference, pointer);
     return reference;
   }
 
-  #readPlace(key: string, place: Place): Formula {
+  #readPlace(key: unknown, place: Place): Formula {
     this.#read.set(key, 'open');
     this.#depth += 1;
     const formula = this.#options.formulas.all(this.#keywords(place));
@@ -99,15 +123,14 @@ export class SchemaReader {
     const { formulas, resources, refuse, assertFormats } = this.#options;
     const { schema, location } = place;
     const keywords: Keywords = { schema, pointer: location.pointer, formulas, refuse, assertFormats };
-    const referred = [...this.#targets(place, keywords)];
-    if (own(schema, '$ref') !== undefined && !refHasSiblings(resources.draft)) return referred;
-    const parts = [
-      ...referred,
-      ...readLiterals(keywords),
-      ...this.#members(place, keywords),
-      ...this.#items(place, keywords),
-      ...this.#branches(place),
-    ];
+    const present = new Set<string | undefined>();
+    for (const keyword of Object.keys(schema)) present.add(groupOf.get(keyword));
+    const parts = present.has('references') ? [...this.#targets(place, keywords)] : [];
+    if (own(schema, '$ref') !== undefined && !refHasSiblings(resources.draft)) return parts;
+    if (present.has(undefined)) parts.push(...readLiterals(keywords));
+    if (present.has('members')) parts.push(...this.#members(place, keywords));
+    if (present.has('items')) parts.push(...this.#items(place, keywords));
+    if (present.has('branches')) parts.push(...this.#branches(place));
     for (const keyword of ['unevaluatedProperties', 'unevaluatedItems'] as const)
       if (own(schema, keyword) !== undefined && refHasSiblings(resources.draft))
         parts.push(this.#unevaluated(place, keyword, parts));
@@ -137,7 +160,13 @@ export class SchemaReader {
   }
 
   #sub({ location, entered }: Place, schema: unknown, ...names: Array<string | number>): Formula {
-    return this.#at({ schema, pointer: below(location.pointer, ...names), base: location.base }, entered);
+    const { formulas, resources } = this.#options;
+    if (typeof schema === 'boolean') return schema ? formulas.any : formulas.none;
+    const known = resources.known(schema);
+    return this.#at(
+      known ?? { schema, pointer: below(location.pointer, ...names), base: location.base },
+      entered,
+    );
   }
 
   /** The subschemas of a keyword that holds them by name. */
