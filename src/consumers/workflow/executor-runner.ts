@@ -257,7 +257,7 @@ export class ExecutorRunner implements ConsumerRunner {
         do {
           this.#loadAgain = false;
           await this.#inTurn(() => this.#loadOnce());
-        } while (this.#loadAgain && this.#free > 0);
+        } while (this.#loadAgain);
       } catch (error) {
         this.#expect(failedLoadMs);
         throw error;
@@ -366,7 +366,11 @@ export class ExecutorRunner implements ConsumerRunner {
     if (atMs >= this.#timerAtMs) return;
     this.#timer?.cancel();
     this.#timerAtMs = atMs;
-    this.#timer = clock.timer(ms + timerSlackMs, () => this.#load(), { unref: true });
+    const look = (): void => {
+      this.#timerAtMs = Number.POSITIVE_INFINITY;
+      this.#load();
+    };
+    this.#timer = clock.timer(ms + timerSlackMs, look, { unref: true });
   }
 
   async #runSuspects(instances: readonly number[]): Promise<void> {
