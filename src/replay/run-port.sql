@@ -6,8 +6,16 @@ select distinct p.code_version from factline.processes p
  where p.declared ? $1::integer::text and p.beaten_at > factline.clock() - interval '30 seconds'
 
 -- name: under_way
--- Replays of these consumers that are to be carried out, the oldest first.
-select r.id from factline.replays r
+-- Replays of these consumers that are to be carried out, the oldest first. Due: there is something to do now. Once a second that is a look at
+-- the live consumers; events are handed over in lots of half a second, or a hundred, once little is left of those before.
+select r.id,
+       r.state <> 'running' or r.rate_now is null
+       or coalesce(r.looked_at not between factline.clock() - interval '900 milliseconds' and factline.clock() + interval '1 second', true)
+       or (r.rate_now > 0
+           and coalesce(r.paced_at not between factline.clock() - make_interval(secs => least(0.5, 100 / r.rate_now))
+                                           and factline.clock() + make_interval(secs => greatest(5, 2 / r.rate_now)), true)
+           and (select count(*) from factline.parked p where p.consumer_id = r.consumer_id and p.replay_id = r.id) < least(r.rate_now, 125)) as due
+  from factline.replays r
  where r.consumer_id = any ($1::integer[]) and r.state in ('canary', 'running', 'verifying') order by r.id
 
 -- name: next_selected

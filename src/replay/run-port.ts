@@ -73,9 +73,21 @@ export const otherCodeRunning = async (
   return other === undefined ? null : `it was approved for the code ${codeVersion}, and ${other} is running`;
 };
 
+export interface ReplayUnderWay {
+  readonly id: number;
+  /** There is something to do for it now. */
+  readonly due: boolean;
+}
+
 /** Replays of these consumers that want work, the oldest first. */
-export const replaysUnderWay = async (on: Queryable, consumerIds: readonly number[]): Promise<number[]> =>
-  (await run(on, sql.under_way, [consumerIds])).map((row) => Number(row['id']));
+export const replaysUnderWay = async (
+  on: Queryable,
+  consumerIds: readonly number[],
+): Promise<ReplayUnderWay[]> =>
+  (await run(on, sql.under_way, [consumerIds])).map((row) => ({
+    id: Number(row['id']),
+    due: row['due'] === true,
+  }));
 
 export interface SelectedPosition {
   readonly position: number;

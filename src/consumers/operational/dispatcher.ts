@@ -97,6 +97,7 @@ export class Dispatcher {
     for (const queue of workload.readyReplayed) {
       const slots = Math.min(this.freeSlots, redelivery.slots - this.#replaying);
       if (workload.ready.size > 0 || slots <= 0 || breaker.open !== null) return;
+      if (!redelivery.pace.mayBegin(this.#running.size - this.#replaying)) return;
       const entry = queue.nextReplayed;
       if (entry === undefined) workload.readyReplayed.delete(queue);
       else if (!entry.suspect || suspects.tryBegin(entry)) {
@@ -105,6 +106,7 @@ export class Dispatcher {
           return;
         }
         this.#begin(queue);
+        redelivery.pace.began();
       }
     }
   }
@@ -320,6 +322,7 @@ export class Dispatcher {
     telemetry.metrics.count('factline_events_handled_total', this.#label);
     telemetry.metrics.observe('factline_handle_duration_seconds', this.#label, durationMs / 1000);
     const latencyMs = Math.max(clock.wall().getTime() - Date.parse(event.recordedAt), 0);
+    this.#options.redelivery.pace.liveHandled(latencyMs, this.#replaying);
     telemetry.metrics.observe('factline_handle_latency_seconds', this.#label, latencyMs / 1000);
   }
 

@@ -6,6 +6,8 @@ export interface ReplayTerms {
   readonly id: number;
   readonly effects: OnReplay;
   readonly publish: 'suppress' | 'publish';
+  /** Events a second that all of it may handle now. */
+  readonly rate: number;
 }
 
 /** One event that is to be handled, while it is in memory. */

@@ -7,7 +7,8 @@
 -- waits for no disk: what a server loses with it waits again, and an inbox row that is safe makes it safe, too. Also says on which terms; null: no replay is under way. A head that is `running` already was left by another owner.
 -- Served by replays_at_work and parked_pkey.
 with replay as materialized (
-  select r.id, v.manifest -> 'effects' ->> 'policy' as effects, v.manifest ->> 'publish' as publish
+  select r.id, v.manifest -> 'effects' ->> 'policy' as effects, v.manifest ->> 'publish' as publish,
+    coalesce(r.rate_now, (v.manifest #>> '{rate,ceiling}')::double precision) as rate
   from factline.replays r join factline.replay_revisions v on v.replay_id = r.id and v.revision = r.revision
   where r.consumer_id = $1::integer and r.state in ('canary', 'running', 'verifying')
   order by r.id limit 1
@@ -40,9 +41,38 @@ select (select row_to_json(r) from replay r) as replay, set_config('synchronous_
     from taken t left join factline.parked_events e
       on e.consumer_id = $1::integer and e.replay_id = t.replay_id and e.position = t.position), '[]'::json) as rows
 
+-- name: note_strain
+-- $1 replay: live events take longer beside it.
+update factline.replays set strained_at = factline.clock() where id = $1::bigint and state in ('canary', 'running')
+
 -- name: finish_replayed
--- As finish_all of commits.sql: $2 lane, $3 token, $4 key hash, $5 position, $6 events, $7 key, $8 replay, $9 events published, $10 events
--- suppressed. The replay's row is locked to the commit only where something was published.
+-- As finish of commits.sql: $1 consumer, $2 lane, $3 token, $4 key hash, $5 position, $6 key, $7 replay. The commit waits for no disk: what
+-- a server loses with it (the handler's rows, the proof, the parked row) is lost together, and handled again.
+with handled as (
+  insert into factline.inbox (consumer_id, replay_id, key_hash, position)
+  select $1::integer, $7::bigint, $4::integer, $5::bigint from factline.lanes l
+  where l.consumer_id = $1::integer and l.lane = $2::integer and l.token = $3::bigint and l.stop_at >= $5::bigint
+  for share of l
+  on conflict do nothing
+  returning 1
+), unparked as (
+  delete from factline.parked p using handled
+  where p.consumer_id = $1::integer and p.replay_id = $7::bigint and p.key = $6::text and p.position = $5::bigint
+  returning 1
+), forgotten as (
+  delete from factline.parked_events e using handled
+  where e.consumer_id = $1::integer and e.replay_id = $7::bigint and e.position = $5::bigint
+  returning 1
+)
+select pg_current_xact_id()::text as transaction_id, '' as positions, set_config('synchronous_commit', 'off', true) as unhurried,
+  case when exists (select from handled) then null
+       when exists (select from factline.inbox i where i.consumer_id = $1::integer and i.replay_id = $7::bigint and i.position = $5::bigint)
+         then factline.refuse('FL002', 'the event was already handled')
+       else factline.refuse('FL001', 'the lane belongs to another process') end as refused
+
+-- name: finish_replayed_publishing
+-- As finish_all of commits.sql, when something was published or would have been: $2 lane, $3 token, $4 key hash, $5 position, $6 key, $7 replay, $8
+-- events, $9 events published, $10 suppressed. The replay's row is locked to the commit only where something was published.
 with fence as materialized (
   select 1 from factline.lanes l
   where l.consumer_id = $1::integer and l.lane = $2::integer and l.token = $3::bigint and l.stop_at >= $5::bigint
@@ -51,33 +81,33 @@ with fence as materialized (
   select count(*) as lanes from fence
 ), handled as (
   insert into factline.inbox (consumer_id, replay_id, key_hash, position)
-  select $1::integer, $8::bigint, $4::integer, $5::bigint from held where held.lanes = 1
+  select $1::integer, $7::bigint, $4::integer, $5::bigint from held where held.lanes = 1
   on conflict do nothing
   returning 1
 ), unparked as (
   delete from factline.parked p using held
-  where held.lanes = 1 and p.consumer_id = $1::integer and p.replay_id = $8::bigint and p.key = $7::text and p.position = $5::bigint
+  where held.lanes = 1 and p.consumer_id = $1::integer and p.replay_id = $7::bigint and p.key = $6::text and p.position = $5::bigint
   returning 1
 ), forgotten as (
   delete from factline.parked_events e using held
-  where held.lanes = 1 and e.consumer_id = $1::integer and e.replay_id = $8::bigint and e.position = $5::bigint
+  where held.lanes = 1 and e.consumer_id = $1::integer and e.replay_id = $7::bigint and e.position = $5::bigint
   returning 1
 ), counted as (
   update factline.replays r set published = r.published + $9::integer, suppressed = r.suppressed + $10::integer
   from held
-  where held.lanes = 1 and r.id = $8::bigint and $9::integer + $10::integer > 0
+  where held.lanes = 1 and r.id = $7::bigint and $9::integer + $10::integer > 0
   returning 1
 ), published as (
   insert into factline.events (id, type, source, key, key_hash, data, meta, time, class)
   select e.id, e.type, e.source, e.key, e.key_hash, e.data, e.meta, coalesce(e.time, factline.clock()), e.class
-  from held cross join rows from (json_to_recordset($6::text::json) as (id uuid, type text, source text, key text,
+  from held cross join rows from (json_to_recordset($8::text::json) as (id uuid, type text, source text, key text,
     key_hash integer, data jsonb, meta jsonb, time timestamptz, class text)) with ordinality
     as e (id, type, source, key, key_hash, data, meta, time, class, ordinal)
   where held.lanes = 1
   order by e.ordinal
   returning position
 )
-select pg_current_xact_id()::text as transaction_id,
+select pg_current_xact_id()::text as transaction_id, case when $9::integer = 0 then set_config('synchronous_commit', 'off', true) end as unhurried,
   (select coalesce(string_agg(position::text, ',' order by position), '') from published) as positions,
   case when (select lanes from held) = 0 then factline.refuse('FL001', 'the lane belongs to another process')
        when (select count(*) from handled) = 0 then factline.refuse('FL002', 'the event was already handled') end as refused,

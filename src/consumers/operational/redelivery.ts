@@ -1,6 +1,6 @@
 import { FactlineError, laneOf, type Timer } from '../../foundation/index.ts';
 import { readPositions, type StoredEvent } from '../../log/index.ts';
-import { loadQueries, run, sqlState } from '../../postgres/index.ts';
+import { loadQueries, type NamedQuery, run, sqlState } from '../../postgres/index.ts';
 import { type ParkedState, type ParkFailure, type ParkRow, park } from '../parked/index.ts';
 import type { RunnerServices } from '../runner.ts';
 import type { Entry, ReplayTerms } from './entry.ts';
@@ -8,11 +8,12 @@ import { type Failed, failureRecord } from './failure-record.ts';
 import type { FinishResult } from './inbox-writer.ts';
 import type { KeyQueue } from './key-queue.ts';
 import type { LaneWork } from './lane-work.ts';
+import { RedeliveryPace } from './redelivery-pace.ts';
 import type { Workload } from './workload.ts';
 
-const sql = loadQueries<'take_replayed' | 'finish_replayed' | 'start_replayed_effect'>(
-  new URL('./redelivery.sql', import.meta.url),
-);
+const sql = loadQueries<
+  'take_replayed' | 'note_strain' | 'finish_replayed' | 'finish_replayed_publishing' | 'start_replayed_effect'
+>(new URL('./redelivery.sql', import.meta.url));
 
 export interface RedeliveryOptions {
   readonly services: RunnerServices;
@@ -35,13 +36,14 @@ interface TakenReplayed {
 }
 
 /** How soon a pause, an abort or more rows are noticed while a replay is under way. */
-const lookEveryMs = 100;
+const lookEveryMs = 200;
 /** How soon after an event its key's next one is looked for: what ends meanwhile shares the look. */
 const nextLookMs = 20;
 const failedLookMs = 1_000;
 
-/** So many are taken ahead that a look serves several handlers; after a death each of them is a suspect. */
-const heldMax = (slots: number): number => Math.max(2 * slots, 8);
+/** So many are taken ahead that a look serves several handlers, or a tenth of a second; after a death each of them is a suspect. */
+const heldMax = (slots: number, rate: number): number =>
+  Math.max(2 * slots, 8, Math.min(Math.ceil(rate / 10), 50));
 
 /**
  * Delivers the events of a governed replay again: rows of `parked` under its number, of each key the first that is left, and
@@ -59,9 +61,12 @@ export class Redelivery {
   #looking = false;
   #again = false;
   #hurried = false;
+  #rate = 0;
+  readonly pace: RedeliveryPace;
 
   constructor(options: RedeliveryOptions) {
     this.#options = options;
+    this.pace = new RedeliveryPace(options.services.clock, options.onChange);
   }
 
   get slots(): number {
@@ -96,6 +101,7 @@ export class Redelivery {
   stop(): void {
     this.#timer?.cancel();
     this.#timer = null;
+    this.pace.stop();
   }
 
   /** A look that comes by itself anyway is not made to come later. */
@@ -130,7 +136,7 @@ export class Redelivery {
     if (any === undefined || !allowed()) return null;
     const { laneCount } = any.lease;
     const fences = lanes.map((lane) => ({ lane: lane.lane, token: lane.lease.token }));
-    const room = Math.max(heldMax(slots) - this.#held.size, 0);
+    const room = Math.max(heldMax(slots, this.#rate) - this.#held.size, 0);
     const values = [services.consumer.id, JSON.stringify(fences), laneCount, [...this.#held.keys()], room];
     for (const lane of lanes) lane.writes += 1;
     try {
@@ -140,11 +146,20 @@ export class Redelivery {
       const terms = row?.['replay'] as ReplayTerms | null;
       await this.#giveBack(terms);
       if (terms === null) return this.#held.size > 0 ? lookEveryMs : null;
+      await this.#keepPace(terms);
       await this.#deliver(terms, { rows: row?.['rows'] as TakenReplayed[], laneCount });
       return lookEveryMs;
     } finally {
       for (const lane of lanes) lane.writes -= 1;
     }
+  }
+
+  /** As fast as it may be; and where live events take longer beside it, whoever decides about that is told. */
+  async #keepPace({ id, rate }: ReplayTerms): Promise<void> {
+    const { services } = this.#options;
+    this.#rate = rate;
+    this.pace.allow(rate);
+    if (this.pace.takeFelt()) await run(services.database.operations, sql.note_strain, [id]);
   }
 
   async #deliver(
@@ -311,18 +326,10 @@ export const finishReplayed = (
     readonly events: string;
     readonly counts: { readonly published: number; readonly suppressed: number };
   },
-): { query: typeof sql.finish_replayed; values: (string | number | null)[] } => ({
-  query: sql.finish_replayed,
-  values: [
-    end.consumerId,
-    lane,
-    end.token,
-    keyHash,
-    position,
-    end.events,
-    key,
-    replay?.id ?? 0,
-    end.counts.published,
-    end.counts.suppressed,
-  ],
-});
+): { query: NamedQuery; values: (string | number | null)[] } => {
+  const { consumerId, token, events, counts } = end;
+  const { published, suppressed } = counts;
+  const values = [consumerId, lane, token, keyHash, position, key, replay?.id ?? 0];
+  if (published + suppressed === 0) return { query: sql.finish_replayed, values };
+  return { query: sql.finish_replayed_publishing, values: [...values, events, published, suppressed] };
+};

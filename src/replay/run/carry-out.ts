@@ -48,11 +48,10 @@ export const replayRunSteps = [
 ] as const;
 export type ReplayRunStep = (typeof replayRunSteps)[number];
 
-/** Of the events of one pass, so that its transaction stays short. */
-const handOverMax = 5_000;
-/** Handed over and not decided: seconds of work, and at least so many. */
+/** Handed over and not decided: seconds of work, at least so many, and no more than can be gone over often. */
 const aheadSeconds = 2;
 const aheadMin = 10;
+const aheadMax = 250;
 
 /**
  * Carries replays out, one bounded pass at a time. It keeps nothing that matters in memory: the cursor, the pace and the
@@ -76,7 +75,8 @@ export class ReplayRun {
     const ids = [...consumers.keys()];
     if (ids.length === 0) return 0;
     const underWay = await replaysUnderWay(operations, ids);
-    for (const id of underWay) {
+    for (const { id, due } of underWay) {
+      if (!due) continue;
       await this.#carryOn(await readReplay(operations, id), consumers).catch((error: unknown) => {
         // Somebody paused or ended it, or another process was faster.
         if (!FactlineError.is(error, 'REPLAY_STEP_REFUSED')) throw error;
@@ -112,12 +112,11 @@ export class ReplayRun {
       await this.#step(replay, 'ramp', 'the canary went through');
       return;
     }
-    const ahead = Math.max(Math.ceil(rate * aheadSeconds), aheadMin) - facts.outstanding;
+    const aheadNow = Math.min(Math.max(Math.ceil(rate * aheadSeconds), aheadMin), aheadMax);
     const room = Math.min(
       allowance({ rate, elapsed: facts.elapsed }),
-      ahead,
+      aheadNow - facts.outstanding,
       target - replay.run.released,
-      handOverMax,
     );
     await this.#handOver(replay, { definition, facts, rate, room });
   }
@@ -164,6 +163,7 @@ export class ReplayRun {
     const waits = `waits for its hours: ${windowText(window)}`;
     const waited = progress.yielding === waits;
     if (!isOpen(window, String(row?.['now']))) {
+      await run(operations, runQueries.claim_look, [id]);
       if (!waited) await noteRate(operations, { id, rateNow: 0, yielding: waits });
       return null;
     }
@@ -186,10 +186,11 @@ export class ReplayRun {
     const before = this.#releasedAtLook.get(id);
     const done = before === undefined ? rate : progress.released - before;
     this.#releasedAtLook.set(id, progress.released);
-    const next = nextRate({ rate, done }, { danger }, manifest.rate);
+    const strained = look['strained'] === true;
+    const next = nextRate({ rate, done }, { danger, strained }, manifest.rate);
     const yielding =
       next < rate || next === 0
-        ? yieldReason(next, seen)
+        ? yieldReason(next, seen, strained ? replay.consumer : null)
         : next < manifest.rate.ceiling
           ? progress.yielding
           : null;
@@ -281,8 +282,10 @@ interface RunFacts extends Failures {
   readonly seen: Partial<Failures>;
 }
 
-const yieldReason = (rate: number, seen: LiveDanger | null): string => {
+/** `strained`: the consumer whose live events take longer beside it; null: they do not. */
+const yieldReason = (rate: number, seen: LiveDanger | null, strained: string | null): string => {
   if (seen === null) return 'stands still: nobody knows how live consumers are';
+  if (rate > 0 && strained !== null) return `goes slower: live events of ${strained} take longer beside it`;
   const whom = seen.consumer ?? 'live consumers';
   return rate === 0 ? `stands still: ${whom} would break its promise` : `goes slower for the sake of ${whom}`;
 };

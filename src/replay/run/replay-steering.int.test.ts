@@ -84,6 +84,29 @@ test('live danger halves the rate within two looks and stops it at once, and it 
   expect(Number(impact?.['yielded_seconds'])).toBeGreaterThanOrEqual(4);
 }, 30_000);
 
+test('where live events take longer beside it the rate is halved, and it says so', async () => {
+  const definitions = [handlerOf()];
+  const process = await bench.launch({ definitions });
+  await process.publish(...orders(200));
+  await process.settled();
+  const id = await beginReplayOf(process, { definitions }, { rate: { ceiling: 20, floor: 1 } });
+  const run = replayRunOf(process, definitions, { look: async () => ({ consumer: null, danger: 0 }) });
+  const { operations } = process.database;
+  const until = async (holds: (run: { rateNow: number | null; yielding: string | null }) => boolean) => {
+    await eventually(async () => {
+      await run.pass();
+      return holds((await readReplay(operations, id)).run);
+    }, 'the rate is what it should be');
+  };
+  await until(({ rateNow }) => rateNow === 20);
+  await process.rows('update factline.replays set strained_at = factline.clock()');
+  await until(({ rateNow }) => (rateNow ?? 20) <= 10);
+  const { yielding } = (await readReplay(operations, id)).run;
+  expect(yielding).toBe('goes slower: live events of subject take longer beside it');
+  const slow = (await readReplay(operations, id)).run.rateNow ?? 0;
+  await until(({ rateNow }) => (rateNow ?? 0) > slow);
+}, 30_000);
+
 test('two processes at once go no faster than one, and hand nothing over twice', async () => {
   const seen: number[] = [];
   const definitions = [
@@ -118,8 +141,12 @@ test('a deploy in the middle pauses it, and says why', async () => {
   const run = replayRunOf(process, definitions, { look: async () => ({ consumer: null, danger: 0 }) });
   await run.pass();
   await bench.launch({ definitions, codeVersion: '2' });
-  await run.pass();
-  const paused = await readReplay(process.database.operations, id);
+  const { operations } = process.database;
+  await eventually(async () => {
+    await run.pass();
+    return (await readReplay(operations, id)).state === 'paused';
+  }, 'it is paused');
+  const paused = await readReplay(operations, id);
   expect(paused).toMatchObject({
     state: 'paused',
     paused: { kind: 'guard', reason: 'it was approved for the code 1, and 2 is running' },

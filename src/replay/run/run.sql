@@ -24,7 +24,8 @@ from rows
 -- A look that lies ahead was made before the clock was set back: it holds nobody up.
 update factline.replays set looked_at = factline.clock()
 where id = $1::bigint and state in ('canary', 'running') and coalesce(looked_at not between factline.clock() - interval '900 milliseconds' and factline.clock() + interval '1 second', true)
-returning extract(epoch from factline.clock()) as now
+returning extract(epoch from factline.clock()) as now,
+  coalesce(strained_at between factline.clock() - interval '1500 milliseconds' and factline.clock() + interval '1 second', false) as strained
 
 -- name: note_impact
 -- $1 replay, $2 danger or null, $3 whether it yields.
