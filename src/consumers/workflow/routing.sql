@@ -64,8 +64,8 @@ select w.instance::bigint as instance, w.ordinal, e.position, e.id, e.type, e.so
 
 -- name: on_its_way
 -- Of waits whose time limit has come ($1 as in `read_mail`): those whose event the router may still bring, because it is
--- committed above the router's checkpoint and not in the mailbox. A router that is more than $2 positions behind is not searched: it
--- may bring any. Served by events_pkey and workflow_mailbox_pkey.
+-- committed above the router's checkpoint, or parked, and not in the mailbox. A router that is more than $2 positions behind is not
+-- searched: it may bring any. Served by events_pkey, parked_position and workflow_mailbox_pkey.
 with given as materialized (
   select * from json_to_recordset($1::text::json) as w (instance bigint, ordinal integer, workflow integer, type text, key text, after bigint)
 ), routers as materialized (
@@ -83,11 +83,19 @@ with given as materialized (
          and x.type in (select g.type from given g)
          and x.position > r.checkpoints[1 + (x.key_hash::bigint & 4294967295) % cardinality(r.checkpoints)]
        order by x.position limit $2::bigint) e
+), parked as materialized (
+  select r.consumer_id, x.position, x.type, x.meta->>'subject' as subject
+    from routers r cross join lateral (
+      select p.position from factline.parked p
+       where p.consumer_id = r.consumer_id and p.replay_id = 0
+         and p.position > (select min(g.after) from given g where g.workflow = r.consumer_id)
+       order by p.position limit $2::bigint) p
+    join factline.events x on x.position = p.position and x.type in (select g.type from given g)
 )
 select g.instance, g.ordinal
   from given g join routers r on r.consumer_id = g.workflow cross join head h
  where h.position - r.lowest > $2::bigint
-    or exists (select from searched s
+    or exists (select from (select * from searched union all select * from parked) s
          where s.consumer_id = g.workflow and s.type = g.type and s.subject = g.key and s.position > g.after
            and not exists (select from factline.workflow_mailbox b
                  where b.workflow_id = g.workflow and b.type = g.type and b.key = g.key and b.position = s.position))

@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { eventually, ParcelScanned, rows, useApps } from '../../../test/workflow/fixtures.ts';
 import { createFactlineWith, systemSeams } from '../../app/index.ts';
+import { PermanentError } from '../../foundation/index.ts';
+import { sendRequest } from '../../operations/index.ts';
 import { defineWorkflow } from './index.ts';
 
 const launch = useApps();
@@ -105,6 +108,47 @@ test('a wait does not time out while its event stands in the log and the router 
   } finally {
     gate.resolve();
   }
+});
+
+test('a wait does not time out while its event is parked behind one that the router cannot handle', async () => {
+  const wait = defineWorkflow({
+    name: 'wait',
+    on: ParcelScanned,
+    waits: [ParcelScanned],
+    onDuplicate: 'join',
+    key: ({ data }) => {
+      if (data.place === 'nowhere') throw new PermanentError('there is no such place');
+      return data.parcelId;
+    },
+    run: async ({ data }, { step, waitFor }) => {
+      const scanned = await waitFor(ParcelScanned, {
+        key: data.parcelId,
+        within: '1s',
+        where: (event) => event.data.place !== 'nowhere',
+      });
+      await step('done', async () => void got.push(scanned?.data.place ?? 'late'));
+    },
+  });
+  const got: string[] = [];
+  const kit = await launch({ consumers: [wait], contracts: [ParcelScanned] });
+  const parked = () =>
+    rows(kit, 'select id::integer, consumer_id, state from factline.parked order by position');
+  await kit.publish(scan('A', 'depot'), scan('A', 'nowhere'), scan('A', 'door'));
+  await eventually(async () => (await parked()).length === 2, 'one is in quarantine, one waits behind it');
+  const limit =
+    "select from factline.workflow_journal where began_at < factline.clock() - interval '3 seconds'";
+  await eventually(
+    async () => (await rows(kit, limit)).length === 1 || got.length > 0,
+    'the limit has passed',
+  );
+  expect(got).toEqual([]);
+  const [{ id, consumer_id: router }] = (await parked()) as [{ id: number; consumer_id: number }];
+  const pool = new pg.Pool({ connectionString: kit.databaseUrl, max: 1 });
+  const consumer = { id: router, name: 'wait' };
+  await sendRequest(pool, { consumer, verb: 'discard', parkedId: id, actor: 'ada', reason: 'no such place' });
+  await pool.end();
+  await eventually(async () => got.length > 0, 'what was parked has come');
+  expect(got).toEqual(['door']);
 });
 
 test('where sees every event in order, however many it rejects, and none of them again', async () => {
