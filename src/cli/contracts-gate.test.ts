@@ -2,22 +2,16 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createProject, type Project, runWords } from '../../test/command-line.ts';
+import { createProject, type Project, type Ran, runWords } from '../../test/command-line.ts';
 
-// The gate's commands as processes, in a user's project: no database, no app that is started.
+// The gate's commands in a user's project, the first ones as processes: no database, no app that is started.
 
 let project: Project;
 let first: Ran;
 
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
 const main = path.resolve('src/cli/main.ts');
 
-const run = (...words: readonly string[]): Promise<Ran> =>
+const processOf = (...words: readonly string[]): Promise<Ran> =>
   new Promise((resolve) => {
     const { NO_COLOR, FORCE_COLOR, DATABASE_URL, ...environment } = process.env;
     const options = { cwd: project.directory, env: environment };
@@ -25,6 +19,12 @@ const run = (...words: readonly string[]): Promise<Ran> =>
     execFile(process.execPath, command, options, (error, out, err) => {
       resolve({ code: error === null ? 0 : Number(error.code), out, err });
     });
+  });
+
+const run = (...words: readonly string[]): Promise<Ran> =>
+  runWords(['contracts', ...words].map((word) => (/\s/.test(word) ? `"${word}"` : word)).join(' '), {
+    environment: {},
+    directory: project.directory,
   });
 
 const app = (placed: string, terms = ''): string =>
@@ -46,7 +46,7 @@ beforeAll(async () => {
     'leaving.ts',
     app('pence: z.int()', "deprecated: { since: '2031-01-01', until: '2031-02-01' }"),
   );
-  first = await run('accept');
+  first = await processOf('accept');
 });
 afterAll(() => project.remove());
 
@@ -54,7 +54,7 @@ describe('the gate, day by day', { timeout: 60_000 }, () => {
   it('begins with a lock file that the code makes, and asks the owner of what has high impact', async () => {
     expect(first).toMatchObject({ code: 0, err: '', out: expect.stringContaining('+ shop.order.placed.v1') });
     expect(first.out).toContain('npx factline contracts approve shop.order.created.v1 --by orders/NAME\n');
-    const before = await run('check');
+    const before = await processOf('check');
     expect([before.code, before.out]).toEqual([1, expect.stringContaining('approval-missing')]);
     expect(await run('approve', 'shop.order.created.v1', '--by', 'payments/bob')).toMatchObject({
       code: 1,
@@ -67,7 +67,7 @@ describe('the gate, day by day', { timeout: 60_000 }, () => {
     expect(await run('check')).toEqual({
       code: 0,
       err: '',
-      out: '✓ 2 contracts, 2 as in contracts.lock.json\n',
+      out: '✓ 2 contracts, 2 as in contracts.lock.json',
     });
   });
 
@@ -126,7 +126,7 @@ describe('the gate, day by day', { timeout: 60_000 }, () => {
     expect([code, out]).toEqual([
       1,
       expect.stringMatching(
-        /differs from the lock file in: schema\.[\s\S]*next +npx factline contracts accept\n/,
+        /differs from the lock file in: schema\.[\s\S]*next +npx factline contracts accept$/,
       ),
     ]);
   });
