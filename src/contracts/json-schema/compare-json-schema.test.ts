@@ -694,4 +694,30 @@ describe('what a change says', () => {
       'info default-changed /a',
     ]);
   });
+
+  test('objects that are compared with each other have a witness like all others', () => {
+    const items = { type: 'object', properties: { a: { type: 'integer' } }, required: ['a'] };
+    const { changes } = compareJsonSchema({
+      old: { type: 'array', items, minItems: 2, maxItems: 2, uniqueItems: true },
+      new: { type: 'array', items, minItems: 3, uniqueItems: true },
+      direction: 'backward',
+      policy: 'strict',
+    });
+    expect(changes[0]).toMatchObject({
+      rule: 'min-items-raised',
+      witness: [{ a: 0 }, { a: 0, other: expect.anything() }],
+    });
+  });
+
+  test('names that a schema gives its parts cost no witness, and neither do definitions that nothing leads to', () => {
+    const a = { $id: '#/properties/a', type: 'string' };
+    const $defs = { unused: { $ref: '#/$defs/gone' } };
+    const { changes } = compareJsonSchema({
+      old: { $id: 'https://example.org/a', ...withA(a), $defs },
+      new: { $id: 'https://example.org/a', ...withA({ ...a, maxLength: 3 }), $defs },
+      direction: 'backward',
+      policy: 'strict',
+    });
+    expect(changes).toMatchObject([{ rule: 'max-length-added', witness: { a: expect.any(String) } }]);
+  });
 });

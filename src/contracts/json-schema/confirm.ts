@@ -87,9 +87,53 @@ const textLengthMax = 4_000;
 
 const compiledPart = (part: Judged): Validate => {
   const key = `${part.draft} ${part.assertFormats} ${JSON.stringify(part.schema)}`;
-  const validate = compiledParts.get(key) ?? compile(part);
+  const validate = compiledParts.get(key) ?? attempted(part);
   if (key.length <= textLengthMax) compiledParts.keep(key, validate);
   return validate;
+};
+
+/** What Ajv can't compile it need not try again. */
+const attempted = (part: Judged): Validate => {
+  try {
+    return compile(part);
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
+};
+
+/** Keywords that mean the same whatever stands beside them, from draft-06 on. */
+const literalKeywords: ReadonlySet<string> = new Set([
+  'const',
+  'enum',
+  'exclusiveMaximum',
+  'exclusiveMinimum',
+  'maxItems',
+  'maxLength',
+  'maxProperties',
+  'maximum',
+  'minItems',
+  'minLength',
+  'minProperties',
+  'minimum',
+  'multipleOf',
+  'pattern',
+  'required',
+  'uniqueItems',
+]);
+
+const literals = new Map<string, (data: { readonly value: Json; readonly said: unknown }) => unknown>();
+
+/** What Ajv says about one keyword. It is compiled once for all schemas: what they say is handed over with the value. */
+const acceptsLiteral = (keyword: string, said: unknown, value: Json): boolean => {
+  let validate = literals.get(keyword);
+  if (validate === undefined) {
+    const validator = new Ajv2020({ ...optionsFor('2020-12', false), $data: true });
+    validate = validator.compile({ properties: { value: { [keyword]: { $data: '1/said' } } } });
+    literals.set(keyword, validate);
+  }
+  return validate({ value, said }) === true;
 };
 
 /** Ajv's word on whether a schema accepts documents. It is asked about parts, and about the whole where the schema can't be divided. */
@@ -98,7 +142,6 @@ export class Judge {
   readonly #isBearable: () => boolean;
   #divided: DividedSchema | undefined;
   #whole: Validate | undefined;
-  #isUsable = true;
 
   /** `isBearable`: whether a schema would keep Ajv busy for too long as a whole. */
   constructor(judged: Judged, isBearable: () => boolean) {
@@ -108,29 +151,35 @@ export class Judge {
     if (isObject(schema))
       this.#divided = new DividedSchema(schema, draft, (part, value, isRecurring) => {
         if (isRecurring && !isBearable()) throw new Unbearable();
-        return compiledPart({ ...judged, schema: part })(value) === true;
+        const others: [string, unknown][] = [];
+        for (const [keyword, said] of Object.entries(part))
+          if (draft === 'draft-04' || !literalKeywords.has(keyword)) others.push([keyword, said]);
+          else if (!acceptsLiteral(keyword, said, value)) return false;
+        return (
+          others.length === 0 ||
+          compiledPart({ ...judged, schema: Object.fromEntries(others) })(value) === true
+        );
       });
   }
 
-  /** Undefined when Ajv can't work with the schema. */
+  /** Undefined when Ajv can't work with the schema, or not on this document. */
   accepts(document: Json): boolean | undefined {
     try {
       const verdict = this.#divided?.accepts(document);
       if (verdict !== undefined) return verdict;
+      this.#divided = undefined;
     } catch {
       // As a whole it may still be asked about.
     }
-    this.#divided = undefined;
     try {
-      if (this.#isUsable && this.#isBearable()) return this.#asWhole(document);
+      return this.#isBearable() ? this.#asWhole(document) : undefined;
     } catch {
-      this.#isUsable = false;
+      return undefined;
     }
-    return undefined;
   }
 
   #asWhole(document: Json): boolean {
-    this.#whole ??= compile(this.#judged);
+    this.#whole ??= attempted(this.#judged);
     return this.#whole(document) === true;
   }
 }

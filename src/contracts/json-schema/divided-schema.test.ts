@@ -151,12 +151,14 @@ describe('a divided schema', () => {
     expect(asked(schema, document)).toEqual([
       [{ type: 'string' }, 'a'],
       [{ type: 'integer' }, 1],
-      [{ properties: { count: true }, required: ['count'] }, { count: 1 }],
-      [{ items: true, minItems: 1 }, document.lines],
-      [
-        { properties: { title: true, lines: true }, required: ['title'], additionalProperties: false },
-        document,
-      ],
+      [{ required: ['count'] }, { count: 1 }],
+      [{ minItems: 1 }, document.lines],
+      [{ required: ['title'] }, document],
+    ]);
+    const another = { title: 'a', more: 1 };
+    expect(asked(schema, another).at(-1)).toEqual([
+      { properties: { title: true }, required: ['title'], additionalProperties: false },
+      another,
     ]);
   });
 

@@ -75,20 +75,24 @@ export class DividedSchema {
   #acceptsMembers(rest: Record<string, unknown>, value: Json): boolean {
     const properties = own(rest, 'properties');
     if (isObject(properties) && isObject(value)) {
-      const names = Object.keys(value).filter((name) => Object.hasOwn(properties, name));
-      rest['properties'] = Object.fromEntries(names.map((name) => [name, true]));
-      if (!names.every((name) => this.#accepts(properties[name], value[name] as Json))) return false;
+      const names = Object.keys(value);
+      const described = names.filter((name) => Object.hasOwn(properties, name));
+      if (!described.every((name) => this.#accepts(properties[name], value[name] as Json))) return false;
+      if (described.length === names.length) delete rest['additionalProperties'];
+      // What is about the other members has to know these.
+      if (own(rest, 'additionalProperties') !== undefined || isVague(rest))
+        rest['properties'] = allowing(described);
+      else delete rest['properties'];
     } else if (isObject(properties)) delete rest['properties'];
     const items = own(rest, 'items');
     if (!isObject(items) || own(rest, 'prefixItems') !== undefined) return true;
-    if (Array.isArray(value)) rest['items'] = true;
+    if (Array.isArray(value) && isVague(rest)) rest['items'] = true;
     else delete rest['items'];
     return !Array.isArray(value) || value.every((item) => this.#accepts(items, item));
   }
 
   #acceptsBranches(rest: Record<string, unknown>, value: Json): boolean {
-    if (own(rest, 'unevaluatedProperties') !== undefined || own(rest, 'unevaluatedItems') !== undefined)
-      return true;
+    if (isVague(rest)) return true;
     const take = (keyword: string): unknown => {
       const part = own(rest, keyword);
       delete rest[keyword];
@@ -108,8 +112,7 @@ export class DividedSchema {
 
   #acceptsRest(rest: SchemaObject, value: Json): boolean {
     const part = this.#reduced(rest);
-    if (Object.entries(part).every(([keyword, said]) => keyword === 'properties' || said === true))
-      return true;
+    if (Object.keys(part).length === 0) return true;
     const references = new Set(referencesIn(part));
     if (references.size === 0) return this.#ask(part, value, false);
     this.#hasReferences = true;
@@ -182,6 +185,13 @@ export class DividedSchema {
     return Object.fromEntries(rest);
   }
 }
+
+/** Whether a keyword depends on what all the others have looked at. */
+const isVague = (schema: SchemaObject): boolean =>
+  own(schema, 'unevaluatedProperties') !== undefined || own(schema, 'unevaluatedItems') !== undefined;
+
+const allowing = (names: readonly string[]): SchemaObject =>
+  Object.fromEntries(names.map((name) => [name, true]));
 
 const isFilled = (branches: unknown): boolean => Array.isArray(branches) && branches.length > 0;
 

@@ -219,10 +219,8 @@ class ObjectBuilder {
   }
 
   #object(): Json {
-    // Names such as __proto__ are members like others.
-    const object: Record<string, Json> = Object.create(null);
-    for (const [name, value] of this.#values) object[name] = value;
-    return object;
+    // As a parser would make it: names such as __proto__ are members like others, and Ajv can tell it from another object.
+    return Object.fromEntries(this.#values);
   }
 
   /** The object is ruled out: one more member, or another value of one member. */
