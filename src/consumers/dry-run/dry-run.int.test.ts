@@ -196,7 +196,8 @@ describe('a handler', () => {
         tx.publish(OrderPaid({ orderId: event.data.orderId, n: 1 }));
         held.push(
           ...(await rows(`select relation::regclass::text, mode from pg_locks
-            where relation in ('factline.events'::regclass, 'factline.events_position_seq'::regclass) and mode <> 'AccessShareLock'`)),
+            where database = (select oid from pg_database where datname = current_database())
+              and relation in ('factline.events'::regclass, 'factline.events_position_seq'::regclass) and mode <> 'AccessShareLock'`)),
         );
       });
     });
