@@ -196,3 +196,11 @@ test.each([
 ])('%s are read without looking at the 100,000 that sleep', async (_, plan) => {
   expect(await plan()).toBeLessThan(400);
 });
+
+test('of many that are due at one time the first are read, not all', async () => {
+  const sql = (text: string): Promise<unknown> => database.operations.query(text);
+  await sql(`update factline.workflow_instances
+    set state = 'running', due_at = factline.clock() - ((id * 7919) % ${sleeping}) * interval '1 millisecond'`);
+  await sql('vacuum analyze factline.workflow_instances');
+  expect(await touched(loading['take_due'] as NamedQuery, [...scope, [], 20, null])).toBeLessThan(400);
+});
