@@ -131,11 +131,13 @@ export class JsonSchemaPair {
       if (
         found.kind === 'value' &&
         accepts(found.value, writer.formula, options) === true &&
-        accepts(found.value, reader.formula, options) === false &&
-        writer.judge.accepts(found.value) === true &&
-        reader.judge.accepts(found.value) === false
+        accepts(found.value, reader.formula, options) === false
       )
         documents.add(found.value);
+    for (const { judge } of [writer, reader]) judge.concern([...documents]);
+    for (const document of documents)
+      if (writer.judge.accepts(document) !== true || reader.judge.accepts(document) !== false)
+        documents.delete(document);
     return documents;
   }
 }

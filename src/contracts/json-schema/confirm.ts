@@ -4,7 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import ajvDraft04 from 'ajv-draft-04';
 import { fullFormats } from 'ajv-formats/dist/formats.js';
 import type { Json } from '../../foundation/index.ts';
-import { DividedSchema } from './divided-schema.ts';
+import { DividedSchema, type SchemaPart } from './divided-schema.ts';
 import { type JsonSchemaDraft, refHasSiblings } from './drafts.ts';
 import { RecentlyUsed } from './recently-used.ts';
 import { isObject } from './resources.ts';
@@ -123,43 +123,59 @@ const literalKeywords: ReadonlySet<string> = new Set([
   'uniqueItems',
 ]);
 
-const literals = new Map<string, (data: { readonly value: Json; readonly said: unknown }) => unknown>();
+const literalValidators = new Map<
+  string,
+  (data: { readonly value: Json; readonly said: unknown }) => unknown
+>();
 
 /** What Ajv says about one keyword. It is compiled once for all schemas: what they say is handed over with the value. */
 const acceptsLiteral = (keyword: string, said: unknown, value: Json): boolean => {
-  let validate = literals.get(keyword);
+  let validate = literalValidators.get(keyword);
   if (validate === undefined) {
     const validator = new Ajv2020({ ...optionsFor('2020-12', false), $data: true });
     validate = validator.compile({ properties: { value: { [keyword]: { $data: '1/said' } } } });
-    literals.set(keyword, validate);
+    literalValidators.set(keyword, validate);
   }
   return validate({ value, said }) === true;
+};
+
+/** One part, taken apart for Ajv. */
+interface PreparedPart {
+  readonly literals: readonly (readonly [keyword: string, said: unknown])[];
+  readonly others: Validate | undefined;
+}
+
+const prepared = (judged: Judged): PreparedPart => {
+  const keywords = Object.entries(judged.schema as Readonly<Record<string, unknown>>);
+  const isLiteral = ([keyword]: readonly [string, unknown]): boolean =>
+    judged.draft !== 'draft-04' && literalKeywords.has(keyword);
+  const others = Object.fromEntries(keywords.filter((keyword) => !isLiteral(keyword)));
+  return {
+    literals: keywords.filter(isLiteral),
+    others: Object.keys(others).length === 0 ? undefined : compiledPart({ ...judged, schema: others }),
+  };
 };
 
 /** Ajv's word on whether a schema accepts documents. It is asked about parts, and about the whole where the schema can't be divided. */
 export class Judge {
   readonly #judged: Judged;
   readonly #isBearable: () => boolean;
+  readonly #parts = new Map<SchemaPart, PreparedPart>();
   #divided: DividedSchema | undefined;
   #whole: Validate | undefined;
 
-  /** `isBearable`: whether a schema would keep Ajv busy for too long as a whole. */
+  /** `isBearable`: whether a schema would not keep Ajv busy for too long as a whole. */
   constructor(judged: Judged, isBearable: () => boolean) {
     this.#judged = judged;
     this.#isBearable = isBearable;
     const { schema, draft } = judged;
     if (isObject(schema))
-      this.#divided = new DividedSchema(schema, draft, (part, value, isRecurring) => {
-        if (isRecurring && !isBearable()) throw new Unbearable();
-        const others: [string, unknown][] = [];
-        for (const [keyword, said] of Object.entries(part))
-          if (draft === 'draft-04' || !literalKeywords.has(keyword)) others.push([keyword, said]);
-          else if (!acceptsLiteral(keyword, said, value)) return false;
-        return (
-          others.length === 0 ||
-          compiledPart({ ...judged, schema: Object.fromEntries(others) })(value) === true
-        );
-      });
+      this.#divided = new DividedSchema(schema, draft, (part, value) => this.#acceptsPart(part, value));
+  }
+
+  /** Says which documents will be asked about. */
+  concern(documents: readonly Json[]): void {
+    this.#divided?.concern(documents);
   }
 
   /** Undefined when Ajv can't work with the schema, or not on this document. */
@@ -176,6 +192,16 @@ export class Judge {
     } catch {
       return undefined;
     }
+  }
+
+  #acceptsPart(part: SchemaPart, value: Json): boolean {
+    if (part.isRecurring && !this.#isBearable()) throw new Unbearable();
+    const { literals, others } = this.#parts.get(part) ?? prepared({ ...this.#judged, schema: part.schema });
+    this.#parts.set(part, { literals, others });
+    return (
+      literals.every(([keyword, said]) => acceptsLiteral(keyword, said, value)) &&
+      (others === undefined || others(value) === true)
+    );
   }
 
   #asWhole(document: Json): boolean {

@@ -49,7 +49,7 @@ const dividedBy = (schema: RandomSchema, draft: Draft): DividedSchema | undefine
   typeof schema === 'boolean'
     ? undefined
     : new DividedSchema(schema, draft, (part, value) => {
-        const verdict = judgeOf(part, draft)(value);
+        const verdict = judgeOf(part.schema, draft)(value);
         if (verdict === undefined) throw new Undecided();
         return verdict;
       });
@@ -129,7 +129,7 @@ describe('a divided schema', () => {
   const asked = (schema: RandomSchema, document: Json): Array<[unknown, Json]> => {
     const parts: Array<[unknown, Json]> = [];
     const divided = new DividedSchema(schema as Exclude<RandomSchema, boolean>, '2020-12', (part, value) => {
-      parts.push([part, value]);
+      parts.push([part.schema, value]);
       return true;
     });
     return divided.accepts(document) === undefined ? [] : parts;

@@ -2,8 +2,15 @@ import type { Json } from '../../foundation/index.ts';
 import { type JsonSchemaDraft, refHasSiblings } from './drafts.ts';
 import { holders, isObject, own, type SchemaObject, subschemasOf } from './resources.ts';
 
-/** Asks a validator whether a part of the schema accepts a value. `isRecurring`: the part refers to definitions. */
-export type Ask = (part: SchemaObject, value: Json, isRecurring: boolean) => boolean;
+/** What is left of a schema to be asked about. */
+export interface SchemaPart {
+  readonly schema: SchemaObject;
+  /** It refers to definitions, which stand in it. */
+  readonly isRecurring: boolean;
+}
+
+/** Asks a validator whether a part accepts a value; it is the same part for all values of a kind. */
+export type Ask = (part: SchemaPart, value: Json) => boolean;
 
 /** Thrown where the schema has to be asked about as a whole. */
 class Indivisible {}
@@ -18,7 +25,7 @@ const hopsMax = 20;
  * - `properties` and `items` hold when each member and item does: each is asked about by itself, and `true` stands in its place.
  * - `allOf`, `anyOf`, `oneOf`, `not` and `if` depend on nothing but what their branches say, as long as no `unevaluated…` stands
  *   beside them.
- * - All other keywords stay together, without the members of `properties` that the document has not.
+ * - All other keywords stay together, without the members of `properties` that no document has.
  */
 export class DividedSchema {
   readonly #root: SchemaObject;
@@ -26,7 +33,10 @@ export class DividedSchema {
   readonly #ask: Ask;
   /** Documents have parts in common. */
   readonly #verdicts = new Map<unknown, Map<Json, boolean>>();
-  #names: ReadonlySet<string> = new Set();
+  /** What is left of a schema for objects with members that `properties` does not name, and for other values. */
+  readonly #rests = { others: new Map<SchemaObject, SchemaPart>(), all: new Map<SchemaObject, SchemaPart>() };
+  /** Of the members of all documents. */
+  readonly #names = new Set<string>();
   /** Both, and references could be meant from elsewhere than the root. */
   #hasReferences = false;
   #hasResources = false;
@@ -37,9 +47,18 @@ export class DividedSchema {
     this.#ask = ask;
   }
 
+  /** Says what will be asked about; otherwise parts are made anew for each document that brings other names. */
+  concern(documents: readonly Json[]): void {
+    const before = this.#names.size;
+    for (const name of namesIn(documents)) this.#names.add(name);
+    if (this.#names.size === before) return;
+    this.#rests.others.clear();
+    this.#rests.all.clear();
+  }
+
   /** Undefined for a schema that can't be divided for this document: what a reference means depends on more than where it leads. */
   accepts(document: Json): boolean | undefined {
-    this.#names = namesIn(document);
+    this.concern([document]);
     // Ajv overlooks a property of that name: its word on the whole is no other one than on the parts.
     if (this.#names.has('__proto__')) return undefined;
     try {
@@ -63,58 +82,54 @@ export class DividedSchema {
   }
 
   #acceptsInParts(schema: SchemaObject, value: Json): boolean {
-    const rest: Record<string, unknown> = { ...schema };
     return (
-      this.#acceptsMembers(rest, value) &&
-      this.#acceptsBranches(rest, value) &&
-      this.#acceptsRest(rest, value)
+      this.#acceptsMembers(schema, value) &&
+      (isVague(schema) || this.#acceptsBranches(schema, value)) &&
+      this.#acceptsRest(schema, value)
     );
   }
 
-  /** What is said about members and items; in `rest` nothing is said about them any more. */
-  #acceptsMembers(rest: Record<string, unknown>, value: Json): boolean {
-    const properties = own(rest, 'properties');
-    if (isObject(properties) && isObject(value)) {
-      const names = Object.keys(value);
-      const described = names.filter((name) => Object.hasOwn(properties, name));
-      if (!described.every((name) => this.#accepts(properties[name], value[name] as Json))) return false;
-      if (described.length === names.length) delete rest['additionalProperties'];
-      // What is about the other members has to know these.
-      if (own(rest, 'additionalProperties') !== undefined || isVague(rest))
-        rest['properties'] = allowing(described);
-      else delete rest['properties'];
-    } else if (isObject(properties)) delete rest['properties'];
-    const items = own(rest, 'items');
-    if (!isObject(items) || own(rest, 'prefixItems') !== undefined) return true;
-    if (Array.isArray(value) && isVague(rest)) rest['items'] = true;
-    else delete rest['items'];
-    return !Array.isArray(value) || value.every((item) => this.#accepts(items, item));
+  #acceptsMembers(schema: SchemaObject, value: Json): boolean {
+    const [properties, items] = [own(schema, 'properties'), itemsOf(schema)];
+    if (Array.isArray(value)) return items === undefined || value.every((item) => this.#accepts(items, item));
+    return (
+      !isObject(value) ||
+      !isObject(properties) ||
+      Object.keys(value).every(
+        (name) => !Object.hasOwn(properties, name) || this.#accepts(properties[name], value[name] as Json),
+      )
+    );
   }
 
-  #acceptsBranches(rest: Record<string, unknown>, value: Json): boolean {
-    if (isVague(rest)) return true;
-    const take = (keyword: string): unknown => {
-      const part = own(rest, keyword);
-      delete rest[keyword];
-      return part;
-    };
+  #acceptsBranches(schema: SchemaObject, value: Json): boolean {
     const fits = (branch: unknown): boolean => this.#accepts(branch, value);
-    if (typeof own(rest, '$ref') === 'string' && !fits({ $ref: take('$ref') })) return false;
-    const [all, any, one] = ['allOf', 'anyOf', 'oneOf'].map((keyword) =>
-      isFilled(own(rest, keyword)) ? (take(keyword) as unknown[]) : undefined,
+    const { $ref, not, if: condition, then = true, else: otherwise = true } = schema;
+    const [all, any, one] = [schema['allOf'], schema['anyOf'], schema['oneOf']];
+    return (
+      (typeof $ref !== 'string' || fits({ $ref })) &&
+      (!isFilled(all) || all.every(fits)) &&
+      (!isFilled(any) || any.some(fits)) &&
+      (!isFilled(one) || one.filter(fits).length === 1) &&
+      (not === undefined || !fits(not)) &&
+      (condition === undefined || fits(fits(condition) ? then : otherwise))
     );
-    if (all?.every(fits) === false || any?.some(fits) === false) return false;
-    if (one !== undefined && one.filter(fits).length !== 1) return false;
-    if (own(rest, 'not') !== undefined && fits(take('not'))) return false;
-    const [condition, then = true, otherwise = true] = [take('if'), take('then'), take('else')];
-    return condition === undefined || fits(fits(condition) ? then : otherwise);
   }
 
-  #acceptsRest(rest: SchemaObject, value: Json): boolean {
-    const part = this.#reduced(rest);
-    if (Object.keys(part).length === 0) return true;
+  #acceptsRest(schema: SchemaObject, value: Json): boolean {
+    const properties = own(schema, 'properties');
+    const isNamed = (name: string): boolean => isObject(properties) && Object.hasOwn(properties, name);
+    const hasOthers = isObject(value) && !Object.keys(value).every(isNamed);
+    const rests = hasOthers ? this.#rests.others : this.#rests.all;
+    const part = rests.get(schema) ?? this.#part(restOf(schema, hasOthers));
+    rests.set(schema, part);
+    return Object.keys(part.schema).length === 0 || this.#ask(part, value);
+  }
+
+  /** With the definitions that it leads to, and no others. */
+  #part(schema: SchemaObject): SchemaPart {
+    const part = this.#reduced(schema);
     const references = new Set(referencesIn(part));
-    if (references.size === 0) return this.#ask(part, value, false);
+    if (references.size === 0) return { schema: part, isRecurring: false };
     this.#hasReferences = true;
     const definitions: Readonly<Record<string, [string, unknown][]>> = { $defs: [], definitions: [] };
     // What is added on the way is visited as well.
@@ -127,7 +142,7 @@ export class DividedSchema {
       for (const another of referencesIn(reduced)) references.add(another);
     }
     const named = Object.entries(definitions).map(([keyword, all]) => [keyword, Object.fromEntries(all)]);
-    return this.#ask({ ...part, ...Object.fromEntries(named) }, value, true);
+    return { schema: { ...part, ...Object.fromEntries(named) }, isRecurring: true };
   }
 
   /** What a schema stands for that is nothing but a reference. */
@@ -190,10 +205,32 @@ export class DividedSchema {
 const isVague = (schema: SchemaObject): boolean =>
   own(schema, 'unevaluatedProperties') !== undefined || own(schema, 'unevaluatedItems') !== undefined;
 
-const allowing = (names: readonly string[]): SchemaObject =>
-  Object.fromEntries(names.map((name) => [name, true]));
+/** What is said about every item alike. */
+const itemsOf = (schema: SchemaObject): SchemaObject | undefined => {
+  const items = own(schema, 'items');
+  return isObject(items) && own(schema, 'prefixItems') === undefined ? items : undefined;
+};
 
-const isFilled = (branches: unknown): boolean => Array.isArray(branches) && branches.length > 0;
+const isFilled = (branches: unknown): branches is unknown[] => Array.isArray(branches) && branches.length > 0;
+
+const branchings = ['$ref', 'allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else'];
+
+/** What is left once members, items and branches were asked about. */
+const restOf = (schema: SchemaObject, hasOthers: boolean): SchemaObject => {
+  const rest = { ...schema };
+  const properties = own(schema, 'properties');
+  if (isObject(properties))
+    rest['properties'] = Object.fromEntries(Object.keys(properties).map((name) => [name, true]));
+  if (itemsOf(schema) !== undefined) rest['items'] = true;
+  if (isVague(schema)) return rest;
+  for (const keyword of branchings)
+    if (!Array.isArray(rest[keyword]) || isFilled(rest[keyword])) delete rest[keyword];
+  if (rest['items'] === true) delete rest['items'];
+  if (!hasOthers) delete rest['additionalProperties'];
+  // What is about the other members has to know these.
+  if (own(rest, 'additionalProperties') === undefined) delete rest['properties'];
+  return rest;
+};
 
 function* referencesIn(schema: unknown): Generator<string> {
   if (!isObject(schema)) return;
@@ -202,9 +239,9 @@ function* referencesIn(schema: unknown): Generator<string> {
   for (const inner of subschemasOf(schema)) yield* referencesIn(inner.schema);
 }
 
-const namesIn = (document: Json): ReadonlySet<string> => {
+const namesIn = (documents: readonly Json[]): ReadonlySet<string> => {
   const names = new Set<string>();
-  const toVisit = [document];
+  const toVisit = [...documents];
   for (let value = toVisit.pop(); value !== undefined; value = toVisit.pop()) {
     if (typeof value !== 'object' || value === null) continue;
     if (!Array.isArray(value)) for (const name of Object.keys(value)) names.add(name);
