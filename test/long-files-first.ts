@@ -15,6 +15,8 @@ const longFiles = [
   'test/faults/engine-steps.int.test.ts',
   'test/faults/chaos.int.test.ts',
   'src/cli/quarantine.int.test.ts',
+  'src/cli/replay-runbooks.int.test.ts',
+  'test/runbooks/alerts.int.test.ts',
   'examples/order-pipeline/pipeline.test.ts',
   'examples/order-pipeline/orchestrated.test.ts',
   'src/log/plans.int.test.ts',

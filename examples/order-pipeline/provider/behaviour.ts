@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
-/** How the provider behaves, on request: slow, choosy, or not there at all. */
+/** How the provider behaves, on request: slow, choosy, not there at all, or unwilling. */
 const shape = z.strictObject({
   /** Every answer takes a random time between the two, in milliseconds. */
   latencyMs: z.tuple([z.int().min(0).max(60_000), z.int().min(0).max(60_000)]),
@@ -9,6 +9,8 @@ const shape = z.strictObject({
   declinePercent: z.int().min(0).max(100),
   /** Everything but the administration answers 503. */
   outage: z.boolean(),
+  /** The shop's account is suspended: everything but the administration answers 403. */
+  suspended: z.boolean(),
 });
 
 export const behaviourSchema = shape.refine(
@@ -21,7 +23,12 @@ export const changeSchema = shape.partial();
 
 export type Behaviour = z.infer<typeof behaviourSchema>;
 
-export const DEFAULT_BEHAVIOUR: Behaviour = { latencyMs: [0, 0], declinePercent: 0, outage: false };
+export const DEFAULT_BEHAVIOUR: Behaviour = {
+  latencyMs: [0, 0],
+  declinePercent: 0,
+  outage: false,
+  suspended: false,
+};
 
 export function declines(behaviour: Behaviour, key: string): boolean {
   if (behaviour.declinePercent === 0) return false;

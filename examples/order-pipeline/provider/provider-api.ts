@@ -29,11 +29,11 @@ const STATUS_OF: Readonly<Record<Refusal, ProblemStatus>> = {
   'more than was charged': 422,
 };
 
-type ProblemStatus = 400 | 404 | 409 | 413 | 422 | 500 | 503;
+type ProblemStatus = 400 | 403 | 404 | 409 | 413 | 422 | 500 | 503;
 
 /**
  * The provider's HTTP interface: `POST /charges`, or `/authorisations` and then `/captures` or `/voids`; `POST /refunds`
- * (each needs an `Idempotency-Key`). `GET /authorisations?orderId=` tells what stands under an order. And `GET|PUT /admin/behaviour` to make it slow, choosy or unavailable.
+ * (each needs an `Idempotency-Key`). `GET /authorisations?orderId=` tells what stands under an order. And `GET|PUT /admin/behaviour` to make it slow, choosy, unavailable or unwilling.
  */
 export function providerApi(ledger: Ledger, initial: Behaviour = DEFAULT_BEHAVIOUR): Hono {
   let behaviour = initial;
@@ -58,6 +58,7 @@ export function providerApi(ledger: Ledger, initial: Behaviour = DEFAULT_BEHAVIO
   api.use(async (context, next) => {
     const ms = latencyOf(behaviour);
     if (ms > 0) await sleep(ms);
+    if (behaviour.suspended) return problem(context, 403, 'account suspended', 'nothing is booked for it');
     if (!behaviour.outage) return next();
     context.header('Retry-After', '1');
     return problem(context, 503, 'outage', 'the provider is not available');

@@ -169,6 +169,14 @@ describe('on request', () => {
     expect((await post('/charges', { orderId: '1', pence: 5 }, 'k')).status).toBe(201);
   });
 
+  it('it suspends the account, which is no outage, and books nothing meanwhile', async () => {
+    await behave({ suspended: true });
+    expect((await post('/charges', { orderId: '1', pence: 5 }, 'k')).status).toBe(403);
+    expect(await bookings()).toBe(0);
+    await behave({ suspended: false });
+    expect((await post('/charges', { orderId: '1', pence: 5 }, 'k')).status).toBe(201);
+  });
+
   it('it is slow', async () => {
     await behave({ latencyMs: [80, 80] });
     const before = performance.now();

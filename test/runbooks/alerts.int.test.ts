@@ -1,107 +1,46 @@
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createProject, type Project, type Ran, runWords } from '../../test/command-line.ts';
-import { createTestDatabase, type TestDatabase } from '../../test/database.ts';
-import { createTelemetry } from '../foundation/index.ts';
-import { evaluateAlerts, type ListedAlert, measure, watchQuarantine } from '../operations/index.ts';
-import { createDatabase, type Database } from '../postgres/index.ts';
+import { OrderCancelled, OrderPlaced } from '../../examples/order-pipeline/contracts/index.ts';
+import { createTelemetry } from '../../src/foundation/index.ts';
+import { evaluateAlerts, type ListedAlert, measure, watchQuarantine } from '../../src/operations/index.ts';
+import { type PipelineAtHand, startPipeline } from './pipeline-at-hand.ts';
 
-/* docs/alerts.md is walked through: what each class is about is brought about, its alert fires, and the commands of its runbook are run. */
+/* docs/alerts.md is walked through on the order pipeline: what each class is about is brought about, its alert fires, and the commands of its runbook are run. */
 
-const shop = `
-import { createFactline, defineEvent, defineHandler, defineWorkflow, PermanentError } from 'factline'
-import { z } from 'zod'
-const schema = z.object({ orderId: z.string(), mode: z.string() })
-export const OrderPlaced = defineEvent({ type: 'shop.order.placed.v1', key: 'orderId', schema, owner: 'checkout' })
-export const OrderReturned = defineEvent({ type: 'shop.order.returned.v1', key: 'orderId', schema, owner: 'checkout' })
-globalThis.alertShop = { repaired: false, gate: Promise.resolve() }
-const payment = defineHandler({
-  name: 'payment', on: [OrderPlaced], startAt: 'beginning', slo: { handledWithin: '1s' }, concurrency: 20,
-  handle: async ({ data }) => {
-    if (data.mode === 'slow') await globalThis.alertShop.gate
-    if (data.mode === 'bad' && !globalThis.alertShop.repaired) throw new PermanentError('every order fails')
-  },
-})
-const refund = defineWorkflow({
-  name: 'refund', version: 1, on: OrderReturned,
-  run: async (event, { step }) => {
-    const once = { retry: { attempts: 1 } }
-    await step('charge', async () => 1, { ...once, undo: async () => { throw new PermanentError('the bank is closed') } })
-    await step('ship', async () => { throw new PermanentError('no van') }, once)
-  },
-})
-export const app = createFactline({ name: 'shop', database: process.env.ALERTS_TEST_URL, consumers: [payment, refund], handleSignals: false })
-`;
-
-interface Shop {
-  readonly app: {
-    publish(drafts: unknown): Promise<unknown>;
-    start(): Promise<void>;
-    stop(): Promise<void>;
-  };
-  readonly OrderPlaced: (data: object) => unknown;
-  readonly OrderReturned: (data: object) => unknown;
-}
-interface Controls {
-  repaired: boolean;
-  gate: Promise<void>;
-}
-
-let project: Project;
-let own: TestDatabase;
-let database: Database;
-let running: Shop;
-
-const load = async (version: string): Promise<Shop> => {
-  const file = path.join(project.directory, 'factline.config.ts');
-  const loaded = (await import(`${file}?${version}`)) as Shop;
-  await loaded.app.start();
-  return loaded;
-};
-const controls = (): Controls => (globalThis as unknown as { alertShop: Controls }).alertShop;
-
+let pipeline: PipelineAtHand;
 beforeAll(async () => {
-  project = createProject('shop');
-  own = await createTestDatabase();
-  process.env['ALERTS_TEST_URL'] = own.url;
-  project.write('factline.config.ts', shop);
-  running = await load('first');
-  database = createDatabase({ url: own.url, applicationName: 'runbooks' });
+  pipeline = await startPipeline();
 }, 60_000);
-afterAll(async () => {
-  await database.stop();
-  await running.app.stop();
-  project.remove();
-  await own.drop();
-});
+afterAll(() => pipeline.end());
 
-const cli = (words: string): Promise<Ran> =>
-  runWords(words, {
-    directory: project.directory,
-    environment: { DATABASE_URL: own.url, FACTLINE_ACTOR: 'ada' },
-  });
-const json = async <T>(words: string): Promise<T> => JSON.parse((await cli(`${words} --json`)).out) as T;
-const query = (text: string): Promise<pg.QueryResult> => database.operations.query(text);
-const place = (mode: string, ...orderIds: string[]): Promise<unknown> =>
-  running.app.publish(orderIds.map((orderId) => running.OrderPlaced({ orderId, mode })));
+const query = (text: string): Promise<pg.QueryResult> => pipeline.database.operations.query(text);
+const order = {
+  customerId: '17850',
+  country: 'EIRE',
+  lines: [{ product: '85123A', quantity: 6, unitPence: 255 }],
+};
+const place = (...orderIds: string[]): Promise<unknown> =>
+  pipeline.app.publish(orderIds.map((orderId) => OrderPlaced({ ...order, orderId, totalPence: 1530 })));
+const quarantined = async (): Promise<number> =>
+  (await query("select from factline.parked where state = 'quarantined'")).rowCount ?? 0;
 
 /** The open alert of the class, after an evaluation now; what has to hold for minutes holds for ten. */
 const evaluated = async (name: string): Promise<ListedAlert | undefined> => {
   await query("update factline.alerts set met_at = met_at - interval '10 minutes' where state = 'pending'");
   await query("update factline.alerts set clear_since = clear_since - interval '1 minute'");
   await query(
-    "update factline.alert_evaluations set evaluated_at = evaluated_at - interval '10 s' where app = 'shop'",
+    "update factline.alert_evaluations set evaluated_at = evaluated_at - interval '10 s' where app = 'order-pipeline'",
   );
   await query("update factline.quarantine_groups set watched_at = watched_at - interval '1 minute'");
+  const { database } = pipeline;
   await watchQuarantine(database.operations, createTelemetry());
   await evaluateAlerts(database.operations, {
-    app: 'shop',
+    app: 'order-pipeline',
     receivers: [],
-    verdicts: () => measure({ database, app: 'shop' }),
+    verdicts: () => measure({ database, app: 'order-pipeline' }),
   });
-  const { alerts } = await json<{ alerts: ListedAlert[] }>('alerts list');
+  const { alerts } = await pipeline.json<{ alerts: ListedAlert[] }>('alerts list');
   return alerts.find((each) => each.class === name);
 };
 const fires = async (name: string): Promise<ListedAlert> => {
@@ -131,7 +70,7 @@ const walk = async (name: string, given: Readonly<Record<string, string | number
   let output = '';
   for (const command of commands) {
     const words = command.replace(/\b(NAME|GROUP|ID|STEP)\b/g, (word) => String(given[word] ?? word));
-    const ran = await cli(words);
+    const ran = await pipeline.run(words);
     // A doctor that finds something says so with its exit code.
     expect({ command, ...ran }).toMatchObject({ code: command === 'doctor' ? expect.any(Number) : 0 });
     expect(ran.code, ran.err).toBeLessThan(2);
@@ -152,7 +91,7 @@ describe('the runbook of', () => {
   }, 60_000);
 
   it('consumer-stopped', async () => {
-    await running.app.stop();
+    await pipeline.stop();
     await query("update factline.processes set beaten_at = beaten_at - interval '1 hour'");
     await query(
       "update factline.lanes set taken_at = taken_at - interval '1 hour', released_at = released_at - interval '1 hour'",
@@ -161,19 +100,22 @@ describe('the runbook of', () => {
     await query("update factline.consumers set registered_at = registered_at - interval '1 hour'");
     expect(await fires('consumer-stopped')).toMatchObject({ severity: 'page' });
     expect(await walk('consumer-stopped')).toContain('no process works it');
-    running = await load('second');
+    await pipeline.start();
     await ends('consumer-stopped');
   }, 60_000);
 
   it('falling-behind', async () => {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    controls().gate = promise;
+    await pipeline.behave({ outage: true });
     try {
-      await place('slow', 'S1');
+      await place('late');
+      // Half an hour of an outage that only one order has met.
+      await query(
+        "update factline.events set recorded_at = recorded_at - interval '30 minutes' where key = 'orderId=late'",
+      );
       await fires('falling-behind');
       expect(await walk('falling-behind')).toContain('LATE');
     } finally {
-      resolve();
+      await pipeline.behave({ outage: false });
     }
     await ends('falling-behind');
   }, 60_000);
@@ -191,53 +133,88 @@ describe('the runbook of', () => {
   }, 60_000);
 
   it('dependency-down', async () => {
-    await query(`insert into factline.breakers (consumer_id, state, kind, reason, code_version, probe_at)
-      select id, 'open', 'transient', 'the provider is down', '1', factline.clock() + interval '1 hour' from factline.consumers where name = 'payment'`);
-    await fires('dependency-down');
-    expect(await walk('dependency-down', { NAME: 'payment' })).toContain('the provider is down');
+    await pipeline.behave({ outage: true });
+    try {
+      await place(...Array.from({ length: 40 }, (_, n) => `D${n}`));
+      await fires('dependency-down');
+    } finally {
+      await pipeline.behave({ outage: false });
+    }
+    expect(await walk('dependency-down', { NAME: 'payment' })).toContain('payment-provider: outage');
     await ends('dependency-down');
   }, 60_000);
 
   it('quarantine-growth and quarantine-age', async () => {
-    const quarantined = async (): Promise<number> =>
-      (await query("select from factline.parked where state = 'quarantined'")).rowCount ?? 0;
-    await place('bad', ...Array.from({ length: 12 }, (_, n) => `B${n}`));
+    await pipeline.behave({ suspended: true });
+    await place(...Array.from({ length: 12 }, (_, n) => `B${n}`));
     await expect.poll(quarantined, { timeout: 20_000 }).toBe(12);
     const { facts } = await fires('quarantine-growth');
-    const GROUP = Number(facts['group']);
-    controls().repaired = true;
-    await walk('quarantine-growth', { GROUP });
+    await pipeline.behave({ suspended: false });
+    await walk('quarantine-growth', { GROUP: Number(facts['group']) });
     await expect.poll(quarantined, { timeout: 20_000 }).toBe(0);
     await ends('quarantine-growth');
 
-    controls().repaired = false;
-    await place('bad', 'old');
+    await pipeline.behave({ suspended: true });
+    await place('old');
     await expect.poll(quarantined, { timeout: 20_000 }).toBe(1);
+    await pipeline.behave({ suspended: false });
     await query("update factline.parked set parked_at = parked_at - interval '30 days'");
     await query(
       "update factline.parked_events set first_failed_at = first_failed_at - interval '30 days', last_failed_at = last_failed_at - interval '30 days'",
     );
     const { facts: old } = await fires('quarantine-age');
-    const { events } = await json<{ events: { id: number }[] }>(`quarantine list --group ${old['group']}`);
+    const { events } = await pipeline.json<{ events: { id: number }[] }>(
+      `quarantine list --group ${old['group']}`,
+    );
     await walk('quarantine-age', { GROUP: Number(old['group']), ID: events[0]?.id ?? 0 });
     await ends('quarantine-age');
   }, 90_000);
 
   it('pause-exceeded', async () => {
-    await cli('consumers pause payment --buffer 1 --reason deploy');
-    await place('fine', 'P1', 'P2');
+    await pipeline.run('consumers pause payment --buffer 1 --reason deploy');
+    await place('P1', 'P2');
     await fires('pause-exceeded');
     expect(await walk('pause-exceeded', { NAME: 'payment' })).toContain('2 events have come, 1 may');
     await ends('pause-exceeded');
   }, 60_000);
 
   it('workflow-stuck', async () => {
-    await running.app.publish(running.OrderReturned({ orderId: 'R1', mode: 'fine' }));
-    await fires('workflow-stuck');
-    const { instances } = await json<{ instances: { id: number }[] }>('workflow list --state stuck');
-    await walk('workflow-stuck', { ID: instances[0]?.id ?? 0, STEP: 'charge' });
-    await ends('workflow-stuck');
-  }, 60_000);
+    const choreography = pipeline;
+    // One workflow an order; the van never comes.
+    pipeline = await startPipeline({
+      carrier: { latencyMs: [0, 0], missesPercent: 100 },
+      collectedWithin: '1h',
+    });
+    try {
+      await place('R1');
+      const waits = async (): Promise<number> =>
+        (await query("select from carrier.parcels where order_id = 'R1'")).rowCount ?? 0;
+      await expect.poll(waits, { timeout: 20_000 }).toBe(1);
+      await pipeline.behave({ suspended: true });
+      const { lines, customerId, country } = order;
+      await pipeline.app.publish(
+        OrderCancelled({
+          orderId: 'R1',
+          cancellationId: 'C1',
+          customerId,
+          country,
+          lines,
+          pence: 1530,
+          whole: true,
+        }),
+      );
+      await fires('workflow-stuck');
+      await pipeline.behave({ suspended: false });
+      const { instances } = await pipeline.json<{ instances: { id: number }[] }>(
+        'workflow list --state stuck',
+      );
+      await walk('workflow-stuck', { ID: instances[0]?.id ?? 0, STEP: 'capture' });
+      await ends('workflow-stuck');
+    } finally {
+      await pipeline.end();
+      pipeline = choreography;
+    }
+  }, 90_000);
 
   it('every class is on the page', () => {
     const table = page.split('## Classes')[1]?.split('###')[0] ?? '';
