@@ -42,6 +42,13 @@ const setClock = (kit: TestFactline, offset: string): Promise<unknown> =>
 describe('a journal that was edited by hand', () => {
   const edits: [string, string, 'nondeterministic' | 'damaged journal', RegExp][] = [
     ['a row deleted', 'delete from J where ordinal = 2', 'nondeterministic', /call 3 was wait/],
+    ['its last row deleted', 'delete from J where ordinal = 5', 'damaged journal', /its last call is gone/],
+    [
+      'a row of no kind',
+      `update J set kind = 'junk' where ordinal = 0`,
+      'damaged journal',
+      /call 0 .* nothing that/,
+    ],
     [
       'a call of another kind',
       `update J set kind = 'sleep' where ordinal = 0`,

@@ -12,6 +12,7 @@ import {
 } from './flush-job.ts';
 import type { FlushResult } from './flusher.ts';
 import type { LoadedInstance } from './instance.ts';
+import type { JournalEntry } from './journal.ts';
 
 /**
  * What one instance has to record, gathered until it is flushed: everything that was gathered before goes in one go, so what
@@ -22,6 +23,8 @@ export class ExecutionRecord {
   readonly #services: ExecutionServices;
   readonly #instance: LoadedInstance;
   readonly #lane: HeldLane;
+  /** The calls that are on record. */
+  readonly #stored: Set<number>;
   #rows: RecordRow[] = [];
   #waits: WaitRow[] = [];
   #drafts: PublishedDraft[] = [];
@@ -32,6 +35,7 @@ export class ExecutionRecord {
     this.#services = services;
     this.#instance = instance;
     this.#lane = lane;
+    this.#stored = callsOf(instance.journal);
     const { correlationId, causationId, traceparent, tracestate } = instance.cause;
     const own = correlationId ?? uuidv8([`workflow:${instance.workflowId}`, String(instance.id), 0]);
     this.cause = {
@@ -81,7 +85,7 @@ export class ExecutionRecord {
       lane,
       token,
       rows: this.#rows,
-      change: this.#changed ? this.#change : null,
+      change: this.#changed ? this.#counted() : null,
       waits: this.#waits,
       drafts: this.#drafts.map(({ ordinal, draft }) => ({
         ordinal,
@@ -97,6 +101,13 @@ export class ExecutionRecord {
     return job;
   }
 
+  /** With how many calls are on record then. What makes an instance stuck may be a row too many. */
+  #counted(): InstanceChange {
+    if (this.#change.state === 'stuck') return this.#change;
+    const taken = callsOf(this.#rows.map(({ entry }) => entry));
+    return { ...this.#change, calls: new Set([...this.#stored, ...taken]).size };
+  }
+
   /** The statement that records one row by itself, as the last one of a transaction that publishes these events. */
   alone(row: RecordRow, events: string): LastStatement {
     const { id, workflowId, consumerId } = this.#instance;
@@ -106,8 +117,16 @@ export class ExecutionRecord {
   }
 
   /** Writes what was gathered, with what other instances have to record. */
-  flush(): Promise<FlushResult> {
-    return this.#services.flusher.submit(this.take(), () => this.#lane.dropped);
+  async flush(): Promise<FlushResult> {
+    const job = this.take();
+    const result = await this.#services.flusher.submit(job, () => this.#lane.dropped);
+    if (result.kind === 'recorded') for (const { entry } of job.rows) this.noteStored(entry);
+    return result;
+  }
+
+  /** It is on record by itself. */
+  noteStored({ undo, ordinal }: JournalEntry): void {
+    if (!undo) this.#stored.add(ordinal);
   }
 
   /** The id of an event is that of its call, whatever process publishes it. */
@@ -126,3 +145,6 @@ export class ExecutionRecord {
     };
   }
 }
+
+const callsOf = (entries: readonly JournalEntry[]): Set<number> =>
+  new Set(entries.filter(({ undo }) => !undo).map(({ ordinal }) => ordinal));

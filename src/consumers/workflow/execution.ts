@@ -7,7 +7,7 @@ import type { Departure, ExecutionListener, ExecutionServices, HeldLane } from '
 import { startFunction } from './function-context.ts';
 import type { EndingFailure, LoadedInstance, StuckReason } from './instance.ts';
 import { callsMax, deliveryOf, type JournalEntry } from './journal.ts';
-import { journalDamage } from './journal-check.ts';
+import { journalDamage, journalLoss } from './journal-check.ts';
 import { type Found, OpenWaits } from './open-waits.ts';
 import { recordFailure } from './recorded-failure.ts';
 import { type FunctionEnd, FunctionRun, type Turn } from './replaying.ts';
@@ -99,15 +99,16 @@ export class Execution {
   }
 
   begin(): void {
-    const damage = journalDamage(this.instance.journal);
     this.#background.run(async () => {
-      if (damage !== null) return this.#park({ reason: 'damaged journal', message: damage });
+      const damage = journalDamage(this.instance.journal);
+      if (damage !== null) return this.#park(damage);
       const turn = await this.#run.replay();
       if (this.#phase === 'closed') return;
+      this.#stuck = turn.difference === null ? journalLoss(this.instance) : differenceReason(turn.difference);
       if (this.instance.state === 'compensating') {
         this.#phase = 'compensating';
         this.#run.close();
-        if (turn.difference !== null) this.#park(differenceReason(turn.difference));
+        if (this.#stuck !== null) this.#park(this.#stuck);
         else await this.#compensate();
         return;
       }
@@ -307,11 +308,10 @@ export class Execution {
     const { call, entry, valueText, tookMs, recorded } = this.#outcomes.shift() as Outcome;
     const { ordinal, request } = call;
     if (!this.#open.delete(ordinal)) return;
-    if (!recorded) this.#completion += 1;
-    const completed: JournalEntry = recorded ? entry : { ...entry, completion: this.#completion };
+    const completed: JournalEntry = recorded ? entry : { ...entry, completion: ++this.#completion };
     this.#entries.set(ordinal, completed);
-    if (!recorded)
-      this.record.row({ entry: completed, valueText, ...(tookMs === undefined ? {} : { tookMs }) });
+    if (recorded) this.record.noteStored(completed);
+    else this.record.row({ entry: completed, valueText, ...(tookMs === undefined ? {} : { tookMs }) });
     if (request.kind === 'wait') {
       const { contract, key } = request;
       this.record.wait({ ordinal, type: contract.type, key, after: 0, open: false });

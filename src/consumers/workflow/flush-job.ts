@@ -25,6 +25,8 @@ export interface InstanceChange {
   readonly resultText?: string | null;
   readonly failure?: EndingFailure;
   readonly stuck?: StuckReason;
+  /** So many calls are on record with it. */
+  readonly calls?: number;
   /** It has survived what it was suspected of. */
   readonly progress?: boolean;
 }

@@ -31,15 +31,15 @@ with fence as materialized (
 )
 
 -- part: changes
--- $6 [{id, consumer, lane, state, ending, held, due, result, hasResult, failure, stuck, progress}]; `due`: 'now', 'rest' (the earliest
+-- $6 [{id, consumer, lane, calls, state, ending, held, due, result, hasResult, failure, stuck, progress}]; `due`: 'now', 'rest' (the earliest
 -- moment of its pending rows), 'never', or null (as it is).
 , given as materialized (
-  select g.* from fence f join json_to_recordset($6::text::json) as g (id bigint, consumer integer, lane integer, state text, ending text,
-    held boolean, due text, result jsonb, "hasResult" boolean, failure jsonb, stuck jsonb, progress boolean)
+  select g.* from fence f join json_to_recordset($6::text::json) as g (id bigint, consumer integer, lane integer, calls integer, state text,
+    ending text, held boolean, due text, result jsonb, "hasResult" boolean, failure jsonb, stuck jsonb, progress boolean)
     on g.consumer = f.consumer_id and g.lane = f.lane
 ), changed as (
   update factline.workflow_instances i
-     set state = coalesce(g.state, i.state), ending = coalesce(g.ending, i.ending), held = coalesce(g.held, i.held),
+     set calls = coalesce(g.calls, i.calls), state = coalesce(g.state, i.state), ending = coalesce(g.ending, i.ending), held = coalesce(g.held, i.held),
          result = coalesce(g.result, case when g."hasResult" then 'null'::jsonb end, i.result),
          failure = coalesce(g.failure, i.failure),
          stuck = case when g.state is null then i.stuck else g.stuck end,

@@ -82,6 +82,8 @@ export interface LoadedInstance {
   readonly waits: readonly { readonly ordinal: number; readonly after: number }[];
   /** A process that began it as a suspect is on record: what it records next clears it. */
   readonly suspected: boolean;
+  /** At least so many calls were on record. */
+  readonly calls: number;
   readonly journal: readonly LoadedEntry[];
 }
 

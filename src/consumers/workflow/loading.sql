@@ -45,7 +45,7 @@ select
   (select coalesce(json_agg(json_build_object(
       'id', t.id, 'workflowId', t.workflow_id, 'consumerId', t.consumer_id, 'version', t.version, 'key', t.key,
       'keyHash', t.key_hash, 'state', t.state, 'ending', t.ending, 'input', t.input, 'hasInput', t.input is not null,
-      'startPosition', t.start_position, 'cause', t.cause, 'failure', t.failure, 'deaths', t.deaths, 'wasHeld', t.was_held,
+      'startPosition', t.start_position, 'cause', t.cause, 'failure', t.failure, 'deaths', t.deaths, 'wasHeld', t.was_held, 'calls', t.calls,
       'waits', (select coalesce(json_agg(json_build_object('ordinal', w.ordinal, 'after', w.after_position)), '[]')
         from factline.workflow_waits w where w.instance_id = t.id),
       'suspected', t.kills <> '[]',

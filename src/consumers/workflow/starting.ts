@@ -126,5 +126,6 @@ export const freshInstance = (
   wasHeld: false,
   waits: [],
   suspected: false,
+  calls: 0,
   journal: [],
 });

@@ -21,6 +21,7 @@ with fence as materialized (
 ), changed as (
   update factline.workflow_instances i
      set state = case when i.state = 'queued' then $7::text else 'compensating' end, ending = $7::text, stuck = null,
+         calls = case when i.state = 'stuck' then 0 else i.calls end,
          failure = $6::jsonb || case when i.held and not $9::boolean then '{"unsettled": true}' else '{}' end::jsonb,
          due_at = case when i.state = 'queued' then null else factline.clock() end, held = false, changed_at = factline.clock(),
          ended_at = case when i.state = 'queued' then factline.clock() end
@@ -49,14 +50,15 @@ on conflict (instance_id, undo, ordinal) do update set state = 'skipped', value 
 returning j.ordinal
 
 -- name: resume_instance
--- A stuck one goes on: $6 the verb, $7 detail. Undos that failed are tried anew, waits look again from the beginning.
+-- A stuck one goes on: $6 the verb, $7 detail. Undos that failed are tried anew, waits look again from the beginning; what the journal
+-- holds now is what it holds.
 with fence as materialized (
   select l.consumer_id from factline.lanes l join factline.workflow_instances i on i.consumer_id = l.consumer_id
   where i.id = $1::bigint and l.lane = $2::integer and l.token = $3::bigint
   for share of l
 ), changed as (
   update factline.workflow_instances i
-     set state = case when i.ending is null then 'running' else 'compensating' end, stuck = null, deaths = 0, kills = '[]',
+     set state = case when i.ending is null then 'running' else 'compensating' end, stuck = null, calls = 0, deaths = 0, kills = '[]',
          due_at = factline.clock(), changed_at = factline.clock()
     from fence where i.id = $1::bigint and i.state in ('stuck', 'waiting', 'compensating')
   returning i.id
