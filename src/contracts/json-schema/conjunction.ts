@@ -50,10 +50,11 @@ export class Conjunction {
 
   #add(formula: Formula): void {
     if (this.mask === 0 || this.#known.has(formula)) return;
-    if (this.#formulas.contradictionsOf(formula).some((other) => this.#known.has(other))) {
-      this.mask = 0;
-      return;
-    }
+    for (const other of this.#formulas.contradictionsOf(formula))
+      if (this.#known.has(other)) {
+        this.mask = 0;
+        return;
+      }
     this.#known.add(formula);
     switch (formula.kind) {
       case 'all':

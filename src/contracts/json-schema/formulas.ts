@@ -67,7 +67,11 @@ export class Formulas {
   readonly #interned = new Map<string, Formula>();
   /** What is known to contradict a formula. */
   readonly #nots = new Map<Formula, Not[]>();
-  /** Properties by their parts, and by their names. */
+  /** What schemas mostly consist of is found without a text that describes it. */
+  readonly #types: Formula[] = [];
+  readonly #required = new Map<string, Formula>();
+  readonly #absent = new Map<string, Formula>();
+  /** By their parts and names. */
   readonly #properties = new Map<Formula, Map<string, Formula>>();
   readonly #questions = new Map<Formula, Map<string, Formula>>();
   /** What was put together already, by the ids: most questions are asked more than once. */
@@ -229,7 +233,7 @@ export class Formulas {
     const known = this.#nots.get(part) ?? [];
     const same = known.find((not) => not.lenient === lenient);
     if (same !== undefined) return same;
-    const not = this.#make<Not>(`not:${part.id}:${lenient}`, { kind: 'not', part, lenient });
+    const not = this.#new<Not>({ kind: 'not', part, lenient });
     this.#nots.set(part, [...known, not]);
     return not;
   }
@@ -250,7 +254,9 @@ export class Formulas {
   types(mask: number): Formula {
     if (mask === allTypes) return this.any;
     if (mask === 0) return this.none;
-    return this.#make<Types>(`types:${mask}`, { kind: 'types', mask });
+    const types = this.#types[mask] ?? this.#new<Types>({ kind: 'types', mask });
+    this.#types[mask] = types;
+    return types;
   }
 
   valuesOf(values: readonly Json[], holds = true): Formula {
@@ -339,7 +345,10 @@ export class Formulas {
   }
 
   required(name: string, holds = true): Formula {
-    return this.#make(`required:${holds}:${name}`, { kind: 'required', name, holds });
+    const known = holds ? this.#required : this.#absent;
+    const required = known.get(name) ?? this.#new({ kind: 'required', name, holds });
+    known.set(name, required);
+    return required;
   }
 
   property(name: string, part: Formula, declares = true): Formula {

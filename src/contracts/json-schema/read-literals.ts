@@ -14,14 +14,17 @@ export interface Keywords {
   readonly assertFormats: boolean;
 }
 
-/** Keywords without subschemas. Most schemas have one or two, so those that are not there are not looked for. */
-export function* readLiterals(keywords: Keywords): Generator<Formula> {
+type Reader = (keywords: Keywords, parts: Formula[]) => void;
+
+/** Adds what keywords without subschemas say. Most schemas have one or two, so those that are not there are not looked for. */
+export const readLiterals: Reader = (keywords, parts) => {
   let groups = 0;
   for (const keyword of Object.keys(keywords.schema)) groups |= 1 << (groupOf.get(keyword) ?? readers.length);
-  for (const [group, { read }] of readers.entries()) if ((groups & (1 << group)) !== 0) yield* read(keywords);
-}
+  for (let group = 0; group < readers.length; group += 1)
+    if ((groups & (1 << group)) !== 0) readers[group]?.read(keywords, parts);
+};
 
-function* readTypes(keywords: Keywords): Generator<Formula> {
+const readTypes: Reader = (keywords, parts) => {
   const { schema, formulas, refuse, pointer } = keywords;
   const type = own(schema, 'type');
   if (type === undefined) return;
@@ -39,21 +42,21 @@ function* readTypes(keywords: Keywords): Generator<Formula> {
   }
   // No keyword of JSON Schema, but of OpenAPI, and Ajv heeds it.
   if (own(schema, 'nullable') === true) mask |= typeBits.null;
-  yield formulas.types(mask);
-  if (listed.includes('integer') && !listed.includes('number')) yield formulas.integer;
-}
+  parts.push(formulas.types(mask));
+  if (listed.includes('integer') && !listed.includes('number')) parts.push(formulas.integer);
+};
 
-function* readFinite({ schema, formulas, refuse, pointer }: Keywords): Generator<Formula> {
+const readFinite: Reader = ({ schema, formulas, refuse, pointer }, parts) => {
   const listed = own(schema, 'enum');
   if (listed !== undefined) {
     if (!Array.isArray(listed)) throw refuse(below(pointer, 'enum'), 'expected an array');
-    yield formulas.valuesOf(listed as Json[]);
+    parts.push(formulas.valuesOf(listed as Json[]));
   }
   const only = own(schema, 'const');
-  if (only !== undefined) yield formulas.valuesOf([only as Json]);
-}
+  if (only !== undefined) parts.push(formulas.valuesOf([only as Json]));
+};
 
-function* readNumbers(keywords: Keywords): Generator<Formula> {
+const readNumbers: Reader = (keywords, parts) => {
   const { formulas, schema } = keywords;
   for (const [kind, inclusive, exclusive] of [
     ['at-least', 'minimum', 'exclusiveMinimum'],
@@ -62,15 +65,15 @@ function* readNumbers(keywords: Keywords): Generator<Formula> {
     const limit = number(keywords, inclusive);
     // In draft-04 a flag beside the limit.
     const isFlag = typeof own(schema, exclusive) === 'boolean';
-    if (limit !== undefined) yield formulas.bound(kind, limit, own(schema, exclusive) === true);
+    if (limit !== undefined) parts.push(formulas.bound(kind, limit, own(schema, exclusive) === true));
     const open = isFlag ? undefined : number(keywords, exclusive);
-    if (open !== undefined) yield formulas.bound(kind, open, true);
+    if (open !== undefined) parts.push(formulas.bound(kind, open, true));
   }
   const step = number(keywords, 'multipleOf');
   if (step === undefined) return;
   if (step <= 0) throw keywords.refuse(below(keywords.pointer, 'multipleOf'), 'expected a number above 0');
-  yield formulas.multipleOf(rationalOf(step));
-}
+  parts.push(formulas.multipleOf(rationalOf(step)));
+};
 
 const counts = [
   ['minLength', 'min-length'],
@@ -81,36 +84,36 @@ const counts = [
   ['maxProperties', 'max-properties'],
 ] as const;
 
-function* readCounts(keywords: Keywords): Generator<Formula> {
+const readCounts: Reader = (keywords, parts) => {
   for (const [keyword, kind] of counts) {
     const limit = count(keywords, keyword);
-    if (limit !== undefined) yield keywords.formulas.limit(kind, limit);
+    if (limit !== undefined) parts.push(keywords.formulas.limit(kind, limit));
   }
-}
+};
 
 const int32Limit = 2 ** 31;
 
-function* readTexts(keywords: Keywords): Generator<Formula> {
+const readTexts: Reader = (keywords, parts) => {
   const { formulas, assertFormats } = keywords;
   const pattern = text(keywords, 'pattern');
-  if (pattern !== undefined) yield formulas.matches(pattern);
+  if (pattern !== undefined) parts.push(formulas.matches(pattern));
   const format = text(keywords, 'format');
   if (format === undefined || !assertFormats) return;
-  if (isCheckedFormat(format)) yield formulas.format(format);
-  if (format === 'int32' || format === 'int64') yield formulas.integer;
+  if (isCheckedFormat(format)) parts.push(formulas.format(format));
+  if (format === 'int32' || format === 'int64') parts.push(formulas.integer);
   if (format === 'int32') {
-    yield formulas.bound('at-least', -int32Limit, false);
-    yield formulas.bound('at-most', int32Limit - 1, false);
+    parts.push(formulas.bound('at-least', -int32Limit, false));
+    parts.push(formulas.bound('at-most', int32Limit - 1, false));
   }
-}
+};
 
-function* readUniqueness(keywords: Keywords): Generator<Formula> {
-  if (flag(keywords, 'uniqueItems')) yield keywords.formulas.unique();
-}
+const readUniqueness: Reader = (keywords, parts) => {
+  if (flag(keywords, 'uniqueItems')) parts.push(keywords.formulas.unique());
+};
 
-function* readRequired(keywords: Keywords): Generator<Formula> {
-  for (const name of names(keywords, 'required')) yield keywords.formulas.required(name);
-}
+const readRequired: Reader = (keywords, parts) => {
+  for (const name of names(keywords, 'required')) parts.push(keywords.formulas.required(name));
+};
 
 const readers = [
   { of: ['type'], read: readTypes },

@@ -127,10 +127,10 @@ export class SchemaReader {
     for (const keyword of Object.keys(schema)) present.add(groupOf.get(keyword));
     const parts = present.has('references') ? [...this.#targets(place, keywords)] : [];
     if (own(schema, '$ref') !== undefined && !refHasSiblings(resources.draft)) return parts;
-    if (present.has(undefined)) parts.push(...readLiterals(keywords));
-    if (present.has('members')) parts.push(...this.#members(place, keywords));
-    if (present.has('items')) parts.push(...this.#items(place, keywords));
-    if (present.has('branches')) parts.push(...this.#branches(place));
+    if (present.has(undefined)) readLiterals(keywords, parts);
+    if (present.has('members')) this.#members(place, keywords, parts);
+    if (present.has('items')) this.#items(place, keywords, parts);
+    if (present.has('branches')) this.#branches(place, parts);
     for (const keyword of ['unevaluatedProperties', 'unevaluatedItems'] as const)
       if (own(schema, keyword) !== undefined && refHasSiblings(resources.draft))
         parts.push(this.#unevaluated(place, keyword, parts));
@@ -191,10 +191,10 @@ export class SchemaReader {
     return value === undefined ? undefined : this.#sub(place, value, keyword);
   }
 
-  *#members(place: Place, { formulas, refuse, pointer }: Keywords): Generator<Formula> {
+  #members(place: Place, { formulas, refuse, pointer }: Keywords, parts: Formula[]): void {
     const properties = this.#named(place, 'properties');
     for (const [name, schema] of properties)
-      yield formulas.property(name, this.#sub(place, schema, 'properties', name));
+      parts.push(formulas.property(name, this.#sub(place, schema, 'properties', name)));
     const patterns: Formula[] = [];
     for (const [source, schema] of this.#named(place, 'patternProperties')) {
       const inside = formulas.matches(source);
@@ -205,12 +205,12 @@ export class SchemaReader {
         inside: inside === formulas.any ? [] : [inside],
         outside: [],
       };
-      yield formulas.members(guard, this.#sub(place, schema, 'patternProperties', source));
+      parts.push(formulas.members(guard, this.#sub(place, schema, 'patternProperties', source)));
     }
     const additional = this.#single(place, 'additionalProperties');
     if (additional !== undefined && !patterns.includes(formulas.any)) {
       const except = new Set(properties.map(([name]) => name));
-      yield formulas.members({ role: 'additional', except, inside: [], outside: patterns }, additional);
+      parts.push(formulas.members({ role: 'additional', except, inside: [], outside: patterns }, additional));
     }
     const names = this.#single(place, 'propertyNames');
     if (
@@ -218,7 +218,9 @@ export class SchemaReader {
       !(names.kind === 'types' && (names.mask & typeBits.string) !== 0) &&
       names !== formulas.any
     )
-      yield formulas.members({ role: 'names', except: noNames, inside: [], outside: [names] }, formulas.none);
+      parts.push(
+        formulas.members({ role: 'names', except: noNames, inside: [], outside: [names] }, formulas.none),
+      );
     for (const keyword of ['dependentRequired', 'dependentSchemas', 'dependencies'])
       for (const [name, needed] of this.#named(place, keyword)) {
         const isSchemaWanted =
@@ -228,24 +230,24 @@ export class SchemaReader {
           : formulas.all(
               namesIn(needed, below(pointer, keyword, name), refuse).map((other) => formulas.required(other)),
             );
-        yield formulas.some([formulas.required(name, false), then]);
+        parts.push(formulas.some([formulas.required(name, false), then]));
       }
   }
 
-  *#items(place: Place, keywords: Keywords): Generator<Formula> {
+  #items(place: Place, keywords: Keywords, parts: Formula[]): void {
     const { formulas } = keywords;
     // `items` with an array is a tuple up to 2019-09; in 2020-12, where it is none, it is still meant as one.
     const isOldTuple = Array.isArray(own(place.schema, 'items'));
     const tuple = isOldTuple ? this.#tuple(place, 'items') : this.#tuple(place, 'prefixItems');
-    for (const [index, item] of tuple.entries()) yield formulas.item(index, item);
+    for (const [index, item] of tuple.entries()) parts.push(formulas.item(index, item));
     const rest = this.#single(place, isOldTuple ? 'additionalItems' : 'items');
-    if (rest !== undefined) yield formulas.itemsFrom(tuple.length, rest);
+    if (rest !== undefined) parts.push(formulas.itemsFrom(tuple.length, rest));
     const part = this.#single(place, 'contains');
     if (part === undefined) return;
     const counted = refHasSiblings(this.#options.resources.draft);
     const least = (counted ? count(keywords, 'minContains') : undefined) ?? 1;
     const most = (counted ? count(keywords, 'maxContains') : undefined) ?? Number.POSITIVE_INFINITY;
-    yield formulas.contains({ from: 0, part, least, most });
+    parts.push(formulas.contains({ from: 0, part, least, most }));
   }
 
   /** Empty tuples are read too: `items: []`. */
@@ -254,21 +256,22 @@ export class SchemaReader {
     return Array.isArray(value) && value.length === 0 ? [] : (this.#listed(place, keyword) ?? []);
   }
 
-  *#branches(place: Place): Generator<Formula> {
+  #branches(place: Place, parts: Formula[]): void {
     const { formulas } = this.#options;
     const allOf = own(place.schema, 'allOf');
-    if (!Array.isArray(allOf) || allOf.length > 0) yield formulas.all(this.#listed(place, 'allOf') ?? []);
+    if (!Array.isArray(allOf) || allOf.length > 0)
+      parts.push(formulas.all(this.#listed(place, 'allOf') ?? []));
     const anyOf = this.#listed(place, 'anyOf');
-    if (anyOf !== undefined) yield formulas.some(anyOf);
+    if (anyOf !== undefined) parts.push(formulas.some(anyOf));
     const oneOf = this.#listed(place, 'oneOf');
-    if (oneOf !== undefined) yield formulas.one(oneOf);
+    if (oneOf !== undefined) parts.push(formulas.one(oneOf));
     const not = this.#single(place, 'not');
-    if (not !== undefined) yield formulas.not(not);
+    if (not !== undefined) parts.push(formulas.not(not));
     const condition = this.#single(place, 'if');
     const [then, otherwise] = [this.#single(place, 'then'), this.#single(place, 'else')];
     if (condition === undefined) return;
-    if (then !== undefined) yield formulas.some([formulas.not(condition), then]);
-    if (otherwise !== undefined) yield formulas.some([condition, otherwise]);
+    if (then !== undefined) parts.push(formulas.some([formulas.not(condition), then]));
+    if (otherwise !== undefined) parts.push(formulas.some([condition, otherwise]));
   }
 
   #unevaluated(
