@@ -75,7 +75,8 @@ const heapMb = (): number => {
   return process.memoryUsage().heapUsed / 1024 / 1024;
 };
 
-const quietSeconds = 10;
+/** Long, because what comes every ten seconds is counted once more or once less. */
+const quietSeconds = 40;
 
 /** What an app costs that has nothing to do: memory in MB, and statements a second. */
 const quiet = async (pool: pg.Pool): Promise<{ memoryMb: number; statements: number }> => {
