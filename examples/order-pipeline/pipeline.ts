@@ -11,6 +11,7 @@ import { createMailer } from './mail/mailer.ts';
 import { cancelFulfilment } from './orchestration/cancel-fulfilment.ts';
 import { fulfilOrder } from './orchestration/fulfil-order.ts';
 import { takeBack } from './orchestration/take-back.ts';
+import manifest from './package.json' with { type: 'json' };
 import { customerSpend } from './read-models/customer-spend.ts';
 import { orderSummary } from './read-models/order-summary.ts';
 
@@ -82,6 +83,8 @@ export function createPipeline(surroundings: Surroundings, role: Role): Pipeline
     name: 'order-pipeline',
     database: databaseUrl,
     pools: poolsOf(role, workers),
+    // Not by the folder that a process was started in: the command line is started in another one than `npm start`.
+    codeVersion: process.env['FACTLINE_CODE_VERSION'] ?? manifest.version,
     handleSignals: false,
     consumers: [
       ...(orchestrated === null || role === 'gate' ? choreography(surroundings) : []),

@@ -416,6 +416,16 @@ describe('estimating', () => {
     const deployed = { ...code, codeVersion: '1.2.4' };
     await expect(estimate(await plan(), { code: deployed })).rejects.toThrow('this is 1.2.4');
   });
+
+  it('says early that other code is running than it is planned for', async () => {
+    await raw.query(`insert into factline.processes (app, incarnation, host, pid, code_version, direct_session, declared)
+                     values ('shop', gen_random_uuid(), 'h', 1, '1.2.4', true, '{"1": {}}')`);
+    const { estimate: made } = await estimate(await plan());
+    await raw.query('delete from factline.processes');
+    expect(made?.blastRadius.warnings).toContain(
+      'the code 1.2.4 is running, and this is planned for 1.2.3: it cannot begin before that runs everywhere',
+    );
+  });
 });
 
 describe('approving', () => {

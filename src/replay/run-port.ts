@@ -63,14 +63,24 @@ export const whatChanged = async (on: Queryable, replay: Replay): Promise<string
   return replay.mode === 'shadow' ? null : otherCodeRunning(on, { consumerId: consumer.id, codeVersion });
 };
 
-/** That other code runs than was approved, in a sentence; null: none does. */
-export const otherCodeRunning = async (
+/** The version of other code that runs; null: none does. */
+export const otherCode = async (
   on: Queryable,
   { consumerId, codeVersion }: Pick<Replay, 'consumerId' | 'codeVersion'>,
 ): Promise<string | null> => {
   const running = (await run(on, sql.running_code, [consumerId])).map((row) => String(row['code_version']));
-  const other = running.find((version) => version !== codeVersion);
-  return other === undefined ? null : `it was approved for the code ${codeVersion}, and ${other} is running`;
+  return running.find((version) => version !== codeVersion) ?? null;
+};
+
+/** That other code runs than was approved, in a sentence; null: none does. */
+export const otherCodeRunning = async (
+  on: Queryable,
+  replay: Pick<Replay, 'consumerId' | 'codeVersion'>,
+): Promise<string | null> => {
+  const other = await otherCode(on, replay);
+  return other === null
+    ? null
+    : `it was approved for the code ${replay.codeVersion}, and ${other} is running`;
 };
 
 export interface ReplayUnderWay {

@@ -14,6 +14,8 @@ export interface BlastFacts {
   /** Handlers at work at one time, where the class has such a bound. */
   readonly concurrency: number | null;
   readonly readers: readonly { readonly name: string; readonly handledWithinMs: number | null }[];
+  /** The code that it is planned for, and other code that runs; null: none does. */
+  readonly code: { readonly planned: string; readonly running: string | null };
 }
 
 /** A promise that nobody declared. */
@@ -84,8 +86,13 @@ const durationOf = (facts: BlastFacts): BlastRadius['durationSeconds'] => {
   return { atCeiling: seconds(ceiling), likely: seconds(Math.min(ceiling, handled)) };
 };
 
-const warningsOf = ({ profile, sample, fanOut, manifest, consumer }: BlastFacts): readonly string[] => {
+const warningsOf = (facts: BlastFacts): readonly string[] => {
+  const { profile, sample, fanOut, manifest, consumer, code } = facts;
   const warnings: string[] = [];
+  if (code.running !== null)
+    warnings.push(
+      `the code ${code.running} is running, and this is planned for ${code.planned}: it cannot begin before that runs everywhere`,
+    );
   if (profile.beforeStart > 0)
     warnings.push(
       `${profile.beforeStart} events were recorded before ${consumer.name} began and were never handled by it`,

@@ -13,6 +13,7 @@ import {
   readLogEnd,
 } from '../request/plan.ts';
 import { type Replay, readReplay } from '../request/replay.ts';
+import { otherCode } from '../run-port.ts';
 import { blastRadiusOf } from './blast-radius.ts';
 import { approvedDigest } from './digest.ts';
 import type { ReplayEstimate } from './estimate.ts';
@@ -180,7 +181,22 @@ const estimate = async (database: Database, request: EstimateRequest, replay: Re
     consumer.id,
   );
   const concurrency = definition.class === 'operational' ? (definition as Handler).concurrency : null;
-  const blastRadius = blastRadiusOf({ consumer, manifest, profile, fanOut, sample, concurrency, readers });
+  const { codeVersion: planned } = replay;
+  // Whoever tries code in the shadow has it at hand.
+  const running =
+    replay.mode === 'shadow'
+      ? null
+      : await otherCode(pool, { consumerId: consumer.id, codeVersion: planned });
+  const blastRadius = blastRadiusOf({
+    consumer,
+    manifest,
+    profile,
+    fanOut,
+    sample,
+    concurrency,
+    readers,
+    code: { planned, running },
+  });
   return {
     frozen,
     epoch,
