@@ -4,9 +4,9 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import ajvDraft04 from 'ajv-draft-04';
 import { fullFormats } from 'ajv-formats/dist/formats.js';
 import type { Json } from '../../foundation/index.ts';
+import { RecentlyUsed } from '../recently-used.ts';
 import { DividedSchema, type SchemaPart } from './divided-schema.ts';
 import { type JsonSchemaDraft, refHasSiblings } from './drafts.ts';
-import { RecentlyUsed } from './recently-used.ts';
 import { isObject } from './resources.ts';
 
 type Validator = InstanceType<typeof Ajv>;

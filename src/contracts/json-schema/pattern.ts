@@ -1,7 +1,7 @@
+import { RecentlyUsed } from '../recently-used.ts';
 import { isAnchored, isRisky, lengthsOf, parseExpression, type ReadExpression } from './expression.ts';
 import { textsOf, wordsOf } from './expression-texts.ts';
 import { limits } from './limits.ts';
-import { RecentlyUsed } from './recently-used.ts';
 
 /** A `pattern` of a schema. */
 export interface Pattern {

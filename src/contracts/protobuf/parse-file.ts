@@ -1,5 +1,6 @@
 import protobuf from 'protobufjs';
 import { FactlineError } from '../../foundation/index.ts';
+import { RecentlyUsed } from '../recently-used.ts';
 import type { ProtobufFile } from './protobuf-schema.ts';
 
 /** One file as the library reads it, with what it does not tell. */
@@ -21,11 +22,21 @@ const groupInOneof = 'field must be a Field';
 
 const editions: ReadonlySet<string> = new Set(['2023', '2024']);
 
+/** What is imported is mostly the same in both versions, and in pair after pair of a batch. */
+const parsedFiles = new RecentlyUsed<ParsedFile>(100);
+
 /**
  * Parses each file by itself, so that what stands where is known, and nothing is mended on the way.
  * @throws FactlineError SCHEMA_INVALID with file and line
  */
 export const parseFile = (path: string, text: string, invalid: Invalid): ParsedFile => {
+  const key = `${path}\n${text}`;
+  const file = parsedFiles.get(key) ?? parse(path, text, invalid);
+  parsedFiles.keep(key, file);
+  return file;
+};
+
+const parse = (path: string, text: string, invalid: Invalid): ParsedFile => {
   try {
     const syntax = syntaxOf(path, text, invalid);
     // Members of that name would be dropped in silence.
