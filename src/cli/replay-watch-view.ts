@@ -14,7 +14,8 @@ export interface ReplayMoment {
   /** Handled since the last look; null at the first. */
   readonly ratePerSecond: number | null;
   readonly allowedPerSecond: number | null;
-  readonly ceiling: number;
+  /** Null: a rebuild, which goes as fast as live consumers allow. */
+  readonly ceiling: number | null;
   readonly yielding: string | null;
   readonly live: { readonly consumer: string | null; readonly danger: number };
   readonly pausedReason: string | null;
@@ -39,6 +40,10 @@ export const watchLines = (
   const share = selected === 0 ? 1 : (handled + failed) / selected;
   const rate = moment.ratePerSecond;
   const allowed = moment.allowedPerSecond;
+  const pace =
+    ceiling === null
+      ? `${rate ?? '–'}/s, as fast as live consumers allow`
+      : `${bar((rate ?? 0) / ceiling, wide)} ${rate ?? '–'}/s, allowed ${allowed === null ? '–' : Math.round(allowed * 10) / 10}, ceiling ${ceiling}`;
   const worst =
     live.consumer === null
       ? 'nothing waits'
@@ -47,7 +52,7 @@ export const watchLines = (
   return [
     `${style.bold(`Replay ${id}`)} of ${printable(consumer)}  ${style.cyan(state.replaceAll('_', ' '))}`,
     `  ${style.dim('events')}  ${bar(share, wide)} ${count(handled)} of ${count(selected)}${failures}, ${count(underWay)} under way`,
-    `  ${style.dim('rate  ')}  ${bar((rate ?? 0) / ceiling, wide)} ${rate ?? '–'}/s, allowed ${allowed === null ? '–' : Math.round(allowed * 10) / 10}, ceiling ${ceiling}`,
+    `  ${style.dim('rate  ')}  ${pace}`,
     `  ${style.dim('live  ')}  ${bar(live.danger, wide)} ${printable(worst)}`,
     ...(moment.yielding === null ? [] : [`  ${style.yellow(printable(moment.yielding))}`]),
     ...(moment.pausedReason === null

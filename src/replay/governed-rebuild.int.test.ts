@@ -18,6 +18,7 @@ import {
   type Replay,
   type ReplayState,
   readReplay,
+  reportReplay,
   requestReplay,
   switchProjection,
 } from './index.ts';
@@ -95,7 +96,9 @@ const stages = async (): Promise<string[]> =>
 describe('a replay of a projection', () => {
   it('is a rebuild that readers see when it was compared and found equal', async () => {
     await app.start();
-    const replay = await followedTo(await begun(), 'done');
+    const id = await begun();
+    const replay = await followedTo(id, 'done');
+    expect((await reportReplay(database.operations, id)).counts).toMatchObject({ selected: 40, handled: 40 });
     expect(replay.outcome).toMatchObject({ build: 2, finding: { verdict: 'equal' }, rolledBack: false });
     expect(await stages()).toEqual(['1 standby', '2 live']);
     const acts = await listAudit(database.operations, { limit: 20 });
@@ -114,6 +117,7 @@ describe('a replay of a projection', () => {
       reason: expect.stringContaining('factline projection compare orders'),
     });
     expect(await stages()).toEqual(['1 live', '2 differs']);
+    expect((await reportReplay(database.operations, id)).counts).toMatchObject({ selected: 40, handled: 40 });
     const accepting = { database, clock: systemClock, actor: ada, projection: 'orders', withinMs: 5_000 };
     await switchProjection({ ...accepting, accepted: true, reason: 'that row was the mistake' });
     expect((await followedTo(id, 'done')).outcome).toMatchObject({

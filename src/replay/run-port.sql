@@ -43,6 +43,12 @@ select (select count(*) from factline.inbox i where i.consumer_id = $3 and i.rep
        (select count(*) from factline.parked p where p.consumer_id = $3 and p.replay_id = $1 and p.state <> 'quarantined') as parked,
        (select count(*) from factline.replay_selection s where s.replay_id = $1 and s.freeze_number = $2 and s.excluded is null) as selected
 
+-- name: build_share
+-- $1 projection, $2 position: how far the build that is on its way has come up to there, 0 to 1; null: none is.
+select avg(least(c.position, $2::bigint)::double precision / greatest($2::bigint, 1)) as share
+  from factline.consumers k join factline.checkpoints c on c.consumer_id = k.id
+ where k.name = $1 and k.state = 'building'
+
 -- name: released_counts
 -- As handled_counts, of a replay whose source is the quarantine.
 select count(*) filter (where s.outcome = 'handled') as handled, count(*) filter (where s.outcome = 'failed') as quarantined,

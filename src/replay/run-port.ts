@@ -20,6 +20,7 @@ const sql = loadQueries<
   | 'advance'
   | 'note_rate'
   | 'handled_counts'
+  | 'build_share'
   | 'released_counts'
   | 'effects_of_released'
   | 'failures_of_released'
@@ -143,7 +144,7 @@ export const noteRate = async (
 /** What became of a replay's events, effects and failures so far; read from what proves it. */
 export interface ReplayCounts {
   readonly selected: number;
-  /** An inbox row of this replay is there; of a release: the parked row went with the proof. */
+  /** An inbox row of this replay is there; of a release: the parked row went with the proof; of a rebuild: as far as its build has come. */
   readonly handled: number;
   readonly quarantined: number;
   /** Handed over and not decided yet. */
@@ -164,6 +165,7 @@ export interface ReplayCounts {
 }
 
 export const readCounts = async (on: Queryable, replay: Replay): Promise<ReplayCounts> => {
+  if (replay.mode === 'blue-green') return countsOfRebuild(on, replay);
   const { id, freeze, consumerId } = replay;
   const release = replay.mode === 'release';
   const [counts] = await run(on, release ? sql.released_counts : sql.handled_counts, [
@@ -178,7 +180,7 @@ export const readCounts = async (on: Queryable, replay: Replay): Promise<ReplayC
     ? await run(on, sql.failures_of_released, [id, freeze, consumerId])
     : await run(on, sql.failure_groups, [id, consumerId]);
   return {
-    selected: replay.mode === 'blue-green' ? (replay.frozen?.selected ?? 0) : Number(counts?.['selected']),
+    selected: Number(counts?.['selected']),
     handled: Number(counts?.['handled']),
     quarantined: Number(counts?.['quarantined']),
     parked: Number(counts?.['parked']),
@@ -195,4 +197,14 @@ export const readCounts = async (on: Queryable, replay: Replay): Promise<ReplayC
       known: row['known'] === true,
     })),
   };
+};
+
+const countsOfRebuild = async (on: Queryable, { state, consumer, frozen }: Replay): Promise<ReplayCounts> => {
+  const { selected = 0, ceiling = 0 } = frozen ?? {};
+  const [row] = await run(on, sql.build_share, [consumer, ceiling]);
+  const ended = state === 'done' || state === 'done_with_failures';
+  const begun = state === 'running' || state === 'paused' || state === 'verifying';
+  const share = ended ? 1 : begun ? Number(row?.['share'] ?? 0) : 0;
+  const handled = Math.floor(selected * share);
+  return { selected, handled, quarantined: 0, parked: 0, effects: [], failures: [] };
 };

@@ -22,7 +22,7 @@ export const replayWatch: Command = {
     { name: 'selected, released, handled, failed, underWay', help: 'Events.' },
     {
       name: 'ratePerSecond, allowedPerSecond, ceiling',
-      help: 'What is handled, what may be handed over, what was approved.',
+      help: 'What is handled, what may be handed over, what was approved; of a rebuild the latter are null.',
     },
     { name: 'yielding', help: 'Why it goes slower than its ceiling; null: it does not.' },
     {
@@ -64,7 +64,7 @@ const momentOf = (
     readonly at: number;
   },
 ): ReplayMoment => {
-  const { id, consumer, state, run, manifest, paused } = replay;
+  const { id, consumer, state, mode, run, manifest, paused } = replay;
   const { last, at, live } = now;
   const seconds = last === null ? 0 : (at - last.at) / 1000;
   const perSecond = last === null || seconds <= 0 ? null : (counts.handled - last.moment.handled) / seconds;
@@ -79,7 +79,7 @@ const momentOf = (
     underWay: counts.parked,
     ratePerSecond: perSecond === null ? null : Math.round(perSecond * 10) / 10,
     allowedPerSecond: run.rateNow,
-    ceiling: manifest.rate.ceiling,
+    ceiling: mode === 'blue-green' ? null : manifest.rate.ceiling,
     yielding: run.yielding,
     live: { consumer: live.consumer, danger: Math.round(live.danger * 100) / 100 },
     pausedReason: paused === null ? null : `${paused.by}: ${paused.reason ?? 'no reason given'}`,

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { type ReplayMoment, watchLines } from './replay-watch-view.ts';
+import { styleOf } from './style.ts';
+
+const moment: ReplayMoment = {
+  id: 7,
+  consumer: 'mailing',
+  state: 'running',
+  selected: 200,
+  released: 120,
+  handled: 100,
+  failed: 2,
+  underWay: 18,
+  ratePerSecond: 25,
+  allowedPerSecond: 25.04,
+  ceiling: 50,
+  yielding: 'goes slower: live events of mailing take longer beside it',
+  live: { consumer: 'mailing', danger: 0.31 },
+  pausedReason: null,
+};
+const shown = (change: Partial<ReplayMoment>): string =>
+  watchLines({ ...moment, ...change }, { width: 100, style: styleOf(false) }).join('\n');
+
+test('a replay shows its rate against what is allowed and its ceiling, live danger, and why it yields', () => {
+  expect(shown({})).toContain('100 of 200, 2 failed, 18 under way');
+  expect(shown({})).toContain('25/s, allowed 25, ceiling 50');
+  expect(shown({})).toContain('mailing: 31 % of its promise');
+  expect(shown({})).toContain('goes slower: live events of mailing take longer beside it');
+});
+
+test('a rebuild has no ceiling of events: it goes as fast as live consumers allow', () => {
+  const lines = shown({ ceiling: null, allowedPerSecond: null, yielding: null });
+  expect(lines).toContain('25/s, as fast as live consumers allow');
+  expect(lines).not.toContain('ceiling');
+});
