@@ -720,4 +720,14 @@ describe('what a change says', () => {
     });
     expect(changes).toMatchObject([{ rule: 'max-length-added', witness: { a: expect.any(String) } }]);
   });
+
+  test('what cannot be decided about arrays says nothing about other values', () => {
+    const undecided = { contains: { type: 'null' }, unevaluatedItems: { type: 'string' } };
+    const [old, after] = [
+      { ...undecided, enum: ['a', 1] },
+      { $ref: '#/$defs/a', $defs: { a: { ...undecided, type: ['string', 'number'] } } },
+    ];
+    expect(verdict(old, after)).toBe('ok');
+    expect(verdict({ ...old, enum: [[null]] }, after)).not.toBe('ok');
+  });
 });

@@ -306,11 +306,16 @@ export class SchemaReader {
         }),
     };
     const cases = evaluationsOf(place, keyword, source);
-    if (cases === undefined)
-      return formulas.opaque(
+    if (cases === undefined) {
+      // Made first, and therefore looked at first: of other values nothing is in doubt.
+      const subject = keyword === 'unevaluatedItems' ? typeBits.array : typeBits.object;
+      const otherTypes = formulas.not(formulas.types(subject));
+      const undecided = formulas.opaque(
         `${keyword} ${part.id} ${parts.map(({ id }) => id).join()} ${canonicalJson(place.schema)}`,
         `${keyword} depends on which branches match`,
       );
+      return formulas.some([otherTypes, undecided]);
+    }
     return formulas.some(
       cases.map((evaluated) =>
         formulas.all([...evaluated.conditions, restOf(formulas, evaluated, { keyword, part })]),
