@@ -99,7 +99,8 @@ export const reportLines = (report: ReplayReport, view: ReplayViewOptions): stri
     ],
     ...outcomeRows(replay),
   ];
-  const estimated = comparison.map(
+  // Before it has ended an estimate is neither right nor wrong.
+  const estimated = (hasEnded(replay.state) ? comparison : []).map(
     ({ what, estimated, actual, within }) =>
       [
         'estimated',

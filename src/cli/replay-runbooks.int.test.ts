@@ -120,6 +120,8 @@ describe('when something is wrong with a replay', () => {
     await expect.poll(() => state(first), { timeout: 20_000 }).toBe('paused');
     const said = await follow(report, first);
     expect(said).toContain('new failure');
+    // It has not ended: its estimate is neither right nor wrong yet.
+    expect(said).not.toContain('estimated');
     await follow(abort, first);
     expect(await state(first)).toBe('aborted');
 
