@@ -107,6 +107,47 @@ test('where live events take longer beside it the rate is halved, and it says so
   await until(({ rateNow }) => (rateNow ?? 0) > slow);
 }, 30_000);
 
+test('what was handed over stands still with the rate, and goes on with it by itself', async () => {
+  const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+  let handled = 0;
+  const subject = defineHandler({
+    name: 'subject',
+    on: [OrderPlaced],
+    onReplay: 'skip',
+    concurrency: 8,
+    handle: async (_, { replay }) => {
+      if (replay === null) return;
+      await gate;
+      handled += 1;
+    },
+  });
+  const process = await bench.launch({ definitions: [subject] });
+  try {
+    await process.publish(...orders(40));
+    await process.settled();
+    const id = await beginReplayOf(process, { definitions: [subject] }, { rate: { ceiling: 100, floor: 1 } });
+    const run = replayRunOf(process, [subject], { look: async () => ({ consumer: null, danger: 0 }) });
+    const { operations } = process.database;
+    await eventually(async () => {
+      await run.pass();
+      await process.engine.lookForDueWork();
+      return (await readReplay(operations, id)).run.released >= 20;
+    }, 'some are handed over');
+    // As the control loop does, which does not run any more.
+    await process.rows('update factline.replays set rate_now = 0');
+    // Two looks of the owner, at most.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    open();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    // What had begun: a quarter of eight.
+    expect(handled).toBe(2);
+    await process.rows('update factline.replays set rate_now = 100');
+    await eventually(() => handled >= 20, 'they are handled');
+  } finally {
+    open();
+  }
+}, 30_000);
+
 test('two processes at once go no faster than one, and hand nothing over twice', async () => {
   const seen: number[] = [];
   const definitions = [
