@@ -104,8 +104,7 @@ export class RandomSchemas {
         schema,
         decide.chance(0.22) ? this.#branching(depth) : this.#keyword(decide.pick(about), schema, depth),
       );
-    // Ajv takes an empty array for one that contains what it must, when there is a tuple beside.
-    if ('contains' in schema) delete schema['prefixItems'];
+    dropWhatAjvMistakes(schema);
     return schema;
   }
 
@@ -243,7 +242,7 @@ export class RandomSchemas {
           place,
           decide.chance(0.3) ? this.#branching(1) : this.#keyword(decide.pick(types), place, 1),
         );
-        if ('contains' in place) delete place['prefixItems'];
+        for (const around of placesIn(copy)) dropWhatAjvMistakes(around);
         break;
       case 2:
         for (const keyword of keywords) {
@@ -355,6 +354,22 @@ const single = [
   'unevaluatedItems',
   'unevaluatedProperties',
 ];
+
+/**
+ * Ajv takes an empty array for one that contains what it must, when there is a tuple beside, and items for looked at by a branch that
+ * does not match.
+ */
+const dropWhatAjvMistakes = (schema: SchemaObject): void => {
+  if ('contains' in schema) delete schema['prefixItems'];
+  if (!('unevaluatedItems' in schema)) return;
+  for (const place of placesIn(schema))
+    for (const keyword of ['anyOf', 'oneOf'])
+      for (const branch of (place[keyword] ?? []) as RandomSchema[])
+        for (const inner of placesIn(branch)) {
+          delete inner['items'];
+          delete inner['prefixItems'];
+        }
+};
 
 /** The schema objects in a schema, itself first. */
 export const placesIn = (schema: RandomSchema): SchemaObject[] => {
