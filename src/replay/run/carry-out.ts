@@ -52,6 +52,8 @@ export type ReplayRunStep = (typeof replayRunSteps)[number];
 const aheadSeconds = 2;
 const aheadMin = 10;
 const aheadMax = 250;
+/** Events a second: whoever may go faster comes to it within a minute, so that what is too fast is seen before it hurts. */
+const beginsAt = 50;
 
 /**
  * Carries replays out, one bounded pass at a time. It keeps nothing that matters in memory: the cursor, the pace and the
@@ -176,7 +178,7 @@ export class ReplayRun {
   async #rate(replay: Replay): Promise<number | null> {
     const { id, run: progress, manifest } = replay;
     const { operations } = this.#options.database;
-    const rate = progress.rateNow ?? manifest.rate.ceiling;
+    const rate = progress.rateNow ?? Math.min(manifest.rate.ceiling, beginsAt);
     const [look] = await run(operations, runQueries.claim_look, [id]);
     if (look === undefined) return rate;
     const seen = await (this.#options.look?.() ?? readLiveDanger(operations)).catch(() => null);
