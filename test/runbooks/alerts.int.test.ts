@@ -142,6 +142,9 @@ describe('the runbook of', () => {
     }
     expect(await walk('dependency-down', { NAME: 'payment' })).toContain('payment-provider: outage');
     await ends('dependency-down');
+    const paid = async (): Promise<number> =>
+      (await query("select from payment.payments where order_id like 'D%'")).rowCount ?? 0;
+    await expect.poll(paid, { timeout: 30_000 }).toBe(40);
   }, 60_000);
 
   it('quarantine-growth and quarantine-age', async () => {

@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { contractSetOf, type Handler } from '../../consumers/index.ts';
 import { type Clock, FactlineError } from '../../foundation/index.ts';
 import { type Database, loadQueries, run } from '../../postgres/index.ts';
@@ -14,7 +15,7 @@ import {
 } from '../request/plan.ts';
 import { type Replay, readReplay } from '../request/replay.ts';
 import { otherCode } from '../run-port.ts';
-import { blastRadiusOf } from './blast-radius.ts';
+import { type BlastFacts, blastRadiusOf } from './blast-radius.ts';
 import { approvedDigest } from './digest.ts';
 import type { ReplayEstimate } from './estimate.ts';
 import { observeFanOut, readersOf } from './fan-out.ts';
@@ -166,14 +167,8 @@ const estimate = async (database: Database, request: EstimateRequest, replay: Re
     head: end.head,
   });
   const noSample = whyNoSample(request, consumer);
-  const sampled = {
-    id,
-    freeze,
-    events: frozen.selected,
-    types: profile.types.length,
-    definition,
-    source: request.source,
-  };
+  const { source } = request;
+  const sampled = { id, freeze, events: frozen.selected, types: profile.types.length, definition, source };
   const sample = noSample === null ? await runSample({ ...sampled, database, clock, signal }) : null;
   const readers = await readersOf(
     pool,
@@ -181,12 +176,6 @@ const estimate = async (database: Database, request: EstimateRequest, replay: Re
     consumer.id,
   );
   const concurrency = definition.class === 'operational' ? (definition as Handler).concurrency : null;
-  const { codeVersion: planned } = replay;
-  // Whoever tries code in the shadow has it at hand.
-  const running =
-    replay.mode === 'shadow'
-      ? null
-      : await otherCode(pool, { consumerId: consumer.id, codeVersion: planned });
   const blastRadius = blastRadiusOf({
     consumer,
     manifest,
@@ -195,7 +184,7 @@ const estimate = async (database: Database, request: EstimateRequest, replay: Re
     sample,
     concurrency,
     readers,
-    code: { planned, running },
+    code: await codeOf(pool, { ...replay, consumerId: consumer.id }),
   });
   return {
     frozen,
@@ -204,6 +193,12 @@ const estimate = async (database: Database, request: EstimateRequest, replay: Re
     estimate: { at: end.now, profile, fanOut, sample, noSample, blastRadius },
   };
 };
+
+/** Other code that runs stands in the way of the run, except in the shadow: whoever tries it has it at hand. */
+const codeOf = async (pool: pg.Pool, replay: Replay): Promise<BlastFacts['code']> => ({
+  planned: replay.codeVersion,
+  running: replay.mode === 'shadow' ? null : await otherCode(pool, replay),
+});
 
 const whyNoSample = ({ withoutSample }: EstimateRequest, consumer: ReplayedConsumer): string | null => {
   if (consumer.class === 'projection')
