@@ -102,9 +102,10 @@ test('an answer that is older than what was recorded meanwhile does not make a s
     const first = await app.startWorkflow(work, { key: 'first', input: { id: 'first' } });
     await first.result({ within: '20s' });
     // The lane is held: what starts from now on needs no look.
-    armed = true;
     const timer = await app.startWorkflow(work, { key: 'timer', input: { id: 'timer' } });
     await eventually(async () => (await timer.status()) === 'waiting', 'the timer sleeps');
+    // Not earlier: a look that began while the timer was in memory would leave it out.
+    armed = true;
     await eventually(async () => isHeld, 'the look for the timer begins');
     await new Promise((resolve) => setTimeout(resolve, 2_300));
     const subject = await app.startWorkflow(work, { key: 'subject', input: { id: 'subject' } });
