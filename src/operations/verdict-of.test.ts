@@ -289,6 +289,11 @@ describe('the verdict', () => {
       timeToDrainSeconds: null,
       timeToBreachSeconds: 60,
     });
+    // Paused a moment ago: the trend is still that of a consumer that kept up.
+    const paused = { reason: 'stocktaking', by: 'Ada', forMs: 5_000, resumesMs: null, buffer: null };
+    const keptUp = { lagMsPerSecond: 50, backlogPerSecond: 50, backlog: 1_000 };
+    expect(verdictOf({ ...facts, paused }, { ...now, trend: keptUp }).timeToBreachSeconds).toBe(30);
+    expect(verdictOf({ ...facts, paused }, { ...now, trend: null }).timeToBreachSeconds).toBe(30);
   });
 });
 

@@ -124,8 +124,10 @@ const timeToDrain = (facts: ConsumerFacts, trend: Trend | null): number | null =
 const timeToBreach = (facts: ConsumerFacts, trend: Trend | null): number | null => {
   const left = facts.handledWithinMs - (facts.oldest?.ageMs ?? 0);
   if (left <= 0) return 0;
-  if (trend === null || trend.lagMsPerSecond <= 0) return null;
-  return seconds((left / trend.lagMsPerSecond) * 1_000);
+  // While it stands still the oldest event grows older by a second a second, whatever the trend of before says.
+  const stands = facts.oldest !== null && (facts.paused !== null || facts.breaker !== null);
+  const lagMsPerSecond = stands ? 1_000 : (trend?.lagMsPerSecond ?? 0);
+  return lagMsPerSecond <= 0 ? null : seconds((left / lagMsPerSecond) * 1_000);
 };
 
 const seconds = (ms: number): number => Math.max(0, Math.round(ms) / 1_000);
