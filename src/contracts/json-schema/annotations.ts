@@ -2,10 +2,12 @@ import { canonicalJson } from '../../foundation/index.ts';
 import type { Change } from '../compare/comparison.ts';
 import { below, isObject, type Location, own, type Resources, type SchemaObject } from './resources.ts';
 import { rules, wording } from './rules.ts';
+import type { SharedParts } from './shared-parts.ts';
 
 interface Annotated {
   readonly old: Resources;
   readonly new: Resources;
+  readonly shared: SharedParts | undefined;
   readonly assertFormats: boolean;
   readonly backward: boolean;
 }
@@ -35,6 +37,7 @@ export const annotationChanges = (sides: Annotated): Change[] => {
     const before = followed(pair.old, sides.old);
     const after = followed(pair.new, sides.new);
     if (!isObject(before.schema) || !isObject(after.schema)) continue;
+    if (before.schema === after.schema && sides.shared?.has(after.schema) === true) continue;
     const partners = seen.get(before.schema) ?? new Set();
     if (partners.has(after.schema)) continue;
     seen.set(before.schema, partners.add(after.schema));

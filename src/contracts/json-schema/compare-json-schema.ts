@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Json } from '../../foundation/index.ts';
 import type { Change, CompareDirection, ComparePolicy, Comparison } from '../compare/comparison.ts';
 import { accepts } from './accepts.ts';
@@ -12,6 +11,7 @@ import { limits } from './limits.ts';
 import { Resources, refusing } from './resources.ts';
 import { rules, wording } from './rules.ts';
 import { SchemaReader } from './schema-reader.ts';
+import { SharedParts, sharing } from './shared-parts.ts';
 import { Solver } from './solver.ts';
 import { unfoldedSize } from './unfolding.ts';
 
@@ -35,8 +35,11 @@ export interface JsonSchemaRequest extends JsonSchemas {
 /** One of the two schemas, read. */
 interface Side {
   readonly resources: Resources;
+  readonly reader: SchemaReader;
   readonly formula: Formula;
   readonly judge: Judge;
+  /** What it has in common with the version that was read before it. */
+  readonly shared: SharedParts | undefined;
 }
 
 /**
@@ -67,7 +70,9 @@ export class JsonSchemaPair {
     this.#assertFormats = assertFormats && !this.#lenient;
     const options = { formulas: this.#formulas, assertFormats: this.#assertFormats, draft };
     this.#old = readSide(old, { ...options, name: oldSide });
-    this.#new = isDeepStrictEqual(old, after) ? this.#old : readSide(after, { ...options, name: 'new' });
+    const shared = sharing(old, after);
+    this.#new =
+      shared === old ? this.#old : readSide(shared, { ...options, name: 'new', version: this.#old });
   }
 
   compare(direction: CompareDirection): Comparison {
@@ -93,6 +98,7 @@ export class JsonSchemaPair {
         ...annotationChanges({
           old: this.#old.resources,
           new: this.#new.resources,
+          shared: this.#new.shared,
           assertFormats: this.#assertFormats,
           backward,
         }),
@@ -155,14 +161,30 @@ interface ReadOptions {
   readonly formulas: Formulas;
   readonly assertFormats: boolean;
   readonly draft: JsonSchemaDraft | undefined;
+  /** Another version, of which this one shares what both have. */
+  readonly version?: Side;
 }
 
-const readSide = (schema: unknown, { name, formulas, assertFormats, draft: wanted }: ReadOptions): Side => {
+const readSide = (
+  schema: unknown,
+  { name, formulas, assertFormats, draft: wanted, version }: ReadOptions,
+): Side => {
   const refuse = refusing(name);
   const draft = draftOf(schema, wanted);
   const resources = new Resources(schema, draft, refuse);
-  const formula = new SchemaReader({ formulas, resources, refuse, assertFormats, name }).read();
-  return { resources, formula, judge: judgeOf(resources, assertFormats) };
+  const shared = version === undefined ? undefined : new SharedParts(version.resources, resources);
+  const reader = new SchemaReader({
+    formulas,
+    resources,
+    refuse,
+    assertFormats,
+    name,
+    known: (part) => (shared?.has(part) === true ? version?.reader.formulaOf(part) : undefined),
+  });
+  const formula = reader.read();
+  const judge = judgeOf(resources, assertFormats);
+  if (version !== undefined) judge.relate(version.judge, (part) => shared?.has(part) === true);
+  return { resources, reader, formula, judge, shared };
 };
 
 const judgeOf = (resources: Resources, assertFormats: boolean): Judge => {

@@ -7,7 +7,7 @@ import type { Json } from '../../foundation/index.ts';
 import { RecentlyUsed } from '../recently-used.ts';
 import { DividedSchema, type SchemaPart } from './divided-schema.ts';
 import { type JsonSchemaDraft, refHasSiblings } from './drafts.ts';
-import { isObject } from './resources.ts';
+import { isObject, type SchemaObject } from './resources.ts';
 
 type Validator = InstanceType<typeof Ajv>;
 
@@ -171,6 +171,11 @@ export class Judge {
     const { schema, draft } = judged;
     if (isObject(schema))
       this.#divided = new DividedSchema(schema, draft, (part, value) => this.#acceptsPart(part, value));
+  }
+
+  /** Of parts that mean the same in another version of the schema, Ajv is asked once for both. */
+  relate(version: Judge, isShared: (part: SchemaObject) => boolean): void {
+    if (version.#divided !== undefined) this.#divided?.relate(version.#divided, isShared);
   }
 
   /** Says which documents will be asked about. */

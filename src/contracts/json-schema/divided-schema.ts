@@ -33,11 +33,14 @@ export class DividedSchema {
   readonly #ask: Ask;
   /** Documents have parts in common. */
   readonly #verdicts = new Map<unknown, Map<Json, boolean>>();
+  /** Another version of the schema, and which parts mean the same in both. */
+  #version:
+    | { readonly schema: DividedSchema; readonly isShared: (part: SchemaObject) => boolean }
+    | undefined;
   /** What is left of a schema for objects with members that `properties` does not name, and for other values. */
   readonly #rests = { others: new Map<SchemaObject, SchemaPart>(), all: new Map<SchemaObject, SchemaPart>() };
   /** Of the members of all documents. */
   readonly #names = new Set<string>();
-  /** Both, and references could be meant from elsewhere than the root. */
   #hasReferences = false;
   #hasResources = false;
 
@@ -56,6 +59,12 @@ export class DividedSchema {
     this.#rests.all.clear();
   }
 
+  /** From here on, what the one is known to say about a part is not asked again for the other. */
+  relate(schema: DividedSchema, isShared: (part: SchemaObject) => boolean): void {
+    this.#version = { schema, isShared };
+    schema.#version = { schema: this, isShared };
+  }
+
   /** Undefined for a schema that can't be divided for this document: what a reference means depends on more than where it leads. */
   accepts(document: Json): boolean | undefined {
     this.concern([document]);
@@ -63,7 +72,7 @@ export class DividedSchema {
     if (this.#names.has('__proto__')) return undefined;
     try {
       const verdict = this.#accepts(this.#root, document);
-      return this.#hasReferences && this.#hasResources ? undefined : verdict;
+      return this.#isInDoubt ? undefined : verdict;
     } catch (error) {
       if (error instanceof Indivisible) return undefined;
       throw error;
@@ -76,9 +85,21 @@ export class DividedSchema {
     if (!isObject(schema)) throw new Indivisible();
     const verdicts = this.#verdicts.get(schema) ?? new Map<Json, boolean>();
     this.#verdicts.set(schema, verdicts);
-    const verdict = verdicts.get(value) ?? this.#acceptsInParts(schema, value);
+    const verdict = verdicts.get(value) ?? this.#told(schema, value) ?? this.#acceptsInParts(schema, value);
     verdicts.set(value, verdict);
     return verdict;
+  }
+
+  /** Whether references could be meant from elsewhere than where they were followed from. */
+  get #isInDoubt(): boolean {
+    return this.#hasReferences && this.#hasResources;
+  }
+
+  /** What the other version says about a part that is this one's as well. */
+  #told(schema: SchemaObject, value: Json): boolean | undefined {
+    if (this.#version === undefined || this.#version.schema.#isInDoubt) return undefined;
+    const verdict = this.#version.schema.#verdicts.get(schema)?.get(value);
+    return verdict !== undefined && this.#version.isShared(schema) ? verdict : undefined;
   }
 
   #acceptsInParts(schema: SchemaObject, value: Json): boolean {

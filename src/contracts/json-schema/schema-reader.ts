@@ -54,6 +54,8 @@ interface ReaderOptions {
   readonly assertFormats: boolean;
   /** Tells the references of one schema from those of the other. */
   readonly name: string;
+  /** What was read of another version, where this one has the same. */
+  readonly known?: (schema: SchemaObject) => Formula | undefined;
 }
 
 /**
@@ -83,6 +85,12 @@ export class SchemaReader {
     return formula;
   }
 
+  /** What a subschema was read as, if it was, whatever resources are entered on the way to it. */
+  readonly formulaOf = (schema: SchemaObject): Formula | undefined => {
+    const known = this.#read.get(schema);
+    return known === 'open' ? undefined : known;
+  };
+
   #at(unplaced: Location, entered: readonly string[]): Formula {
     const { formulas, resources, refuse } = this.#options;
     const location = resources.at(unplaced);
@@ -95,7 +103,7 @@ export class SchemaReader {
       entered: resources.isDynamic && !entered.includes(base) ? [...entered, base] : entered,
     };
     const key = place.entered.length === 0 ? schema : [pointer, ...place.entered].join(' ');
-    const known = this.#read.get(key);
+    const known = this.#read.get(key) ?? (key === schema ? this.#options.known?.(schema) : undefined);
     if (known !== undefined && known !== 'open') return known;
     if (known === undefined && this.#depth < inlineDepthMax) return this.#readPlace(key, place);
     if (known === undefined) this.#deferred.push({ key, place });

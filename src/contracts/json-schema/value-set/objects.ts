@@ -22,6 +22,7 @@ class Objects {
   /** Every name that a literal mentions. */
   readonly named = new Set<string>();
   readonly classes: NameClasses;
+  readonly #wanted = new Map<string, Formula>();
   least = 0;
   most = Number.POSITIVE_INFINITY;
   /** Whether some guard could not be decided for some name: what is found must not be trusted. */
@@ -69,9 +70,13 @@ class Objects {
 
   /** What a member of this name must fit. */
   memberOf(name: string): Formula {
+    const known = this.#wanted.get(name);
+    if (known !== undefined) return known;
     const parts = [...(this.properties.get(name) ?? [])];
     for (const { guard, part } of this.members) if (this.#isLetIn(guard, name)) parts.push(part);
-    return this.search.formulas.all(parts);
+    const wanted = this.search.formulas.all(parts);
+    this.#wanted.set(name, wanted);
+    return wanted;
   }
 
   #isLetIn(guard: Guard, name: string): boolean {
