@@ -175,7 +175,11 @@ export class Attempt {
   #work(event: FactEvent, context: HandlerContext): Promise<void> {
     const { handler } = this.#tools;
     const { repair } = this.#entry;
-    if (repair === null) return handler.handle(event, context, (write) => this.#commitAlone(write));
+    if (repair === null)
+      return (
+        handler.handleWithOwnCommit?.(event, context, (write) => this.#commitAlone(write)) ??
+        handler.handle(event, context)
+      );
     const found = Object.hasOwn(handler.repairs, repair) ? handler.repairs[repair] : undefined;
     if (found !== undefined) return found(event, context);
     throw new FactlineError('REPAIR_UNKNOWN', { consumer: handler.name, repair });

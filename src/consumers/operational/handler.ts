@@ -88,7 +88,13 @@ export type Repair = (event: FactEvent, context: HandlerContext) => Promise<void
 /** An operational consumer: changes business state and the outside world. Made by `defineHandler`; frozen. */
 export interface Handler extends ConsumerDefinition {
   readonly class: 'operational';
-  readonly handle: (event: FactEvent, context: HandlerContext, ownCommit?: OwnCommit) => Promise<void>;
+  readonly handle: (event: FactEvent, context: HandlerContext) => Promise<void>;
+  /** Instead of `handle`, of the engine's own handlers alone. */
+  readonly handleWithOwnCommit?: (
+    event: FactEvent,
+    context: HandlerContext,
+    commit: OwnCommit,
+  ) => Promise<void>;
   /** By the name under which `quarantine redirect` finds them. */
   readonly repairs: Readonly<Record<string, Repair>>;
   /** Handlers at work at one time, in each process. */

@@ -29,6 +29,17 @@ describe('an operational handler', () => {
     expect(process.told.filter(({ name }) => name === 'engine.error')).toEqual([]);
   });
 
+  test('is given the event and its context, and nothing of the engine’s own', async () => {
+    const given: unknown[][] = [];
+    const handle = async (...all: unknown[]): Promise<void> => void given.push(all);
+    const process = await launch({
+      definitions: [defineHandler({ name: 'seen', on: [OrderPlaced], handle })],
+    });
+    await process.publish(placed('A1'));
+    await process.settled();
+    expect(given.map((all) => all.length)).toEqual([2]);
+  });
+
   test('commits its writes, its events and that the event is handled together', async () => {
     const handler = defineHandler({
       name: 'payment',
