@@ -41,6 +41,8 @@ export interface Seams {
   readonly testStep?: TestStep;
   /** Nobody watches: no alerts are evaluated, no objectives sampled. */
   readonly unattended?: true;
+  /** An app with these settings has prepared the database and found this: nothing of that is done again. */
+  readonly prepared?: LogReport;
   /** Told what a developer may wonder about, such as where the embedded server keeps its data. */
   readonly onNotice?: (line: string) => void;
 }
@@ -73,10 +75,8 @@ export const openParts = async (settings: Settings, seams: Seams, telemetry: Tel
     await address.embedded?.stop();
   };
   try {
-    await checkServer(database.operations, hostOf(address.url));
-    await bringUpToDate(database, settings.migrations, telemetry);
-    await storeRoles(database.operations, settings.name, settings.roles);
-    const log = await startChecks({ database, clock: seams.clock, telemetry });
+    const log =
+      seams.prepared ?? (await prepare({ address, database, settings, clock: seams.clock, telemetry }));
     const tail = createTail({ database, clock: seams.clock, telemetry, rule: log.rule, checked: log });
     const engine = createConsumerEngine({
       database,
@@ -96,9 +96,7 @@ export const openParts = async (settings: Settings, seams: Seams, telemetry: Tel
       ...(seams.testStep === undefined ? {} : { testStep: seams.testStep }),
     });
     await engine.register();
-    await storeContractTerms(database.operations, settings);
-    await switchSystemEvents(database.operations, settings.name, settings.systemEvents);
-    await switchProbes(database.operations, settings.name, settings.probes);
+    if (seams.prepared === undefined) await storeSettings(database, settings);
     const meter = createMeter({
       database,
       tail,
@@ -112,6 +110,29 @@ export const openParts = async (settings: Settings, seams: Seams, telemetry: Tel
     await close();
     throw error;
   }
+};
+
+interface Preparing {
+  readonly address: ServerAddress;
+  readonly database: Database;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+}
+
+/** Nothing reads or writes before the server, the schema and the log are as they have to be. */
+const prepare = async ({ address, database, settings, clock, telemetry }: Preparing): Promise<LogReport> => {
+  await checkServer(database.operations, hostOf(address.url));
+  await bringUpToDate(database, settings.migrations, telemetry);
+  await storeRoles(database.operations, settings.name, settings.roles);
+  return startChecks({ database, clock, telemetry });
+};
+
+/** What others have to know of this app, whether it runs or not. */
+const storeSettings = async ({ operations }: Database, settings: Settings): Promise<void> => {
+  await storeContractTerms(operations, settings);
+  await switchSystemEvents(operations, settings.name, settings.systemEvents);
+  await switchProbes(operations, settings.name, settings.probes);
 };
 
 /** A pool that is exhausted shows as waiting connections. */

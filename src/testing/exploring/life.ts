@@ -9,10 +9,10 @@ import {
 import type { RunningConsumer, TestStep } from '../../consumers/index.ts';
 import { FactlineError, withDeadline } from '../../foundation/index.ts';
 import { CrashPoint, disconnectForGood } from '../crash-point.ts';
-import type { OwnDatabase } from '../own-database.ts';
+import type { SagaDatabase } from './saga-databases.ts';
 
 export interface LifeOptions {
-  readonly database: OwnDatabase;
+  readonly database: SagaDatabase;
   /** Told apart in pg_stat_activity, so that only the dead one's sessions are cut. */
   readonly number: number;
   readonly app: Omit<FactlineOptions, 'database' | 'handleSignals'>;
@@ -46,7 +46,7 @@ export class Life {
     const testStep: TestStep = (step) => this.#point.onStep(step) ?? onStep(step);
     this.#app = createFactlineWith(
       { ...app, database: `${database.url}?application_name=${this.#name}`, handleSignals: false },
-      { ...systemSeams, clock: this.#point.clock, testStep, unattended: true },
+      { ...systemSeams, clock: this.#point.clock, testStep, unattended: true, prepared: database.prepared },
     );
   }
 

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { createFactlineWith, type Factline, internals, systemSeams } from '../../app/index.ts';
+import type { LogReport } from '../../log/index.ts';
 import { loadQueries, run, sqlState } from '../../postgres/index.ts';
 import { type OwnDatabase, runBuilt, type TestServer } from '../own-database.ts';
 import { appOptionsOf, consumersOf, placeOf } from './given-saga.ts';
@@ -15,6 +16,8 @@ const notPermitted = '42501';
 export interface SagaDatabase extends OwnDatabase {
   /** Never started: it publishes and reads. What it has opened, caches included, serves the next run as well. */
   readonly surroundings: Factline;
+  /** What they have found at their start: hundreds of lives need not look again. */
+  readonly prepared: LogReport;
 }
 
 export interface SagaDatabasesOptions {
@@ -83,7 +86,8 @@ export class SagaDatabases {
       { ...appOptionsOf(scenario), consumers, database: database.url, handleSignals: false },
       systemSeams,
     );
-    const made = { ...database, surroundings };
+    const { log: prepared } = await internals(surroundings).open();
+    const made = { ...database, surroundings, prepared };
     this.#all.add(made);
     return made;
   }
