@@ -65,6 +65,8 @@ const config: ViteUserConfig = {
         extends: true,
         test: {
           name: 'integration',
+          // As above: a hundred and sixty files read the same modules. What else they share, each tidies up behind itself.
+          isolate: false,
           include: oldServer ? onOldServer : integration,
           // These tests wait for leases and timers more than they compute.
           maxWorkers: 3,
