@@ -10,15 +10,14 @@ const integration = [
 
 /*
  * On PostgreSQL 15 every statement is parsed (test/statements), and what depends on the server's version runs: plans, migrations, how the
- * log is read, what consumers do to their tables, the ORMs' adapters. What is built on those statements is proven on 18 alone: apps,
- * operations and replays from step to step, the test kit's crash explorer, the command line, the documents, the examples, and of those
- * folders the files named here.
+ * log is read, what projections and handlers do to their tables, the ORMs' adapters. What is built on those statements is proven on 18
+ * alone: apps, workflows, operations and replays from step to step, the test kit, the command line, the documents, the examples, and of
+ * those folders the files named here.
  */
 const onOldServer = [
-  'src/{log,postgres,consumers}/**/*.int.test.ts',
+  'src/{log,postgres}/**/*.int.test.ts',
+  'src/consumers/{membership,projection,operational}/**/*.int.test.ts',
   'src/**/*plans.int.test.ts',
-  'src/operations/measuring.int.test.ts',
-  'src/replay/replay.int.test.ts',
   'src/testing/test-factline.int.test.ts',
   'test/statements.int.test.ts',
   'tools/**/*.test.ts',
@@ -27,9 +26,9 @@ const onNewestServerOnly = [
   // Processes that are started, stopped and killed: what they do in between is the same.
   ...['killed', 'deaths'],
   // When things happen, by our own clocks.
-  ...['fairness', 'rate-limiter', 'breaker', 'attempts', 'traces'],
+  ...['fairness', 'rate-limiter', 'attempts', 'traces'],
   // What comes of things in the end, over many statements that the files beside them try one by one.
-  ...['bad-input', 'doubt', 'engine', 'lessons', 'fencing', 'waits'],
+  ...['lessons', 'fencing', 'quarantine-order'],
   // Starts servers of its own.
   'embedded',
 ].map((name) => `**/${name}.int.test.ts`);
@@ -68,8 +67,8 @@ const config: ViteUserConfig = {
           // As above: a hundred and sixty files read the same modules. What else they share, each tidies up behind itself.
           isolate: false,
           include: oldServer ? onOldServer : integration,
-          // These tests wait for leases and timers more than they compute.
-          maxWorkers: 3,
+          // These tests wait for leases and timers as much as they compute.
+          maxWorkers: 4,
           // In `npm test` a test may fail once, and is named at the end; run by itself it may not.
           retry: process.env['FACTLINE_TALLY'] === undefined ? 0 : 1,
           exclude: ['**/node_modules/**', ...(oldServer ? onNewestServerOnly : [])],

@@ -11,7 +11,6 @@ const longFiles = [
   'src/consumers/workflow/deaths.int.test.ts',
   'src/consumers/projection/killed.int.test.ts',
   'test/faults/processes.int.test.ts',
-  'src/consumers/operational/fairness.int.test.ts',
   'test/faults/engine-steps.int.test.ts',
   'test/faults/chaos.int.test.ts',
   'src/cli/quarantine.int.test.ts',
@@ -22,6 +21,9 @@ const longFiles = [
   'src/log/plans.int.test.ts',
   'src/app/requests/requests.int.test.ts',
   'src/replay/rebuild/rebuild.int.test.ts',
+  'src/app/idle.int.test.ts',
+  'src/consumers/workflow/bad-input.int.test.ts',
+  'src/operations/workflows/plans.int.test.ts',
   'src/cli/contracts-gate.test.ts',
 ];
 
