@@ -2,23 +2,25 @@ import type { Hono } from 'hono';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../test/database.ts';
-import { openLedger } from './ledger.ts';
+import { type Ledger, openLedger } from './ledger.ts';
 import { providerApi } from './provider-api.ts';
 
 let database: TestDatabase;
 let pool: pg.Pool;
+let ledger: Ledger;
 let api: Hono;
 beforeAll(async () => {
   database = await createTestDatabase('provider');
   pool = new pg.Pool({ connectionString: database.url });
+  ledger = await openLedger(pool);
 });
 afterAll(async () => {
   await pool.end();
   await database.drop();
 });
 beforeEach(async () => {
-  await pool.query('drop schema if exists payment_provider cascade');
-  api = providerApi(await openLedger(pool));
+  await pool.query('truncate payment_provider.ledger');
+  api = providerApi(ledger);
 });
 
 interface Answer {
