@@ -17,7 +17,7 @@ const integration = [
 const onOldServer = [
   'src/{log,postgres}/**/*.int.test.ts',
   'src/consumers/{membership,projection,operational}/**/*.int.test.ts',
-  'src/**/*plans.int.test.ts',
+  'src/**/{workflow,log}/plans.int.test.ts',
   'src/testing/test-factline.int.test.ts',
   'test/statements.int.test.ts',
   'tools/**/*.test.ts',
@@ -28,7 +28,7 @@ const onNewestServerOnly = [
   // When things happen, by our own clocks.
   ...['fairness', 'rate-limiter', 'attempts', 'traces'],
   // What comes of things in the end, over many statements that the files beside them try one by one.
-  ...['lessons', 'fencing', 'quarantine-order'],
+  ...['lessons', 'fencing', 'quarantine-order', 'comparing', 'parking', 'renaming', 'no-code', 'holds'],
   // Starts servers of its own.
   'embedded',
 ].map((name) => `**/${name}.int.test.ts`);
