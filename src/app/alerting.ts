@@ -1,4 +1,4 @@
-import { type Clock, Periodic, type Telemetry } from '../foundation/index.ts';
+import { afterStartMs, type Clock, Periodic, type Telemetry } from '../foundation/index.ts';
 import {
   type CheckedReceiver,
   deliverAlerts,
@@ -16,9 +16,6 @@ export interface AlertingOptions {
   readonly telemetry: Telemetry;
 }
 
-/** While a process starts it has better things to do. */
-const firstAfterMs = 1_000;
-
 /**
  * What a started app does about alerts: one of its processes evaluates, every one delivers what waits. Everything that matters is in the
  * database: a restart, or another process, goes on where this one ended.
@@ -28,7 +25,7 @@ export class Alerting extends Periodic {
   #busy = false;
 
   constructor(options: AlertingOptions) {
-    super('the alerts', { clock: options.clock, everyMs: evaluateEveryMs, firstAfterMs });
+    super('the alerts', { clock: options.clock, everyMs: evaluateEveryMs, firstAfterMs: afterStartMs });
     this.#options = options;
   }
 

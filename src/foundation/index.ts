@@ -20,7 +20,7 @@ export { stressLifecycle } from './lifecycle-stress.ts';
 export { createManualClock } from './manual-clock.ts';
 export { MetricRegistry } from './metric-registry.ts';
 export { toMilliseconds } from './parse-duration.ts';
-export { Periodic } from './periodic.ts';
+export { afterStartMs, Periodic } from './periodic.ts';
 export { type Randomness, systemRandomness } from './random.ts';
 export {
   defaultRetryPolicies,

@@ -10,6 +10,9 @@ export interface PeriodicOptions {
   readonly firstAfterMs?: number;
 }
 
+/** For what can wait: while a process starts it has better things to do. */
+export const afterStartMs = 1_000;
+
 /**
  * A chore that is done now and then while it is started: the loop ticks, `runOnce` does one bounded pass. A pass that fails is
  * made up for by the next; none is awaited by the start, all are by the stop.

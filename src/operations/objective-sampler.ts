@@ -1,4 +1,4 @@
-import { type Clock, Periodic, type Telemetry } from '../foundation/index.ts';
+import { afterStartMs, type Clock, Periodic, type Telemetry } from '../foundation/index.ts';
 import { type Database, loadQueries, run } from '../postgres/index.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { ConsumerFacts } from './facts.ts';
@@ -22,9 +22,6 @@ export interface ObjectiveSamplerOptions {
   readonly telemetry?: Telemetry;
 }
 
-/** While a process starts it has better things to do. */
-const firstAfterMs = 1_000;
-
 /**
  * Writes down about once a minute how the consumers of an app keep their promises, so that the error budget knows thirty days
  * and not only what is late now. Every running process has one; in each minute the first one counts. A sample
@@ -35,7 +32,7 @@ export class ObjectiveSampler extends Periodic {
   readonly #watch: ClockWatch;
 
   constructor(options: ObjectiveSamplerOptions) {
-    super('the sampler of objectives', { clock: options.clock, everyMs, firstAfterMs });
+    super('the sampler of objectives', { clock: options.clock, everyMs, firstAfterMs: afterStartMs });
     this.#options = options;
     this.#watch = new ClockWatch(options.clock);
   }

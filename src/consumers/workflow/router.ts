@@ -54,7 +54,7 @@ export const routerHandler = (definition: RouterDefinition, services: RunnerServ
     ...definition,
     class: 'operational',
     repairs: {},
-    handle: (event, context) => route(routing, { event, context, ownCommit: undefined }),
+    handle: (event, context) => route(routing, { event, context, ownCommit: noOwnCommit }),
     handleWithOwnCommit: (event, context, ownCommit) => route(routing, { event, context, ownCommit }),
     concurrency: routingConcurrency,
     rate: null,
@@ -65,6 +65,8 @@ export const routerHandler = (definition: RouterDefinition, services: RunnerServ
   };
 };
 
+const noOwnCommit: OwnCommit = async () => null;
+
 interface Routing {
   readonly definition: RouterDefinition;
   readonly services: RunnerServices;
@@ -74,7 +76,7 @@ interface Routing {
 interface Delivery {
   readonly event: FactEvent;
   readonly context: HandlerContext;
-  readonly ownCommit: OwnCommit | undefined;
+  readonly ownCommit: OwnCommit;
 }
 
 const route = async (routing: Routing, delivery: Delivery): Promise<void> => {
@@ -150,8 +152,8 @@ const startAlone = async (
   const { name, version } = start.workflow;
   const consumerId = hubOf(services.database).door(executorName(name, version))?.consumerId;
   if (consumerId === undefined) return null;
-  const id = await ownCommit?.((place) => starts.start({ start, place, executor: consumerId, held }));
-  if (id == null) return null;
+  const id = await ownCommit((place) => starts.start({ start, place, executor: consumerId, held }));
+  if (id === null) return null;
   const stored = { id, workflowId: services.consumer.id, consumerId, startPosition: event.position };
   return { outcome: { kind: 'started', id, consumerId }, stored };
 };

@@ -1,13 +1,22 @@
 -- Alerts: the states and what follows from what stand in alert-state.ts, who is told when in due-messages.ts.
 
+-- part: tellable
+-- $1 the app, $2 receivers. The alerts that are their business: those that fire, and those that ended since a receiver is there, until it
+-- was told.
+  from factline.alert_receivers r
+  join factline.alerts a on a.app = r.app
+   and (a.state = 'firing' or (a.state = 'resolved' and a.resolved_at > factline.clock() - interval '30 days' and a.fired_at >= r.added_at))
+  left join factline.alert_told t on t.alert_id = a.id and t.receiver = r.name
+ where r.app = $1 and r.name = any ($2::text[]) and (a.state = 'firing' or t.state is distinct from 'resolved')
+
 -- name: claim_turn
--- $1 the app, $2 milliseconds between two evaluations, less a little, $3 receivers. A row: it is this process's turn. A clock that was put
+-- $1 the app, $2 receivers, $3 milliseconds between two evaluations, less a little. A row: it is this process's turn. A clock that was put
 -- back does not stop the turns. `busy`: there are alerts or findings to carry on, somebody has not been told that one is over, or a receiver
 -- has to be noted; else a turn that observes nothing wrong ends with this statement. `paused`: a consumer or a part of one is.
 with turn as (
   insert into factline.alert_evaluations as e (app, evaluated_at) values ($1, factline.clock())
   on conflict (app) do update set evaluated_at = excluded.evaluated_at
-   where e.evaluated_at <= excluded.evaluated_at - make_interval(secs => $2::double precision / 1000)
+   where e.evaluated_at <= excluded.evaluated_at - make_interval(secs => $3::double precision / 1000)
       or e.evaluated_at > excluded.evaluated_at + interval '5 seconds'
   returning app
 )
@@ -17,12 +26,10 @@ select exists (select from factline.alerts a where a.app = $1 and a.state <> 're
                        and (g.growing or g.escalation > 0
                             or g.id in (select q.group_id from factline.quarantine_alerts q where q.alert_id is null)))
          or (select count(*) from factline.alert_receivers r
-              where r.app = $1 and r.name = any ($3::text[]) and r.used_at > factline.clock() - interval '1 minute') < cardinality($3::text[])
-         or exists (select from factline.alert_receivers r
-                      join factline.alerts a on a.app = r.app and a.state = 'resolved'
-                       and a.resolved_at > factline.clock() - interval '30 days' and a.fired_at >= r.added_at
-                      left join factline.alert_told t on t.alert_id = a.id and t.receiver = r.name
-                     where r.app = $1 and r.name = any ($3::text[]) and t.state is distinct from 'resolved') as busy,
+              where r.app = $1 and r.name = any ($2::text[]) and r.used_at > factline.clock() - interval '1 minute') < cardinality($2::text[])
+         or exists (select
+-- include: tellable
+         ) as busy,
        exists (select from factline.consumers c where c.app = $1 and c.state <> 'retired' and c.paused_at is not null)
          or exists (select from factline.pauses p join factline.consumers c on c.id = p.consumer_id where c.app = $1) as paused
   from turn
@@ -111,11 +118,7 @@ select r.name as receiver, a.id, a.class, a.consumer, a.severity, a.state, a.lev
        t.state as told_state, t.level as told_level, extract(epoch from factline.clock() - t.told_at) * 1000 as told_ms,
        extract(epoch from factline.clock() - (select max(m.made_at) from factline.alert_messages m
           where m.app = a.app and m.receiver = r.name and m.class = a.class)) * 1000 as message_ms
-  from factline.alert_receivers r
-  join factline.alerts a on a.app = r.app
-   and (a.state = 'firing' or (a.state = 'resolved' and a.resolved_at > factline.clock() - interval '30 days' and a.fired_at >= r.added_at))
-  left join factline.alert_told t on t.alert_id = a.id and t.receiver = r.name
- where r.app = $1 and r.name = any ($2::text[]) and (a.state = 'firing' or t.state is distinct from 'resolved')
+-- include: tellable
    and not exists (select from factline.alert_messages w
                     where w.app = a.app and w.receiver = r.name and w.class = a.class and w.state = 'waiting')
  order by r.name, a.class, a.id

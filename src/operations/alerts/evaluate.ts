@@ -63,13 +63,11 @@ export const evaluateAlerts = async (
   options: EvaluationOptions,
 ): Promise<Evaluation | null> => {
   const { app, receivers } = options;
-  const [turn] = await run(pool, sql.claim_turn, [app, turnMs, receivers.map(({ name }) => name)]);
+  const [turn] = await run(pool, sql.claim_turn, [app, receivers.map(({ name }) => name), turnMs]);
   if (turn === undefined) return null;
   const verdicts = await options.verdicts();
   const paused = turn['paused'] === true;
-  const isWell = conditionsOf(verdicts).every(
-    ({ observed }) => observed === 'clear' || observed === 'unknown',
-  );
+  const isWell = !conditionsOf(verdicts).some(isMet);
   if (turn['busy'] === false && isWell) return { changes: [], paused };
   const { value } = await engineTransaction(pool, async (client) => {
     await run(client, sql.lock_app, [app]);
@@ -126,13 +124,15 @@ interface Move extends Partial<Omit<Condition, 'observed' | 'fingerprint'>> {
   readonly met: boolean;
 }
 
+const isMet = ({ observed }: Condition): boolean => observed === 'met' || observed === 'raised';
+
 const moveOf = (key: string, condition: Condition, alert: StoredAlert | null): Move => {
   const { observed, class: name, consumer, severity, level, summary, facts } = condition;
   return {
     id: alert?.id ?? null,
     key,
     step: nextAlertStep(alert, observed, alertClasses[name].holdMs),
-    met: observed === 'met' || observed === 'raised',
+    met: isMet(condition),
     class: name,
     consumer,
     severity,
