@@ -1,22 +1,24 @@
 import { createServer } from 'node:net';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createProject, type Project, runWords } from '../../test/command-line.ts';
 import { createTestDatabase } from '../../test/database.ts';
 
 let project: Project;
 
-beforeAll(() => {
+// A project for each attempt: an app, once imported, is not made again.
+beforeEach(() => {
   project = createProject('cli-shop');
+  Object.assign(globalThis, { runningShop: { repaired: false } });
 });
-afterAll(() => project.remove());
+afterEach(() => project.remove());
 
 const shop = `
 import { createFactline, defineEvent, defineHandler, defineProjection, PermanentError } from 'factline'
 import { z } from 'zod'
 const OrderPlaced = defineEvent({ type: 'shop.order.placed.v1', key: 'orderId', schema: z.object({ orderId: z.string(), pence: z.int() }) })
 const orders = defineProjection({ name: 'orders', on: [OrderPlaced], primaryKey: 'orderId', columns: { orderId: 'text', pence: 'int8' }, evolve: (row, event) => ({ pence: event.data.pence }) })
-const payment = defineHandler({ name: 'payment', on: [OrderPlaced], startAt: 'beginning', handle: async (event) => { if (event.data.pence === 0 && !globalThis.repaired) throw new PermanentError('the amount is zero') } })
+const payment = defineHandler({ name: 'payment', on: [OrderPlaced], startAt: 'beginning', handle: async (event) => { if (event.data.pence === 0 && !globalThis.runningShop.repaired) throw new PermanentError('the amount is zero') } })
 export { OrderPlaced }
 export const app = createFactline({ name: 'cli-shop', database: process.env.CLI_TEST_URL, consumers: [orders, payment], handleSignals: false })
 export default app
@@ -53,7 +55,7 @@ describe('with a running app', () => {
       );
       expect((await runWords('status', surroundings)).out).toContain('tea');
       expect((await runWords('consumers resume payment', surroundings)).out).toContain('payment goes on');
-      Object.assign(globalThis, { repaired: true });
+      Object.assign(globalThis, { runningShop: { repaired: true } });
       expect(await runWords('quarantine retry 1', surroundings)).toMatchObject({
         code: 0,
         out: '✓ #1 handled',

@@ -17,8 +17,7 @@ export const OrderPlaced = defineEvent({
   schema: z.object({ orderId: z.string(), mode: z.string(), email: z.string() }),
 })
 export const ParcelScanned = defineEvent({ type: 'parcels.parcel.scanned.v1', key: 'parcelId', schema: z.object({ parcelId: z.string() }) })
-globalThis.repairs ??= new Set()
-globalThis.refunds ??= []
+globalThis.sagaShop ??= { repaired: new Set(), refunds: [] }
 const once = { retry: { attempts: 1 } }
 export const fulfil = defineWorkflow({
   name: 'fulfil-order', version: VERSION, on: OrderPlaced, waits: ParcelScanned,
@@ -28,8 +27,8 @@ export const fulfil = defineWorkflow({
     const charge = await step('FIRST', async () => ({ id: 'ch-1', pence: 100 }), {
       ...once,
       undo: async (result) => {
-        globalThis.refunds.push(result)
-        if (data.mode === 'stuck' && !globalThis.repairs.has(data.orderId)) throw new PermanentError('no refund for ' + data.email)
+        globalThis.sagaShop.refunds.push(result)
+        if (data.mode === 'stuck' && !globalThis.sagaShop.repaired.has(data.orderId)) throw new PermanentError('no refund for ' + data.email)
       },
     })
     if (data.mode !== 'fine') await step('ship', async () => { throw new PermanentError('no van for ' + data.email) }, once)
@@ -59,6 +58,10 @@ interface Listed {
   readonly state: string;
   readonly problem: string | null;
 }
+
+/** What the workflows look at and leave behind; every copy of the app has the same. */
+const sagaShop = (): { readonly repaired: Set<string>; readonly refunds: unknown[] } =>
+  (globalThis as unknown as { sagaShop: ReturnType<typeof sagaShop> }).sagaShop;
 
 let project: Project;
 let own: TestDatabase;
@@ -233,12 +236,12 @@ describe('a compensation that fails', () => {
       `workflow repair patch ${id} --step charge --patch @mend.json --reason "wrong charge"`,
     );
     expect(patched).toMatchObject({ code: 0, out: expect.stringContaining('/id: "ch-1" → "ch-2"') });
-    (globalThis as unknown as { repairs: Set<string> }).repairs.add('S1');
+    sagaShop().repaired.add('S1');
     expect(await cli(`workflow repair retry-step ${id} --step charge --reason "it is back"`)).toMatchObject({
       code: 0,
     });
     await reached('S1', 'failed');
-    expect((globalThis as unknown as { refunds: unknown[] }).refunds.at(-1)).toMatchObject({ id: 'ch-2' });
+    expect(sagaShop().refunds.at(-1)).toMatchObject({ id: 'ch-2' });
     const { id: other } = await reached('S2', 'stuck');
     const skipped = `workflow repair skip ${other} --step charge --evidence "refund re_77" --reason "by hand"`;
     expect(await cli(skipped)).toMatchObject({ code: 0 });
