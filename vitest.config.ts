@@ -29,8 +29,8 @@ const onNewestServerOnly = [
   ...['fairness', 'rate-limiter', 'attempts', 'traces'],
   // What comes of things in the end, over many statements that the files beside them try one by one.
   ...['lessons', 'fencing', 'quarantine-order', 'comparing', 'parking', 'renaming', 'no-code', 'holds'],
-  // Starts servers of its own.
-  'embedded',
+  // Start servers of their own.
+  ...['embedded', 'lost-commit'],
 ].map((name) => `**/${name}.int.test.ts`);
 const oldServer = process.env['FACTLINE_TEST_POSTGRES'] === '15';
 

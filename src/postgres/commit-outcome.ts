@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { type Clock, FactlineError } from '../foundation/index.ts';
+import { sqlState } from './connection-errors.ts';
 import { loadQueries, type Queryable, run } from './queries.ts';
 
 const sql = loadQueries<'status' | 'terminate' | 'alive'>(new URL('./commit-outcome.sql', import.meta.url));
@@ -16,8 +17,8 @@ export interface LostCommit {
   readonly transactionId: string | null;
   /** The lost connection's backend. */
   readonly processId: number;
-  /** Finds the work itself when no transaction id is known: true when it is there. */
-  readonly findWork?: ((on: Queryable) => Promise<boolean>) | undefined;
+  /** Whether the work is there; null: it leaves nothing that could be looked for. */
+  readonly findWork?: ((on: Queryable) => Promise<boolean | null>) | undefined;
   readonly cause: unknown;
 }
 
@@ -38,11 +39,12 @@ export const resolveLostCommit = async (lost: LostCommit): Promise<'committed'> 
         lost.transactionId === null ? await outcomeByWork(lost) : await outcomeById(lost, lost.transactionId);
       if (outcome === 'committed') return outcome;
       if (outcome === 'aborted') throw new FactlineError('COMMIT_ABORTED', {}, { cause: lost.cause });
-      if (outcome === 'unknown') break;
+      if (outcome === 'unknown') {
+        reason = 'it left nothing that could be looked for';
+        break;
+      }
     } catch (error) {
-      // Nothing that could be looked for does not turn up later either.
-      if (FactlineError.is(error, 'COMMIT_ABORTED') || FactlineError.is(error, 'COMMIT_OUTCOME_UNKNOWN'))
-        throw error;
+      if (FactlineError.is(error, 'COMMIT_ABORTED')) throw error;
       reason = error instanceof Error ? error.message : String(error);
     }
     await lost.clock.sleep(waitMs);
@@ -52,10 +54,28 @@ export const resolveLostCommit = async (lost: LostCommit): Promise<'committed'> 
 
 type Outcome = 'committed' | 'aborted' | 'pending' | 'unknown';
 
+/*
+ * A server that crashes forgets the ids that had not reached its disk, and gives them to others. So `committed` may be said of another's
+ * transaction, unless the id came with the answer to COMMIT. It did, held back by the server until then, unless the row with it was
+ * larger than the server's buffer of 8 kB; such a row lists events, and then they have to be there as well.
+ */
 const outcomeById = async (lost: LostCommit, transactionId: string): Promise<Outcome> => {
-  const [row] = await run(lost.pool, sql.status, [transactionId]);
-  if (row?.['status'] === 'committed' || row?.['status'] === 'aborted') return row['status'];
-  return row?.['status'] === 'in progress' ? 'pending' : 'unknown';
+  const status = await statusOf(lost.pool, transactionId);
+  if (status === 'committed') return (await lost.findWork?.(lost.pool)) === false ? 'aborted' : 'committed';
+  if (status === 'aborted') return status;
+  return status === 'in progress' ? 'pending' : 'unknown';
+};
+
+/** SQLSTATE for an id that the server has not given yet. */
+const notGivenYet = '22023';
+
+const statusOf = async (pool: pg.Pool, transactionId: string): Promise<unknown> => {
+  try {
+    return (await run(pool, sql.status, [transactionId]))[0]?.['status'];
+  } catch (error) {
+    if (sqlState(error) === notGivenYet) return 'aborted';
+    throw error;
+  }
 };
 
 /** Without an id the old backend is ended first: afterwards the work is there or never will be. */
@@ -63,6 +83,7 @@ const outcomeByWork = async (lost: LostCommit): Promise<Outcome> => {
   await run(lost.pool, sql.terminate, [lost.processId]);
   const [row] = await run(lost.pool, sql.alive, [lost.processId]);
   if (row?.['alive'] === true) return 'pending';
-  if (lost.findWork === undefined) return 'unknown';
-  return (await lost.findWork(lost.pool)) ? 'committed' : 'aborted';
+  const isThere = (await lost.findWork?.(lost.pool)) ?? null;
+  if (isThere === null) return 'unknown';
+  return isThere ? 'committed' : 'aborted';
 };

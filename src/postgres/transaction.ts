@@ -14,8 +14,8 @@ export interface TransactionOptions<T> {
   readonly last?: (value: T) => LastStatement | null;
   /** Once aborted, the transaction can no longer commit: it rolls back, also when its work ends well later. */
   readonly signal?: AbortSignal;
-  /** When COMMIT's answer and the transaction's id were lost: looks whether the work is there. */
-  readonly findWork?: (on: Queryable) => Promise<boolean>;
+  /** When COMMIT's answer was lost: looks whether the work is there; null: it leaves nothing that could be looked for. */
+  readonly findWork?: (on: Queryable) => Promise<boolean | null>;
   readonly clock?: Clock;
 }
 

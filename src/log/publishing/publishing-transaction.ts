@@ -94,10 +94,7 @@ export const publishingTransaction = async <T>(
       last: () => options.last?.(publishParameter(stored)) ?? publishStatement(stored),
       findWork: async (on) => {
         const firstId = stored[0]?.envelope.id;
-        if (firstId === undefined)
-          throw new FactlineError('COMMIT_OUTCOME_UNKNOWN', {
-            reason: 'nothing was published that could be looked for',
-          });
+        if (firstId === undefined) return null;
         return (await run(on, publishingQueries.find_event, [knownPosition, firstId]))[0]?.['found'] === true;
       },
     },
