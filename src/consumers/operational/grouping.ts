@@ -7,6 +7,8 @@ export interface GroupingOptions<Job, Result> {
   readonly telemetry: Telemetry;
   /** Jobs in one statement at most. */
   readonly jobsMax: number;
+  /** Statements at one time. Default: 1. */
+  readonly statementsMax?: number;
   /** Writes the jobs in one statement; answers in their order. */
   readonly write: (jobs: readonly Job[]) => Promise<readonly Result[]>;
   /** A job that nobody needs any more is answered with this instead of being written; null: it is still needed. */
@@ -22,13 +24,13 @@ const pauseMsMin = 100;
 const pauseMsMax = 5_000;
 
 /**
- * Groups writes: one statement at a time, and whatever comes up meanwhile goes into the next one. Nobody waits for a batch to
+ * Groups writes: one statement at a time (or a few), and whatever comes up meanwhile goes into the next one. Nobody waits for a batch to
  * fill. A statement that fails is tried again until it succeeds or its jobs are given up: what it records has happened.
  */
 export class Grouping<Job, Result> {
   readonly #options: GroupingOptions<Job, Result>;
   #waiting: Waiting<Job, Result>[] = [];
-  #busy = false;
+  #statements = 0;
 
   constructor(options: GroupingOptions<Job, Result>) {
     this.#options = options;
@@ -37,12 +39,12 @@ export class Grouping<Job, Result> {
   submit(job: Job): Promise<Result> {
     return new Promise((resolve) => {
       this.#waiting.push({ job, resolve });
-      if (!this.#busy) void this.#drain();
+      if (this.#statements < (this.#options.statementsMax ?? 1)) void this.#drain();
     });
   }
 
   async #drain(): Promise<void> {
-    this.#busy = true;
+    this.#statements += 1;
     // Let everything that ends in this turn of the event loop come along.
     await Promise.resolve();
     for (let pauseMs = pauseMsMin; this.#waiting.length > 0; ) {
@@ -59,7 +61,7 @@ export class Grouping<Job, Result> {
         pauseMs = Math.min(pauseMs * 2, pauseMsMax);
       }
     }
-    this.#busy = false;
+    this.#statements -= 1;
   }
 
   #nextBatch(): Waiting<Job, Result>[] {

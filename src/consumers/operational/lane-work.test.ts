@@ -303,6 +303,33 @@ describe('grouped writes', () => {
     expect(batches.length).toBeLessThanOrEqual(3);
   });
 
+  it('have as many statements under way as they may', async () => {
+    const gate = Promise.withResolvers<void>();
+    const begun: number[] = [];
+    const grouping = new Grouping<number, number>({
+      unit: 'test',
+      clock: createManualClock(),
+      telemetry: createTelemetry(),
+      jobsMax: 10,
+      statementsMax: 2,
+      givenUp: () => null,
+      write: async (jobs) => {
+        begun.push(jobs.length);
+        await gate.promise;
+        return [...jobs];
+      },
+    });
+    const answers: Promise<number>[] = [];
+    for (const job of [1, 2, 3, 4]) {
+      answers.push(grouping.submit(job));
+      await new Promise(setImmediate);
+    }
+    expect(begun).toEqual([1, 1]);
+    gate.resolve();
+    expect(await Promise.all(answers)).toEqual([1, 2, 3, 4]);
+    expect(begun).toEqual([1, 1, 2]);
+  });
+
   it('try again what failed, in order, until it succeeds', async () => {
     const clock = createManualClock();
     let failures = 3;

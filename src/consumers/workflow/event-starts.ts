@@ -8,6 +8,8 @@ import type { Start } from './starting.ts';
 const sql = loadQueries<'start_by_events'>(new URL('./routing.sql', import.meta.url));
 
 const startsMax = 500;
+/** An event that comes while one is on its way to the disk need not wait for that. */
+const statementsMax = 3;
 
 /** The start of an instance by an event that is in the log. */
 export interface EventStart {
@@ -51,6 +53,7 @@ export class EventStarts {
       clock: services.clock,
       telemetry: services.telemetry,
       jobsMax: startsMax,
+      statementsMax,
       givenUp: () => null,
       write: (starts) => this.#attempt(starts),
     });

@@ -150,9 +150,18 @@ test.each([
       ]),
   ],
   [
-    'a start',
+    'a start in a given transaction',
     () =>
       touched(starting['start_instance'] as NamedQuery, [
+        JSON.stringify([
+          { workflow: 'w', executor: 'w@1', version: 1, key: 'new', keyHash: 5, held: true, cause: {} },
+        ]),
+      ]),
+  ],
+  [
+    'starts',
+    () =>
+      touched(starting['start_instances'] as NamedQuery, [
         JSON.stringify([
           { workflow: 'w', executor: 'w@1', version: 1, key: 'new', keyHash: 5, held: true, cause: {} },
         ]),

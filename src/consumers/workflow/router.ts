@@ -6,7 +6,15 @@ import type { RunnerServices } from '../runner.ts';
 import type { AnyWorkflow } from './definition.ts';
 import { EventStarts } from './event-starts.ts';
 import { hubOf } from './hub.ts';
-import { freshInstance, reserveSlot, type Start, type StartOutcome, startInstance } from './starting.ts';
+import {
+  freshInstance,
+  noteRejected,
+  reserveSlot,
+  type Start,
+  type StartOutcome,
+  type StartStatement,
+  startInstance,
+} from './starting.ts';
 import { executorName, type RouterDefinition } from './versions.ts';
 
 const sql = loadQueries<'deliver_mail' | 'wake_waiting'>(new URL('./routing.sql', import.meta.url));
@@ -164,17 +172,16 @@ const startOrNot = async (
   { start, held }: { readonly start: Start; readonly held: boolean },
 ): Promise<Begun> => {
   const made: StoredStart[] = [];
-  const outcome = await context.transaction((tx) =>
-    startInstance(
-      async (query, parameter) => {
-        const rows = await run(tx.client, query, [parameter]);
-        made.push(...rows.filter((row) => row['start_position'] !== undefined).map(storedOf));
-        return rows;
-      },
-      start,
-      held,
-    ),
-  );
+  const outcome = await context.transaction(async (tx) => {
+    const statement: StartStatement = async (query, parameter) => {
+      const rows = await run(tx.client, query, [parameter]);
+      made.push(...rows.filter((row) => row['start_position'] !== undefined).map(storedOf));
+      return rows;
+    };
+    const found = await startInstance(statement, start, held);
+    if (found.kind === 'rejected') await noteRejected(statement, start, found.living);
+    return found;
+  });
   return { outcome, stored: outcome.kind === 'started' ? (made[0] ?? null) : null };
 };
 

@@ -3,8 +3,9 @@
 -- name: start_by_events
 -- The usual case of starts by events, any number of them: the instances, and that their events are handled. $1 the router, $2 and $3 its
 -- lanes and tokens, $4 [{lane, keyHash, position} of the event, {executor, version, key, instanceHash, input, cause, codeVersion, held}].
--- What cannot be started so is left out, and its event with it: another lives, it was handled, the lane is lost. Served by
--- lanes_pkey, inbox_pkey, workflow_instances_live and workflow_instances_started_by.
+-- What cannot be started so is left out, and its event with it: another lives, it was handled, the lane is lost. In the order of
+-- the keys, because several of them run at one time. Served by lanes_pkey, inbox_pkey, workflow_instances_live and
+-- workflow_instances_started_by.
 with fence as materialized (
   select l.lane, l.stop_at from unnest($2::integer[], $3::bigint[]) as w (lane, token)
   join factline.lanes l on l.consumer_id = $1::integer and l.lane = w.lane and l.token = w.token
@@ -20,7 +21,7 @@ with fence as materialized (
                                            cause, code_version, due_at, held)
   select $1::integer, g.executor, g.version, g.key, g."instanceHash", 'running', g.input, g.position, g.position, g.cause,
          g."codeVersion", factline.clock(), g.held
-    from given g order by g.position
+    from given g order by g.key
   on conflict do nothing
   returning id, started_by
 ), handled as (

@@ -1,11 +1,13 @@
 import { type Clock, FactlineError, type Telemetry } from '../../foundation/index.ts';
-import { type Database, type ForeignTransaction, run } from '../../postgres/index.ts';
+import { type Database, type ForeignTransaction, run, sqlState } from '../../postgres/index.ts';
 import { Grouping } from '../operational/grouping.ts';
 import { CommittedStarts } from './committed-starts.ts';
 import { hubOf, type WorkflowHub } from './hub.ts';
 import { storedOf } from './router.ts';
 import {
   freshInstance,
+  lockNotAvailable,
+  noteRejected,
   reserveSlot,
   type Start,
   type StartOutcome,
@@ -17,7 +19,10 @@ import {
 
 const startsMax = 500;
 
-/** `stored` is null where an instance lives, or the same key was asked for twice at one time. */
+/**
+ * `stored` is null where an instance lives, the same key was asked for twice at one time, or a transaction that has not ended
+ * starts an instance of one of the keys.
+ */
 interface Started {
   readonly stored: Stored | null;
   readonly error?: unknown;
@@ -54,7 +59,10 @@ export class Starter {
       givenUp: () => null,
       // Whoever asked is told: nothing has happened, or it is asked again under the same key.
       write: (submitted) =>
-        this.#write(submitted).catch((error: unknown) => submitted.map(() => ({ stored: null, error }))),
+        this.#write(submitted).catch((error: unknown) => {
+          const mayWait = sqlState(error) === lockNotAvailable;
+          return submitted.map(() => (mayWait ? { stored: null } : { stored: null, error }));
+        }),
     });
   }
 
@@ -72,24 +80,32 @@ export class Starter {
     } finally {
       slot?.cancel();
     }
-    const { operations } = this.#database;
+    // It may have to wait for another's transaction, as any statement of the user's would: on the user's connections.
     const outcome = await startInstance(
-      (query, parameter) => run(operations, query, [parameter]),
+      (query, parameter) => run(this.#database.transactions, query, [parameter]),
       start,
       false,
     );
     if ((outcome.kind === 'started' || outcome.kind === 'queued') && outcome.consumerId !== null)
       this.#hub.wake([{ id: outcome.id, consumerId: outcome.consumerId }]);
-    return idOf(start, outcome);
+    return this.#idOf(start, outcome);
   }
 
   /** Starts it in the user's own transaction: it lives when that has committed. @throws FactlineError WORKFLOW_RUNNING */
   async startIn(tx: ForeignTransaction, start: Start): Promise<number> {
     const statement: StartStatement = (query, parameter) => tx.query(query.text, parameter);
     const outcome = await startInstance(statement, start, false);
-    const id = idOf(start, outcome);
+    const id = await this.#idOf(start, outcome);
     if (outcome.kind === 'started' || outcome.kind === 'queued') this.#committed.watch(id);
     return id;
+  }
+
+  async #idOf(start: Start, outcome: StartOutcome): Promise<number> {
+    if (outcome.kind !== 'rejected') return outcome.id;
+    const { living } = outcome;
+    await noteRejected((query, text) => run(this.#database.operations, query, [text]), start, living);
+    const { workflow, key } = start;
+    throw new FactlineError('WORKFLOW_RUNNING', { workflow: workflow.name, key, id: living });
   }
 
   async #write(submitted: readonly Submitted[]): Promise<readonly Started[]> {
@@ -106,8 +122,3 @@ export class Starter {
     }));
   }
 }
-
-const idOf = ({ workflow, key }: Start, outcome: StartOutcome): number => {
-  if (outcome.kind !== 'rejected') return outcome.id;
-  throw new FactlineError('WORKFLOW_RUNNING', { workflow: workflow.name, key, id: outcome.living });
-};

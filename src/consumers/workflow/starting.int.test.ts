@@ -61,6 +61,38 @@ describe('a start in a given transaction', () => {
     }
   });
 
+  test('holds up nothing but starts of the same key for as long as it lasts', async () => {
+    const gate = Promise.withResolvers<void>();
+    const pack = defineWorkflow({
+      name: 'pack',
+      input,
+      run: async (_, { step }) => step('pack', () => gate.promise),
+    });
+    const kit = await launch({ consumers: [greet, pack], contracts: [] });
+    const client = new pg.Client({ connectionString: kit.databaseUrl });
+    await client.connect();
+    try {
+      const living = await kit.app.startWorkflow(pack, begin);
+      await client.query('begin');
+      await kit.app.startWorkflow(greet, begin, { tx: fromPg(client) });
+      const second = kit.app.startWorkflow(pack, begin, { tx: fromPg(client) });
+      await expect(second).rejects.toMatchObject({ code: 'WORKFLOW_RUNNING' });
+      const same = Promise.allSettled([kit.app.startWorkflow(greet, begin)]);
+      gate.resolve();
+      await living.result({ within: '5s' });
+      const other = await kit.app.startWorkflow(greet, { ...begin, key: 'B' });
+      expect(await other.result({ within: '5s' })).toBe('hello A');
+      await client.query('commit');
+      await same;
+      expect(
+        await rows(kit, `select rejected_starts from factline.workflow_instances where id = ${living.id}`),
+      ).toEqual([{ rejected_starts: 1 }]);
+    } finally {
+      gate.resolve();
+      await client.end();
+    }
+  });
+
   test('begins after the commit without waiting for a heartbeat', async () => {
     const kit = await launch({ consumers: [greet], contracts: [] });
     const began: number[] = [];

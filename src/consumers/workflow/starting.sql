@@ -1,21 +1,43 @@
 -- Starting instances. Each statement takes ONE text parameter, so that every driver can carry it (a start in the user's own transaction).
 
--- name: start_instance
--- $1: [{workflow, executor, version, key, keyHash, input, startedBy, startPosition, cause, codeVersion, held, forkedFrom}]. No row: an
--- instance of this key lives, or this event has started one. Without a start position it is the log's end. Served by
--- consumers_name_build, workflow_instances_live and workflow_instances_started_by.
+-- part: instance_columns
 insert into factline.workflow_instances (workflow_id, consumer_id, version, key, key_hash, state, input, started_by, start_position,
                                          cause, code_version, due_at, held, forked_from)
 select w.id, x.id, g.version, g.key, g."keyHash", 'running', g.input, g."startedBy",
        coalesce(g."startPosition", pg_sequence_last_value(pg_get_serial_sequence('factline.events', 'position')::regclass), 0),
        coalesce(g.cause, '{}'), g."codeVersion", factline.clock(), g.held, g."forkedFrom"
-  from json_to_recordset($1::text::json) as g (workflow text, executor text, version integer, key text, "keyHash" integer, input jsonb,
+
+-- part: given_starts
+json_to_recordset($1::text::json) as g (workflow text, executor text, version integer, key text, "keyHash" integer, input jsonb,
          "startedBy" bigint, "startPosition" bigint, cause jsonb, "codeVersion" text, held boolean, "forkedFrom" bigint)
   join factline.consumers w on w.name = g.workflow and w.state <> 'retired'
   join factline.consumers x on x.name = g.executor and x.state <> 'retired'
+
+-- part: answered
 on conflict do nothing
 returning id, workflow_id, consumer_id, start_position, key,
   (select w.name from factline.consumers w where w.id = workflow_id) as name
+
+-- name: start_instance
+-- $1: [{workflow, executor, version, key, keyHash, input, startedBy, startPosition, cause, codeVersion, held, forkedFrom}]. No row: an
+-- instance of this key lives, or this event has started one. Without a start position it is the log's end. Served by
+-- consumers_name_build, workflow_instances_live and workflow_instances_started_by.
+-- include: instance_columns
+  from
+-- include: given_starts
+-- include: answered
+
+-- name: start_instances
+-- As start_instance, for many at once. 55P03: a transaction that has not ended starts one of these keys as well; the others must not
+-- wait for it.
+with patience as materialized (
+  select set_config('lock_timeout', '100ms', true)
+)
+-- include: instance_columns
+  from patience cross join
+-- include: given_starts
+ order by w.id, g.key
+-- include: answered
 
 -- name: queue_instance
 -- As start_instance, for an instance that begins when those of its key before it have ended. It is due at once: whoever looks at

@@ -5,9 +5,12 @@ import type { Reservation, WorkflowHub } from './hub.ts';
 import type { InstanceCause, LoadedInstance } from './instance.ts';
 import { executorName } from './versions.ts';
 
-const sql = loadQueries<'start_instance' | 'queue_instance' | 'find_duplicate' | 'note_rejected'>(
-  new URL('./starting.sql', import.meta.url),
-);
+const sql = loadQueries<
+  'start_instance' | 'start_instances' | 'queue_instance' | 'find_duplicate' | 'note_rejected'
+>(new URL('./starting.sql', import.meta.url));
+
+/** SQLSTATE of a statement that would have to wait for another transaction. */
+export const lockNotAvailable = '55P03';
 
 /** What is known of an instance that is to be started. */
 export interface Start {
@@ -54,12 +57,12 @@ const parameterOf = (start: Start, held: boolean): string => {
   return inputText === null ? head : `${head.slice(0, -1)},"input":${inputText}}`;
 };
 
-/** The parameter of `start_instance`. */
+/** The parameter of `startQuery`. */
 export const startParameter = (
   starts: readonly { readonly start: Start; readonly held: boolean }[],
 ): string => `[${starts.map(({ start, held }) => parameterOf(start, held)).join(',')}]`;
 
-export const startQuery: NamedQuery = sql.start_instance;
+export const startQuery: NamedQuery = sql.start_instances;
 
 /** A start that meets a living one which ends just then is made again; more often than that it is not possible. */
 const triesMax = 5;
@@ -72,7 +75,7 @@ export const startInstance = async (
   start: Start,
   held: boolean,
 ): Promise<StartOutcome> => {
-  const { workflow, key, startedBy, eventId } = start;
+  const { workflow, key, startedBy } = start;
   for (let attempt = 1; ; attempt += 1) {
     // Attempts after the first: the living one ended just then.
     const [row] = await statement(sql.start_instance, startParameter([{ start, held }]));
@@ -93,10 +96,21 @@ export const startInstance = async (
         return { kind: 'queued', id: Number(queued['id']), consumerId: Number(queued['consumer_id']) };
       if (attempt < triesMax) continue;
     }
-    const by = { position: startedBy, eventId };
-    await statement(sql.note_rejected, JSON.stringify({ id: Number(living), by }));
     return { kind: 'rejected', living: Number(living) };
   }
+};
+
+/**
+ * What was rejected is seen with the living instance. Never in the user's own transaction: that would hold the instance's row, and
+ * with it the flush that others share, for as long as it lasts.
+ */
+export const noteRejected = async (
+  statement: StartStatement,
+  { startedBy, eventId }: Start,
+  living: number,
+): Promise<void> => {
+  const by = { position: startedBy, eventId };
+  await statement(sql.note_rejected, JSON.stringify({ id: living, by }));
 };
 
 /** A slot of this process's executor, if it has the lane and one is free. */
