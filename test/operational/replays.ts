@@ -24,7 +24,7 @@ export interface ReplayPlan {
 
 /** A replay of everything that the consumer has handled, asked for and approved by enough people; begun. */
 export const beginReplayOf = async (
-  { database }: HandlerProcess,
+  { database }: Pick<HandlerProcess, 'database'>,
   { definitions, codeVersion = '1' }: ReplayPlan,
   manifest: Record<string, unknown> = {},
 ): Promise<number> => {

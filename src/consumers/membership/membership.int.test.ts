@@ -130,8 +130,18 @@ test('the heartbeat tells for which chores there is work', async () => {
   expect(await chores()).toEqual([]);
   const on = database.operations;
   await on.query(
-    `insert into factline.replay_selection (replay_id, freeze_number, position, key_hash, released_at) values (1, 1, 1, 1, now())`,
+    `insert into factline.replays (app, consumer, consumer_id, class, mode, effects, code_version, planned_by, freeze_number)
+     select 'shop', 'c' || n, n, 'operational', 'redeliver', 'skip', '1', 'ada', 1 from generate_series(1, 2) n`,
   );
+  const release = (replay: number): Promise<unknown> =>
+    on.query(
+      `insert into factline.replay_selection (replay_id, freeze_number, position, key_hash, released_at) values ($1, 1, 1, 1, now())`,
+      [replay],
+    );
+  // Of a consumer that this process does not run, or that nobody runs any more.
+  await release(2);
+  expect(await chores()).toEqual([]);
+  await release(1);
   expect(await chores()).toEqual(['replays']);
   await on.query("update factline.replay_selection set outcome = 'handled'");
   expect(await chores()).toEqual([]);
@@ -140,6 +150,32 @@ test('the heartbeat tells for which chores there is work', async () => {
      values (1, 1, 1, 1, 'k', 1, 'rest', 'sent')`,
   );
   expect(await chores()).toEqual(['releases']);
+});
+
+test('a rebuild that was aborted is a chore until its build is given up', async () => {
+  const { membership } = await join();
+  const chores = async (): Promise<string[]> => [...(await membership.beat({}, [1])).chores];
+  const on = database.operations;
+  await on.query(
+    `insert into factline.requests (consumer_id, verb, actor, arguments) values (1, 'rebuild', 'ada', '{}')`,
+  );
+  await on.query(
+    `insert into factline.replays (app, consumer, consumer_id, class, mode, effects, code_version, planned_by, request_id)
+     values ('shop', 'orders', 1, 'projection', 'blue-green', 'skip', '1', 'ada', 1)`,
+  );
+  await on.query("update factline.replays set state = 'aborted', ended_at = factline.clock()");
+  // Its build may still be made.
+  expect(await chores()).toEqual(['rebuilds']);
+  await on.query(
+    `update factline.requests set state = 'done', answer = '{"build": 2}', answered_at = factline.clock()`,
+  );
+  await on.query(
+    `insert into factline.consumers (app, class, name, build, state, types, lanes, start_position)
+     values ('shop', 'projection', 'orders', 1, 'live', '{}', 1, 0), ('shop', 'projection', 'orders', 2, 'building', '{}', 1, 0)`,
+  );
+  expect(await chores()).toEqual(['rebuilds']);
+  await on.query("update factline.consumers set state = 'retired' where build = 2");
+  expect(await chores()).toEqual([]);
 });
 
 test('the heartbeat reads due work by its indexes, however much is parked', async () => {

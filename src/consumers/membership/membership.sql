@@ -96,9 +96,12 @@ select
        or exists (select 1 from factline.breakers b
                    where b.consumer_id = c.id and b.state = 'open' and b.probe_at <= (select now from moment))) as due,
   (select coalesce(json_agg(w.chore), '[]') from (values
-     -- Under way; or events that were handed over and of which nobody has noted yet what became of them; or an end that left some behind.
+     -- Under way; or events that were handed over and of which nobody has noted yet what became of them; or an end that left some behind:
+     -- of a rebuild, a build that nobody reads yet, or that may still be made.
      ('replays', exists (select 1 from factline.replays r where r.consumer_id = any ($6::int[]) and r.state in ('canary', 'running', 'verifying'))
-       or exists (select 1 from factline.replay_selection s where s.released_at is not null and s.outcome is null)
+       or exists (select 1 from factline.replay_selection s
+                    join factline.replays r on r.id = s.replay_id and r.freeze_number = s.freeze_number
+                   where s.released_at is not null and s.outcome is null and r.consumer_id = any ($6::int[]))
        or exists (select 1 from factline.replays r
                    where r.consumer_id = any ($6::int[]) and r.state in ('aborted', 'failed')
                      and (exists (select 1 from factline.parked p
@@ -109,7 +112,14 @@ select
      ('rebuilds', exists (select 1 from factline.replays r
                            where r.mode = 'blue-green'
                              and (r.state in ('running', 'paused', 'verifying')
-                                  or r.state in ('aborted', 'failed') and r.ended_at > (select now from moment) - interval '7 days'))),
+                                  or r.state in ('aborted', 'failed') and r.ended_at > (select now from moment) - interval '7 days'
+                                     and exists (select 1 from factline.requests q
+                                                  where q.id = r.request_id
+                                                    and (q.state = 'open' or exists (
+                                                      select 1 from factline.consumers g left join factline.builds b on b.consumer_id = g.id
+                                                       where (g.name = r.consumer or r.consumer = any (g.former_names))
+                                                         and g.build = (q.answer ->> 'build')::int and g.state = 'building'
+                                                         and b.stage is distinct from 'standby')))))),
      ('releases', exists (select 1 from factline.quarantine_releases r where r.state in ('canary', 'releasing'))
        or exists (select 1 from factline.quarantine_release_items i where i.state = 'sent'))
    ) as w (chore, waits) where w.waits) as chores
