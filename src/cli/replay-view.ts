@@ -6,6 +6,7 @@ import {
   type Replay,
   type ReplaySummary,
   type SampleRun,
+  type Within,
   windowText,
 } from '../replay/index.ts';
 import { printable, type Style, wrap } from './style.ts';
@@ -17,6 +18,22 @@ export interface ReplayViewOptions {
 }
 
 export const numberText = (count: number): string => count.toLocaleString('en-US');
+
+/** In round numbers: no more of it than is known. */
+const rounded = (within: Within): ((value: number, to: 'floor' | 'round' | 'ceil') => string) => {
+  const step = 10 ** Math.max(0, Math.floor(Math.log10((within.high - within.low) / 2)));
+  return (value, to) => numberText(Math[to](value / step) * step);
+};
+
+/** How many events, short: `~9,980,000` where they were not counted. */
+export const countText = (count: number, within: Within | null): string =>
+  within === null ? numberText(count) : `~${rounded(within)(count, 'round')}`;
+
+const estimatedText = (count: number, within: Within | null): string => {
+  if (within === null) return numberText(count);
+  const text = rounded(within);
+  return `about ${text(count, 'round')} (${text(within.low, 'floor')} to ${text(within.high, 'ceil')}, estimated from a sample)`;
+};
 
 const labelWidth = 11;
 const readableWidth = 100;
@@ -78,7 +95,7 @@ const effectsText = ({ mode, manifest: { effects, publish } }: Replay): string =
 const frozenText = ({ frozen }: Replay): string =>
   frozen === null
     ? 'not yet'
-    : `${numberText(frozen.selected)} events up to position ${frozen.ceiling}; ${frozen.expired ? 'expired' : 'holds until'} ${frozen.expiresAt.slice(0, 19)}Z; digest ${frozen.digest.slice(0, 12)}`;
+    : `${estimatedText(frozen.selected, frozen.selectedWithin)} events up to position ${frozen.ceiling}; ${frozen.expired ? 'expired' : 'holds until'} ${frozen.expiresAt.slice(0, 19)}Z; digest ${frozen.digest.slice(0, 12)}`;
 
 /** Everything about one replay: what it is, what it would touch, who approved it, what to do next. */
 export const replayLines = (replay: Replay, view: ReplayViewOptions): string[] => {
@@ -129,7 +146,7 @@ const cardLines = ({ estimate, manifest }: Replay, view: ReplayViewOptions): str
       [
         [
           'events',
-          `${numberText(card.events)} of ${keys}${durationPart(card.durationSeconds, manifest.rate.ceiling)}`,
+          `${estimatedText(card.events, card.eventsWithin ?? null)} of ${keys}${durationPart(card.durationSeconds, manifest.rate.ceiling)}`,
         ],
         [
           'consumers',
@@ -221,7 +238,7 @@ const listColumns: readonly Column<ReplaySummary>[] = [
   },
   {
     title: 'EVENTS',
-    value: ({ selected }) => (selected === null ? '–' : numberText(selected)),
+    value: ({ selected, selectedWithin }) => (selected === null ? '–' : countText(selected, selectedWithin)),
     align: 'right',
   },
   { title: 'DONE', value: ({ released }) => numberText(released), align: 'right', dropOrder: 2 },

@@ -7,6 +7,7 @@ const moment: ReplayMoment = {
   consumer: 'mailing',
   state: 'running',
   selected: 200,
+  selectedWithin: null,
   released: 120,
   handled: 100,
   failed: 2,
@@ -32,4 +33,10 @@ test('a rebuild has no ceiling of events: it goes as fast as live consumers allo
   const lines = shown({ ceiling: null, allowedPerSecond: null, yielding: null });
   expect(lines).toContain('25/s, as fast as live consumers allow');
   expect(lines).not.toContain('ceiling');
+});
+
+test('what was estimated from a sample is shown in round numbers, and as that', () => {
+  const selectedWithin = { low: 9_968_411, high: 9_993_902 };
+  const lines = shown({ selected: 9_981_003, selectedWithin, handled: 3_000_123, failed: 0 });
+  expect(lines).toContain('~3,000,000 of ~9,980,000, 18 under way');
 });

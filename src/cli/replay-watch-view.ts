@@ -1,4 +1,5 @@
-import type { ReplayState } from '../replay/index.ts';
+import type { ReplayState, Within } from '../replay/index.ts';
+import { countText } from './replay-view.ts';
 import { printable, type Style } from './style.ts';
 
 /** A replay at one moment, as `replay watch` shows it. */
@@ -7,6 +8,8 @@ export interface ReplayMoment {
   readonly consumer: string;
   readonly state: ReplayState;
   readonly selected: number;
+  /** Null: they were counted; else what was estimated lies between these. */
+  readonly selectedWithin: Within | null;
   readonly released: number;
   readonly handled: number;
   readonly failed: number;
@@ -35,7 +38,7 @@ export const watchLines = (
   moment: ReplayMoment,
   { width, style }: { readonly width: number; readonly style: Style },
 ): string[] => {
-  const { id, consumer, state, selected, handled, failed, underWay, live, ceiling } = moment;
+  const { id, consumer, state, selected, selectedWithin, handled, failed, underWay, live, ceiling } = moment;
   const wide = Math.max(Math.min(barMax, width - 40), 5);
   const share = selected === 0 ? 1 : (handled + failed) / selected;
   const rate = moment.ratePerSecond;
@@ -51,7 +54,7 @@ export const watchLines = (
   const failures = failed === 0 ? '' : `, ${style.red(`${count(failed)} failed`)}`;
   return [
     `${style.bold(`Replay ${id}`)} of ${printable(consumer)}  ${style.cyan(state.replaceAll('_', ' '))}`,
-    `  ${style.dim('events')}  ${bar(share, wide)} ${count(handled)} of ${count(selected)}${failures}, ${count(underWay)} under way`,
+    `  ${style.dim('events')}  ${bar(share, wide)} ${countText(handled, selectedWithin)} of ${countText(selected, selectedWithin)}${failures}, ${count(underWay)} under way`,
     `  ${style.dim('rate  ')}  ${pace}`,
     `  ${style.dim('live  ')}  ${bar(live.danger, wide)} ${printable(worst)}`,
     ...(moment.yielding === null ? [] : [`  ${style.yellow(printable(moment.yielding))}`]),

@@ -34,7 +34,13 @@ interface Plan {
 const nodes = (plan: Plan): readonly Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodes)];
 
 const literal = (value: unknown): string =>
-  Array.isArray(value) ? `'{${value.join(',')}}'` : typeof value === 'number' ? String(value) : `'${value}'`;
+  value === null
+    ? 'null'
+    : Array.isArray(value)
+      ? `'{${value.join(',')}}'`
+      : typeof value === 'number'
+        ? String(value)
+        : `'${value}'`;
 
 /** The plan as a prepared statement gets it, generic or for these values. */
 const explain = async (query: NamedQuery, values: readonly unknown[], mode: string): Promise<Plan> => {
@@ -61,6 +67,7 @@ const scansOf = (plan: Plan): string[] =>
 const reading = loadQueries<string>(new URL('./reading.sql', import.meta.url));
 const tail = loadQueries<string>(new URL('./tail.sql', import.meta.url));
 const checks = loadQueries<string>(new URL('./start-checks.sql', import.meta.url));
+const freeze = loadQueries<string>(new URL('../replay/freeze/freeze.sql', import.meta.url));
 const evidence = loadQueries<string>(new URL('../operations/evidence/evidence.sql', import.meta.url));
 
 beforeAll(async () => {
@@ -120,6 +127,18 @@ describe.each(['force_custom_plan', 'force_generic_plan'])('with %s', (mode) => 
       evidence['sample_span'] as NamedQuery,
       [last - 50_000, last, types, 200, 4000],
       8000,
+    ],
+    [
+      'a thousand spans of sixteen positions, of a replay’s sample',
+      freeze['sample_spans'] as NamedQuery,
+      [
+        types,
+        ...Array.from({ length: 6 }, () => null),
+        Array.from({ length: 1000 }, (_, part) => 9_000_001 + part * 1_100),
+        16,
+        last,
+      ],
+      6000,
     ],
     ['the parked ones', evidence['sample_parked'] as NamedQuery, [types, 5000], 100],
     [

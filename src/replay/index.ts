@@ -19,7 +19,7 @@ export { type Actor, engineActor } from './authority/actor.ts';
 export { type ActName, type Role, roles } from './authority/acts.ts';
 export { type Act, perform, permit } from './authority/perform.ts';
 export { actorWithRoles, checkRoles, type DeclaredRoles, storeRoles } from './authority/roles.ts';
-export type { BlastRadius, Predicted, ReplayEstimate, SampleRun } from './estimate/estimate.ts';
+export type { BlastRadius, Predicted, ReplayEstimate, SampleRun, Within } from './estimate/estimate.ts';
 export { type EstimateRequest, estimateReplay } from './estimate/estimate-replay.ts';
 export { followRebuilds } from './governed-rebuild.ts';
 export { hasEnded, type ReplayState, type ReplayStep } from './lifecycle/lifecycle.ts';

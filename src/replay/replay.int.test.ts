@@ -7,6 +7,7 @@ import { defineEvent } from '../contracts/index.ts';
 import { systemClock, uuidv8 } from '../foundation/index.ts';
 import { createDatabase, type Database } from '../postgres/index.ts';
 import { everyRole } from './authority/actor.ts';
+import { countLog, type LogCount } from './freeze/count-log.ts';
 import {
   type Actor,
   abortReplay,
@@ -25,7 +26,14 @@ import {
   resumeReplay,
   verifyAudit,
 } from './index.ts';
-import { advanceReplay, advanceState, beginReplay, finishReplay, nextSelected } from './run-port.ts';
+import {
+  advanceReplay,
+  advanceState,
+  beginReplay,
+  finishReplay,
+  nextSelected,
+  whatChanged,
+} from './run-port.ts';
 
 const Paid = defineEvent({
   type: 'shop.order.paid.v1',
@@ -745,6 +753,18 @@ describe('a replay that was approved', () => {
   });
 });
 
+/** The whole log. */
+const wholeSelection = {
+  source: 'log',
+  from: 1,
+  since: null,
+  until: null,
+  types: null,
+  keys: null,
+  where: null,
+  ids: null,
+} as const;
+
 describe('a selection of very many events', () => {
   beforeAll(() =>
     raw.query(`insert into factline.events (id, type, source, key, key_hash, data, meta, time)
@@ -769,7 +789,96 @@ describe('a selection of very many events', () => {
       await plan({ consumer: 'orders', selection: { source: 'log', to: await head() } }),
     );
     expect(replay.frozen?.selected).toBeGreaterThan(100_000);
-    expect(replay.estimate?.blastRadius).toMatchObject({ irreversible: null, durationSeconds: null });
+    expect(replay.estimate?.blastRadius).toMatchObject({
+      irreversible: null,
+      durationSeconds: null,
+      eventsWithin: null,
+    });
+  });
+
+  /** The estimate of a read model by a sample, where everything is more than may be counted. */
+  const sampled = async (over: Partial<Parameters<typeof estimateReplay>[1]> = {}): Promise<Replay> =>
+    estimate(await plan({ consumer: 'orders', selection: { source: 'log', to: await head() } }), {
+      sampledAbove: 10_000,
+      ...over,
+    });
+
+  it('is counted for a read model up to a quarter of a million positions, and estimated above', async () => {
+    const counted = await estimate(
+      await plan({ consumer: 'orders', selection: { source: 'log', to: await head() } }),
+    );
+    const truth = counted.frozen?.selected ?? 0;
+    const [paid] = counted.estimate?.profile.types ?? [];
+    expect(counted.frozen?.selectedWithin).toBeNull();
+    expect(paid).toMatchObject({ events: truth, eventsWithin: null, bytesWithin: null });
+    const { frozen, estimate: made } = await sampled();
+    const { low = 0, high = 0 } = frozen?.selectedWithin ?? {};
+    expect([low <= truth, truth <= high, high <= (frozen?.ceiling ?? 0)]).toEqual([true, true, true]);
+    expect(made?.blastRadius).toMatchObject({ events: frozen?.selected, eventsWithin: { low, high } });
+    expect(made?.profile.types).toEqual([
+      expect.objectContaining({ type: 'shop.order.paid.v1', eventsWithin: { low, high } }),
+    ]);
+    const { bytesWithin } = made?.profile.types[0] ?? {};
+    expect(bytesWithin?.low).toBeLessThanOrEqual(paid?.bytes ?? 0);
+    expect(bytesWithin?.high).toBeGreaterThanOrEqual(paid?.bytes ?? 0);
+    expect(frozen?.ceiling).toBe(counted.frozen?.ceiling);
+  });
+
+  it('once estimated is approved as that, and the interval is part of it', async () => {
+    const { id } = await sampled();
+    await requestReplay(database.operations, { actor: ada, id });
+    const report = await reportReplay(database.operations, id);
+    expect(report.counts.selectedWithin).toEqual(report.replay.frozen?.selectedWithin);
+    expect((await listReplays(database.operations, { all: true, limit: 1 }))[0]?.selectedWithin).toEqual(
+      report.replay.frozen?.selectedWithin,
+    );
+    await expect(
+      raw.query('update factline.replays set selected_high = selected_high + 1 where id = $1', [id]),
+    ).rejects.toThrow('what is asked for or approved does not change');
+    await raw.query('alter table factline.replays disable trigger replays_estimates_are_guarded');
+    await raw.query('update factline.replays set selected_high = selected_high + 1 where id = $1', [id]);
+    await raw.query('alter table factline.replays enable trigger replays_estimates_are_guarded');
+    expect(await whatChanged(database.operations, await readReplay(database.operations, id))).toBe(
+      'its selection was changed in the database',
+    );
+    expect((await abortReplay(database.operations, { actor: ada, id })).state).toBe('aborted');
+  });
+
+  it('asks for another person as soon as it may be more than ten million', async () => {
+    const { id } = await sampled();
+    await raw.query('update factline.replays set selected_high = 10000001 where id = $1', [id]);
+    expect((await readReplay(database.operations, id)).approvals.required).toBe(1);
+    await raw.query('update factline.replays set selected_high = 10000000 where id = $1', [id]);
+    expect((await readReplay(database.operations, id)).approvals.required).toBe(0);
+  });
+
+  it('far too large for a handler is refused by the sample, with what it is about', async () => {
+    await raw.query(`insert into factline.events (id, type, source, key, key_hash, data, meta, time)
+      select gen_random_uuid(), 'shop.order.refunded.v1', 'shop', 'orderId=C' || n, n, '{"orderId": "C"}', '{"correlationId": "c"}', now()
+        from generate_series(1, 30000) n;
+      update factline.checkpoints set position = (select max(position) from factline.events)`);
+    const larger = await plan({ selection: { source: 'log', to: await head() } });
+    await expect(estimate(larger, { sampledAbove: 90_000 })).rejects.toThrow(
+      /about 1[23]\d,\d{3} events match \(1\d\d,\d{3} to 1\d\d,\d{3}\)/,
+    );
+    const refunds = await plan({
+      selection: { source: 'log', to: await head(), types: ['shop.order.refunded.v1'] },
+    });
+    expect((await estimate(refunds, { sampledAbove: 90_000 })).frozen).toMatchObject({
+      selected: 30_001,
+      selectedWithin: null,
+    });
+  });
+
+  it('that chance has found nothing of is counted, so that nothing and little are told apart', async () => {
+    await raw.query(`insert into factline.events (id, type, source, key, key_hash, data, meta, time)
+      values (gen_random_uuid(), 'shop.order.seen.v1', 'shop', 'orderId=A1', 1, '{"orderId": "A1"}', '{"correlationId": "c"}', now())`);
+    const selection = { ...wholeSelection, to: await head() };
+    const options = { clock: systemClock, signal: new AbortController().signal, sampledAbove: 10_000 };
+    const count = (types: readonly string[]): Promise<LogCount> =>
+      countLog(database.operations, { ...options, selection, types, ceiling: selection.to });
+    expect(await count(['shop.order.never.v1'])).toMatchObject({ sampled: false, events: { likely: 0 } });
+    expect((await count(['shop.order.seen.v1'])).events.high).toBeGreaterThanOrEqual(1);
   });
 
   it('within its bound takes two other people', async () => {

@@ -1,6 +1,7 @@
 import type { Queryable } from '../postgres/index.ts';
 import { type AuditRecord, listAudit } from './audit/audit.ts';
 import type { Predicted } from './estimate/estimate.ts';
+import { exactly } from './estimate/intervals.ts';
 import { countArrivedSince, countJoinedSince } from './freeze/freeze.ts';
 import { findReplayed, readLogEnd } from './request/plan.ts';
 import { type Replay, readReplay } from './request/replay.ts';
@@ -53,8 +54,6 @@ export const reportReplay = async (on: Queryable, id: number): Promise<ReplayRep
 
 const secondsBetween = (from: string, to: string): number =>
   Math.round((Date.parse(to) - Date.parse(from)) / 100) / 10;
-
-const exactly = (value: number): Predicted => ({ likely: value, low: value, high: value });
 
 const comparisonOf = (
   { estimate, manifest, mode }: Replay,

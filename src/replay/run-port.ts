@@ -3,6 +3,7 @@ import { FactlineError } from '../foundation/index.ts';
 import { loadQueries, type Queryable, run } from '../postgres/index.ts';
 import { type Decision, expireIfDue } from './approval/approve.ts';
 import { approvedDigest } from './estimate/digest.ts';
+import type { Within } from './estimate/estimate.ts';
 import { rowsDigest, wholeLog } from './freeze/freeze.ts';
 import { beginRebuild } from './governed-rebuild.ts';
 import { nextState, type ReplayState } from './lifecycle/lifecycle.ts';
@@ -56,8 +57,8 @@ export const whatChanged = async (on: Queryable, replay: Replay): Promise<string
   const rebuild = replay.mode === 'blue-green';
   if (!rebuild && consumer.id !== replay.consumerId) return 'its consumer is another one by that name';
   const rows = rebuild ? wholeLog : await rowsDigest(on, id, freeze);
-  const { ceiling, selected, excluded, logEpoch: epoch } = frozen;
-  if (approvedDigest(replay, { ceiling, selected, excluded, rows, epoch }) !== frozen.digest)
+  const { ceiling, selected, selectedWithin, excluded, logEpoch: epoch } = frozen;
+  if (approvedDigest(replay, { ceiling, selected, selectedWithin, excluded, rows, epoch }) !== frozen.digest)
     return 'its selection was changed in the database';
   if ((await readLogEnd(on)).epoch !== epoch) return 'the log was restored meanwhile';
   // Whoever tries code in the shadow has it at hand; what runs elsewhere does not matter.
@@ -144,6 +145,8 @@ export const noteRate = async (
 /** What became of a replay's events, effects and failures so far; read from what proves it. */
 export interface ReplayCounts {
   readonly selected: number;
+  /** As of `FrozenSelection`. */
+  readonly selectedWithin: Within | null;
   /** An inbox row of this replay is there; of a release: the parked row went with the proof; of a rebuild: as far as its build has come. */
   readonly handled: number;
   readonly quarantined: number;
@@ -181,6 +184,7 @@ export const readCounts = async (on: Queryable, replay: Replay): Promise<ReplayC
     : await run(on, sql.failure_groups, [id, consumerId]);
   return {
     selected: Number(counts?.['selected']),
+    selectedWithin: null,
     handled: Number(counts?.['handled']),
     quarantined: Number(counts?.['quarantined']),
     parked: Number(counts?.['parked']),
@@ -200,11 +204,11 @@ export const readCounts = async (on: Queryable, replay: Replay): Promise<ReplayC
 };
 
 const countsOfRebuild = async (on: Queryable, { state, consumer, frozen }: Replay): Promise<ReplayCounts> => {
-  const { selected = 0, ceiling = 0 } = frozen ?? {};
+  const { selected = 0, selectedWithin = null, ceiling = 0 } = frozen ?? {};
   const [row] = await run(on, sql.build_share, [consumer, ceiling]);
   const ended = state === 'done' || state === 'done_with_failures';
   const begun = state === 'running' || state === 'paused' || state === 'verifying';
   const share = ended ? 1 : begun ? Number(row?.['share'] ?? 0) : 0;
   const handled = Math.floor(selected * share);
-  return { selected, handled, quarantined: 0, parked: 0, effects: [], failures: [] };
+  return { selected, selectedWithin, handled, quarantined: 0, parked: 0, effects: [], failures: [] };
 };

@@ -21,6 +21,10 @@ export const replayWatch: Command = {
     { name: 'id, consumer, state', help: 'As in `replay show`.' },
     { name: 'selected, released, handled, failed, underWay', help: 'Events.' },
     {
+      name: 'selectedWithin',
+      help: '{ low, high } where they were not counted but estimated from a sample (a rebuild of a long log); else null.',
+    },
+    {
       name: 'ratePerSecond, allowedPerSecond, ceiling',
       help: 'What is handled, what may be handed over, what was approved; of a rebuild the latter are null.',
     },
@@ -73,6 +77,7 @@ const momentOf = (
     consumer,
     state,
     selected: counts.selected,
+    selectedWithin: counts.selectedWithin,
     released: run.released,
     handled: counts.handled,
     failed: counts.quarantined,

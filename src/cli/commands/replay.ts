@@ -23,9 +23,12 @@ export const replayFields: readonly JsonField[] = [
   { name: 'plannedBy, requestedBy', help: 'Who wrote this revision; who asked for approval.' },
   {
     name: 'frozen',
-    help: '{ ceiling, selected, excluded, digest, at, expiresAt, expired, logEpoch }, or null.',
+    help: '{ ceiling, selected, selectedWithin, excluded, digest, at, expiresAt, expired, logEpoch }, or null. selectedWithin is null where the events were counted; of a long log { low, high }, between what their estimated number lies in 95 of 100 cases.',
   },
-  { name: 'estimate', help: '{ at, profile, fanOut, sample, blastRadius }, or null.' },
+  {
+    name: 'estimate',
+    help: '{ at, profile, fanOut, sample, blastRadius }, or null. With eventsWithin beside events, and bytesWithin beside bytes, as selectedWithin.',
+  },
   { name: 'approvals', help: '{ required, given: [{ approver, at, reason, breakGlass }] }' },
   { name: 'breakGlass', help: 'One person approved it alone.' },
   { name: 'run', help: '{ cursor, released, rateNow, yielding }' },
@@ -116,7 +119,10 @@ export const replayReport: Command = {
   examples: [{ line: 'factline replay report 7 --json', does: 'at any time, also while it runs' }],
   json: [
     { name: 'replay', help: 'As in `replay show`.' },
-    { name: 'counts', help: '{ selected, handled, quarantined, parked, effects[], failures[] }' },
+    {
+      name: 'counts',
+      help: '{ selected, selectedWithin, handled, quarantined, parked, effects[], failures[] }',
+    },
     { name: 'comparison[]', help: '{ what, estimated: { likely, low, high }, actual, within }' },
     {
       name: 'compared, differences[]',
@@ -152,7 +158,7 @@ export const replayList: Command = {
   json: [
     {
       name: 'replays[]',
-      help: '{ id, title, consumer, class, mode, effects, state, revision, selected, released, approvals, breakGlass, … }',
+      help: '{ id, title, consumer, class, mode, effects, state, revision, selected, selectedWithin, released, approvals, breakGlass, … }',
     },
     { name: 'next', help: 'The value of --before for the next page; null on the last.' },
   ],

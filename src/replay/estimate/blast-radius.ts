@@ -29,6 +29,7 @@ export const blastRadiusOf = (facts: BlastFacts): BlastRadius => {
   const touched = [consumer, ...readers.filter(({ name }) => derived.includes(name))];
   return {
     events: profile.events,
+    eventsWithin: profile.eventsWithin,
     keys: profile.keys,
     consumers: { direct: consumer.name, derived: derived.sort() },
     effects: fanOut.effects.map((effect) => ({

@@ -1,10 +1,13 @@
 import { digestOf } from '../request/manifest.ts';
 import type { Replay } from '../request/replay.ts';
+import type { Within } from './estimate.ts';
 
 /** What of a frozen selection goes into the digest. */
 export interface DigestedSelection {
   readonly ceiling: number;
   readonly selected: number;
+  /** Of what was estimated; null: it was counted. */
+  readonly selectedWithin: Within | null;
   readonly excluded: number;
   /** SHA-256 over the positions. */
   readonly rows: string;
@@ -16,7 +19,7 @@ type Digested = Pick<Replay, 'id' | 'revision' | 'freeze' | 'manifestDigest' | '
 /** What approvals hold for: when anything of it changes, the digest does, and they are void. */
 export const approvedDigest = (
   { id, revision, freeze, manifestDigest, codeVersion, consumerId }: Digested,
-  { ceiling, selected, excluded, rows, epoch }: DigestedSelection,
+  { ceiling, selected, selectedWithin, excluded, rows, epoch }: DigestedSelection,
 ): string =>
   digestOf({
     id,
@@ -27,6 +30,7 @@ export const approvedDigest = (
     consumerId,
     ceiling,
     selected,
+    ...(selectedWithin === null ? {} : { selectedWithin }),
     excluded,
     rows,
     epoch,

@@ -35,6 +35,8 @@ export interface EstimateRequest {
   readonly source: string;
   /** Without the run of a sample by the current code. */
   readonly withoutSample?: boolean;
+  /** Of a selection that reaches over more positions, a sample is looked at first; default 250,000. */
+  readonly sampledAbove?: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -55,6 +57,7 @@ export const estimateReplay = async (database: Database, request: EstimateReques
     const estimated = await estimate(database, request, replay);
     const details = {
       events: estimated.frozen.selected,
+      eventsWithin: estimated.frozen.selectedWithin,
       ceiling: estimated.frozen.ceiling,
       digest: estimated.digest,
     };
@@ -120,6 +123,8 @@ const valuesOf = (
   replay.freeze,
   frozen.ceiling,
   frozen.selected,
+  frozen.selectedWithin?.low ?? null,
+  frozen.selectedWithin?.high ?? null,
   frozen.excluded,
   digest,
   epoch,
@@ -128,7 +133,7 @@ const valuesOf = (
 ];
 
 const estimate = async (database: Database, request: EstimateRequest, replay: Replay): Promise<Estimated> => {
-  const { code, clock, signal } = request;
+  const { code, sampledAbove, clock, signal } = request;
   const pool = database.operations;
   const consumer = await findReplayed(pool, replay.consumer);
   const definition = definitionOf(code, replay.consumer);
@@ -148,6 +153,7 @@ const estimate = async (database: Database, request: EstimateRequest, replay: Re
     settled,
     compactedBelow,
     skipsPastFacts: definition.class === 'operational' && (definition as Handler).onBackfill !== 'handle',
+    ...(sampledAbove === undefined ? {} : { sampledAbove }),
     clock,
     signal,
   });

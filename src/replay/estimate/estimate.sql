@@ -71,9 +71,10 @@ select t.position from (
  where t.place <= $3 order by t.place, t.position limit $4
 
 -- name: finish_estimate
--- $1 replay, $2 freeze, $3 ceiling, $4 selected, $5 excluded, $6 digest, $7 log epoch, $8 estimate, $9 hours it holds.
+-- $1 replay, $2 freeze, $3 ceiling, $4 selected, between $5 and $6 (null: counted), $7 excluded, $8 digest, $9 log epoch, $10 estimate, $11 hours
+-- it holds.
 update factline.replays
-   set ceiling = $3, selected = $4, excluded = $5, digest = $6, log_epoch = $7::uuid, estimate = $8::text::jsonb,
-       frozen_at = factline.clock(), expires_at = factline.clock() + make_interval(hours => $9::integer)
+   set ceiling = $3, selected = $4, selected_low = $5, selected_high = $6, excluded = $7, digest = $8, log_epoch = $9::uuid,
+       estimate = $10::text::jsonb, frozen_at = factline.clock(), expires_at = factline.clock() + make_interval(hours => $11::integer)
  where id = $1 and freeze_number = $2 and state = 'estimating'
 returning id

@@ -5,22 +5,37 @@ export interface Predicted {
   readonly high: number;
 }
 
-/** What the selection holds: counted. */
+/** Between what an estimated number lies in 95 of 100 cases. */
+export type Within = Omit<Predicted, 'likely'>;
+
+/** What the selection holds: counted, or of a long log estimated from a sample of it. */
 export interface SelectionProfile {
   readonly events: number;
+  /** Null: it was counted, and so were the types. */
+  readonly eventsWithin: Within | null;
   readonly excludedBecause: Readonly<Record<string, number>>;
   /** `exact: false`: at least so many. */
   readonly keys: { readonly count: number; readonly exact: boolean };
   /** Most events first; at most 20. */
   readonly hottestKeys: readonly { readonly key: string; readonly events: number }[];
-  /** Bytes of payload as they are stored. */
-  readonly types: readonly { readonly type: string; readonly events: number; readonly bytes: number }[];
+  readonly types: readonly SelectedType[];
   readonly firstRecordedAt: string | null;
   readonly lastRecordedAt: string | null;
   /** Recorded before the consumer began: they were never handled. */
   readonly beforeStart: number;
   /** Of what waits in quarantine: later events of its keys that wait behind it and go on with it. */
   readonly followers: number;
+}
+
+export interface SelectedType {
+  readonly type: string;
+  readonly events: number;
+  /** Of payload, as they are stored. */
+  readonly bytes: number;
+  /** Null: they were counted. */
+  readonly eventsWithin: Within | null;
+  /** Null: they were counted. Else it holds as far as no payload is much larger than those in the sample. */
+  readonly bytesWithin: Within | null;
 }
 
 /** What followed from events of these types when they were handled: observed, and taken times the selection. */
@@ -71,6 +86,8 @@ export interface SampleRun {
 /** The blast radius: what a person has to know before saying yes. */
 export interface BlastRadius {
   readonly events: number;
+  /** Null: they were counted. Missing in what was stored before there were estimates of it. */
+  readonly eventsWithin?: Within | null;
   readonly keys: { readonly count: number; readonly exact: boolean };
   readonly consumers: { readonly direct: string; readonly derived: readonly string[] };
   readonly effects: readonly {

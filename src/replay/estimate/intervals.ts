@@ -1,7 +1,12 @@
-import type { Predicted } from './estimate.ts';
+import type { Predicted, Within } from './estimate.ts';
 
 /** 95 of 100. */
 const z = 1.96;
+
+/** What was counted. */
+export const exactly = (value: number): Predicted => ({ likely: value, low: value, high: value });
+
+export const withinOf = ({ low, high }: Predicted): Within => ({ low, high });
 
 const round = (value: number): number => Math.round(value * 1_000) / 1_000;
 
@@ -33,6 +38,34 @@ export const predictTotal = (observed: readonly number[], events: number): Predi
     likely: Math.round(mean * events),
     low: Math.max(0, Math.floor(mean * events - z * deviation)),
     high: Math.ceil(mean * events + z * deviation),
+  };
+};
+
+/** What was seen of one quantity in parts of a whole that were drawn by chance, each part independently. */
+export interface DrawnParts {
+  /** How many were drawn, also those in which there was none of it. */
+  readonly drawn: number;
+  readonly sum: number;
+  readonly sumOfSquares: number;
+  /** No part has more of it. */
+  readonly most: number;
+}
+
+/** ln(2 / 0.025): 95 of 100, half of what is missed on either side. */
+const surprise = 4.382;
+
+/**
+ * The sum over all `parts` of a whole, by the empirical Bernstein bound (Maurer and Pontil, 2009): it holds however the quantity is
+ * spread, also when all of it stands in a few parts that chance has missed.
+ */
+export const predictSum = ({ drawn, sum, sumOfSquares, most }: DrawnParts, parts: number): Predicted => {
+  const mean = sum / drawn;
+  const variance = Math.max(0, sumOfSquares - sum * mean) / (drawn - 1);
+  const spread = Math.sqrt((2 * variance * surprise) / drawn) + (7 * most * surprise) / (3 * (drawn - 1));
+  return {
+    likely: Math.round(mean * parts),
+    low: Math.max(sum > 0 ? 1 : 0, Math.floor((mean - spread) * parts)),
+    high: Math.ceil(Math.min(mean + spread, most) * parts),
   };
 };
 

@@ -2,6 +2,7 @@ import { loadQueries, type Queryable, run } from '../../postgres/index.ts';
 import type { FrozenRows } from '../freeze/freeze.ts';
 import type { ReplayedConsumer } from '../request/plan.ts';
 import type { SelectionProfile } from './estimate.ts';
+import { withinOf } from './intervals.ts';
 
 const sql = loadQueries<
   'profile_types' | 'profile_keys' | 'profile_followers' | 'window_keys' | 'recorded_between'
@@ -9,6 +10,8 @@ const sql = loadQueries<
 
 const hottestMax = 20;
 const windowPositions = 200_000;
+/** Of a log that is itself only sampled. */
+const windowOfSampled = 50_000;
 
 export interface Profiled {
   readonly id: number;
@@ -21,7 +24,7 @@ export interface Profiled {
 
 /** What the frozen selection holds. Keys of a whole log are counted in its latest part. */
 export const profileSelection = (on: Queryable, profiled: Profiled): Promise<SelectionProfile> =>
-  profiled.frozen.byType === null ? ofRows(on, profiled) : ofLog(on, profiled, profiled.frozen.byType);
+  profiled.frozen.log === null ? ofRows(on, profiled) : ofLog(on, profiled, profiled.frozen.log);
 
 const ofRows = async (
   on: Queryable,
@@ -33,6 +36,7 @@ const ofRows = async (
   const times = types.flatMap((row) => [String(row['first']), String(row['last'])]).sort();
   return {
     events: frozen.selected,
+    eventsWithin: null,
     excludedBecause: frozen.excludedBecause,
     keys: { count: Number(keys[0]?.['keys'] ?? 0), exact: true },
     hottestKeys: keys.map((row) => ({ key: shownKey(String(row['key'])), events: Number(row['count']) })),
@@ -40,6 +44,8 @@ const ofRows = async (
       type: String(row['type']),
       events: Number(row['count']),
       bytes: Number(row['bytes']),
+      eventsWithin: null,
+      bytesWithin: null,
     })),
     firstRecordedAt: times[0] ?? null,
     lastRecordedAt: times.at(-1) ?? null,
@@ -50,18 +56,25 @@ const ofRows = async (
 
 const ofLog = async (
   on: Queryable,
-  { frozen: { ceiling, selected }, shownKey }: Profiled,
-  byType: NonNullable<FrozenRows['byType']>,
+  { frozen: { ceiling, selected, selectedWithin }, shownKey }: Profiled,
+  log: NonNullable<FrozenRows['log']>,
 ): Promise<SelectionProfile> => {
-  const after = Math.max(0, ceiling - windowPositions);
-  const keys = await run(on, sql.window_keys, [after, ceiling, [...byType.keys()], hottestMax]);
+  const after = Math.max(0, ceiling - (log.sampled ? windowOfSampled : windowPositions));
+  const keys = await run(on, sql.window_keys, [after, ceiling, [...log.types.keys()], hottestMax]);
   const [times] = await run(on, sql.recorded_between, [1, ceiling]);
   return {
     events: selected,
+    eventsWithin: selectedWithin,
     excludedBecause: {},
     keys: { count: Number(keys[0]?.['keys'] ?? 0), exact: after === 0 },
     hottestKeys: keys.map((row) => ({ key: shownKey(String(row['key'])), events: Number(row['count']) })),
-    types: [...byType].map(([type, { count, bytes }]) => ({ type, events: count, bytes })),
+    types: [...log.types].map(([type, { events, bytes }]) => ({
+      type,
+      events: events.likely,
+      bytes: bytes.likely,
+      eventsWithin: log.sampled ? withinOf(events) : null,
+      bytesWithin: log.sampled ? withinOf(bytes) : null,
+    })),
     firstRecordedAt: (times?.['first'] as string | null) ?? null,
     lastRecordedAt: (times?.['last'] as string | null) ?? null,
     beforeStart: 0,

@@ -4,24 +4,43 @@
 -- $1 milliseconds; to the end of the transaction.
 select set_config('statement_timeout', $1, true)
 
+-- part: matching
+-- $1 types, $2 keys, $3 since, $4 until, $5 ids, $6 jsonpath, $7 its variables; null: any. The jsonpath is made by compilePredicate;
+-- values are only in the variables.
+       e.type = any ($1::text[])
+   and ($2::text[] is null or e.key = any ($2::text[]))
+   and ($3::timestamptz is null or e.recorded_at >= $3::timestamptz)
+   and ($4::timestamptz is null or e.recorded_at < $4::timestamptz)
+   and ($5::uuid[] is null or e.id = any ($5::uuid[]))
+   and ($6::jsonpath is null or coalesce(jsonb_path_match(e.data, $6::jsonpath, $7::text::jsonb, true), false))
+
 -- name: freeze_span
--- $1 replay, $2 freeze, $3 after, $4 up to, $5 types, $6 keys, $7 since, $8 until, $9 ids, $10 jsonpath, $11 its variables,
--- $12 rows at most; null: any. The jsonpath is made by compilePredicate; values are only in the variables. Served by events_pkey.
+-- What matches, $8 after, $9 up to, $10 rows at most, becomes the selection of $11 replay, $12 freeze. Served by events_pkey.
 with matching as (
   select e.position, e.key_hash from factline.events e
-   where e.position > $3 and e.position <= $4 and e.type = any ($5::text[])
-     and ($6::text[] is null or e.key = any ($6::text[]))
-     and ($7::timestamptz is null or e.recorded_at >= $7::timestamptz)
-     and ($8::timestamptz is null or e.recorded_at < $8::timestamptz)
-     and ($9::uuid[] is null or e.id = any ($9::uuid[]))
-     and ($10::jsonpath is null or coalesce(jsonb_path_match(e.data, $10::jsonpath, $11::text::jsonb, true), false))
-   order by e.position limit $12
+   where e.position > $8 and e.position <= $9 and
+-- include: matching
+   order by e.position limit $10
 ), added as (
   insert into factline.replay_selection (replay_id, freeze_number, position, key_hash)
-  select $1::bigint, $2::integer, m.position, m.key_hash from matching m
+  select $11::bigint, $12::integer, m.position, m.key_hash from matching m
   returning 1
 )
 select count(*) as count from added
+
+-- name: sample_spans
+-- What matches in spans that begin at $8 positions, of $9 positions each, none after $10: by type, and where the type is null of all together,
+-- the sums over the spans, of the squares as well, and the heaviest span. A span without any is left out: it adds nothing to a sum.
+select s.type, sum(s.events) as events, sum(s.events ^ 2) as events_squared, sum(s.bytes) as bytes, sum(s.bytes ^ 2) as bytes_squared,
+       max(s.bytes) as bytes_most
+  from unnest($8::bigint[]) as span (first)
+ cross join lateral (
+  select e.type, count(*)::double precision as events, sum(pg_column_size(e.data))::double precision as bytes
+    from factline.events e
+   where e.position >= span.first and e.position < span.first + $9::integer and e.position <= $10::bigint and
+-- include: matching
+   group by grouping sets ((e.type), ())) s
+ where s.events > 0 group by s.type
 
 -- name: freeze_group
 -- $1 replay, $2 freeze, $3 consumer, $4 fingerprint, $5 rows at most: what is in quarantine with it now. Served by parked_group.
@@ -45,14 +64,10 @@ select count(distinct p.position) as count
    and not exists (select from factline.replay_selection s where s.replay_id = $1 and s.freeze_number = $2 and s.position = p.position)
 
 -- name: count_matching
--- As freeze_span, without keeping anything: $1 after, $2 up to, then as there.
+-- $8 after, $9 up to.
 select count(*) as count from factline.events e
- where e.position > $1 and e.position <= $2 and e.type = any ($3::text[])
-   and ($4::text[] is null or e.key = any ($4::text[]))
-   and ($5::timestamptz is null or e.recorded_at >= $5::timestamptz)
-   and ($6::timestamptz is null or e.recorded_at < $6::timestamptz)
-   and ($7::uuid[] is null or e.id = any ($7::uuid[]))
-   and ($8::jsonpath is null or coalesce(jsonb_path_match(e.data, $8::jsonpath, $9::text::jsonb, true), false))
+ where e.position > $8 and e.position <= $9 and
+-- include: matching
 
 -- name: exclude_parked
 -- $1 replay, $2 freeze, $3 consumer: what is parked is released or discarded, not replayed.

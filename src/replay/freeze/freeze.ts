@@ -1,13 +1,16 @@
 import type pg from 'pg';
-import { type Clock, FactlineError } from '../../foundation/index.ts';
-import { engineTransaction, loadQueries, type Queryable, run, sqlState } from '../../postgres/index.ts';
+import type { FactlineError } from '../../foundation/index.ts';
+import { loadQueries, type Queryable, run } from '../../postgres/index.ts';
+import type { Within } from '../estimate/estimate.ts';
+import { withinOf } from '../estimate/intervals.ts';
 import type { ReplayedConsumer } from '../request/plan.ts';
-import { compilePredicate } from '../request/predicate.ts';
 import type { GroupSelection, LogSelection, Selection } from '../request/selection.ts';
+import { type CountRequest, countLog, type LogCount, sampledAbove } from './count-log.ts';
+import { type SampledRange, sampleRange } from './sampling.ts';
 import { positionsWithin } from './time-bounds.ts';
+import { bounded, matching, type PositionRange, refused, spanPositions, spans } from './walk.ts';
 
 const sql = loadQueries<
-  | 'limit_statement'
   | 'freeze_span'
   | 'freeze_group'
   | 'count_matching'
@@ -17,17 +20,16 @@ const sql = loadQueries<
   | 'exclude_unhandled'
   | 'excluded_counts'
   | 'selection_digest'
-  | 'count_span'
   | 'drop_freezes'
 >(new URL('./freeze.sql', import.meta.url));
 
 /** A replay that redelivers keeps one row per event: more would be a rebuild, not a repair. */
 export const selectedMax = 100_000;
-const spanPositions = 50_000;
-const statementMs = 10_000;
-const withinMs = 120_000;
 
-export interface FreezeRequest {
+/** Instead of a digest of rows. */
+export const wholeLog = 'the whole log';
+
+export interface FreezeRequest extends Pick<CountRequest, 'clock' | 'signal' | 'sampledAbove'> {
   readonly id: number;
   readonly freeze: number;
   readonly consumer: ReplayedConsumer;
@@ -39,13 +41,13 @@ export interface FreezeRequest {
   readonly compactedBelow: number;
   /** Its code passes over what entered by a backfill. */
   readonly skipsPastFacts: boolean;
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
 }
 
 export interface FrozenRows {
   readonly ceiling: number;
   readonly selected: number;
+  /** Null: they were counted. Else what was estimated lies between these in 95 of 100 cases. */
+  readonly selectedWithin: Within | null;
   readonly excluded: number;
   /** Why events that match can't be replayed, with their numbers. */
   readonly excludedBecause: Readonly<Record<string, number>>;
@@ -54,12 +56,13 @@ export interface FrozenRows {
   readonly last: number | null;
   /** SHA-256 over what was selected. */
   readonly digest: string;
-  /** Of a whole log: counts and stored bytes by type. */
-  readonly byType: ReadonlyMap<string, { readonly count: number; readonly bytes: number }> | null;
+  /** Of a whole log: what it holds, by type. */
+  readonly log: LogCount | null;
 }
 
 /**
- * Writes the selection down, event by event, or counts it where it is the whole log. What is recorded later lies above the ceiling.
+ * Writes the selection down, event by event. Where it is the whole log it is only counted, a long one by a sample. What is recorded
+ * later lies above the ceiling.
  * @throws FactlineError REPLAY_SELECTION_REFUSED
  */
 export const freezeSelection = async (pool: pg.Pool, request: FreezeRequest): Promise<FrozenRows> => {
@@ -67,7 +70,7 @@ export const freezeSelection = async (pool: pg.Pool, request: FreezeRequest): Pr
   if (selection.source === 'quarantine') await freezeGroup(pool, request, selection);
   else {
     assertSettled(selection, settled);
-    if (consumer.class === 'projection') return countLog(pool, { ...request, selection });
+    if (consumer.class === 'projection') return freezeWhole(pool, { ...request, selection });
     await freezeLog(pool, { ...request, selection });
   }
   const { value } = await bounded(pool, async (client) => {
@@ -90,7 +93,8 @@ export const freezeSelection = async (pool: pg.Pool, request: FreezeRequest): Pr
   const excluded = Object.values(excludedBecause).reduce((sum, count) => sum + count, 0);
   refuseNothing(request, chosen.selected, excludedBecause);
   const ceiling = ceilingOf(selection, settled);
-  return { ceiling, ...chosen, excluded, excludedBecause, digest: value.digest, byType: null };
+  const { digest } = value;
+  return { ceiling, ...chosen, selectedWithin: null, excluded, excludedBecause, digest, log: null };
 };
 
 /** Below the end nothing may appear any more, or the selection would gain events that nobody counted. */
@@ -104,9 +108,6 @@ const assertSettled = ({ to }: LogSelection, settled: number): void => {
 
 const ceilingOf = (selection: Selection, settled: number): number =>
   selection.source === 'log' ? Math.min(selection.to ?? settled, settled) : settled;
-
-const refused = (why: string, line: string): FactlineError =>
-  new FactlineError('REPLAY_SELECTION_REFUSED', { why, line });
 
 const refuseNothing = (
   { consumer, types, selection }: Pick<FreezeRequest, 'consumer' | 'types' | 'selection'>,
@@ -130,56 +131,6 @@ const refuseNothing = (
     `${consumer.name} reads ${types.join(', ')}; look with: npx factline events tail`,
   );
 };
-
-/** One transaction whose statements the server ends after their time. */
-const bounded = async <T>(
-  pool: pg.Pool,
-  work: (client: pg.PoolClient) => Promise<T>,
-): Promise<{ readonly value: T }> => {
-  try {
-    return await engineTransaction(pool, async (client) => {
-      await run(client, sql.limit_statement, [String(statementMs)]);
-      return work(client);
-    });
-  } catch (error) {
-    if (sqlState(error) === '57014') throw tooLong();
-    throw error;
-  }
-};
-
-const tooLong = (): FactlineError =>
-  refused(
-    'looking through it takes too long',
-    'Bound it closer by position (--from, --to) or by time (--since, --until).',
-  );
-
-/** The parameters by which events match, in the order of the statements. */
-const matching = (selection: LogSelection, types: readonly string[]): readonly unknown[] => {
-  const { keys, since, until, ids, where } = selection;
-  const compiled = where === null ? null : compilePredicate(where);
-  return [
-    selection.types ?? types,
-    keys,
-    since,
-    until,
-    ids,
-    compiled?.path ?? null,
-    compiled === null ? null : JSON.stringify(compiled.variables),
-  ];
-};
-
-/** Spans of positions, as long as there is time. */
-async function* spans(
-  { clock, signal }: Pick<FreezeRequest, 'clock' | 'signal'>,
-  range: { readonly from: number; readonly to: number },
-): AsyncGenerator<{ readonly after: number; readonly upTo: number }> {
-  const until = clock.monotonic() + withinMs;
-  for (let after = range.from - 1; after < range.to; after += spanPositions) {
-    signal.throwIfAborted();
-    if (clock.monotonic() > until) throw tooLong();
-    yield { after, upTo: Math.min(after + spanPositions, range.to) };
-  }
-}
 
 /** What waits with that failure now; what joins it later is no part of it. */
 const freezeGroup = async (
@@ -212,66 +163,62 @@ const freezeLog = async (pool: pg.Pool, request: FreezeLogRequest): Promise<void
       `Begin at --from ${compactedBelow}, or restore the archive first.`,
     );
   }
+  await refuseFarTooMany(pool, request, range);
+  const values = matching(selection, types);
   let found = 0;
   for await (const { after, upTo } of spans(request, range)) {
     const { value } = await bounded(pool, (client) =>
-      run(client, sql.freeze_span, [
-        id,
-        freeze,
-        after,
-        upTo,
-        ...matching(selection, types),
-        selectedMax + 1 - found,
-      ]),
+      run(client, sql.freeze_span, [...values, after, upTo, selectedMax + 1 - found, id, freeze]),
     );
     found += Number(value[0]?.['count']);
     refuseTooMany(found);
   }
 };
 
-const refuseTooMany = (found: number): void => {
-  if (found <= selectedMax) return;
-  throw refused(
-    `more than ${selectedMax.toLocaleString('en-US')} events match`,
-    'Narrow it by position, time, type or key, or plan several replays one after the other.',
-  );
+/** A sample shows at once what is far too much, and how much it is; what may be few enough is looked through. */
+const refuseFarTooMany = async (
+  pool: pg.Pool,
+  request: FreezeLogRequest,
+  range: PositionRange,
+): Promise<void> => {
+  const { selection, types } = request;
+  if (range.to - range.from < (request.sampledAbove ?? sampledAbove)) return;
+  const values = matching(selection, types);
+  const enough = ({ events: { low } }: SampledRange): boolean => low > selectedMax;
+  const { events } = await sampleRange(pool, range, { ...request, values, enough });
+  if (events.low > selectedMax)
+    throw tooMany(`about ${text(events.likely)} events match (${text(events.low)} to ${text(events.high)})`);
 };
 
-/** Instead of a digest of rows. */
-export const wholeLog = 'the whole log';
+const text = (count: number): string => count.toLocaleString('en-US');
 
-/** A whole log keeps no rows: positions up to a settled ceiling never change. */
-const countLog = async (pool: pg.Pool, request: FreezeLogRequest): Promise<FrozenRows> => {
-  const { selection, settled, compactedBelow, types } = request;
+const refuseTooMany = (found: number): void => {
+  if (found > selectedMax) throw tooMany(`more than ${text(selectedMax)} events match`);
+};
+
+const tooMany = (why: string): FactlineError =>
+  refused(why, 'Narrow it by position, time, type or key, or plan several replays one after the other.');
+
+const freezeWhole = async (pool: pg.Pool, request: FreezeLogRequest): Promise<FrozenRows> => {
+  const { selection, settled, compactedBelow } = request;
   if (compactedBelow > 1)
     throw refused(
       `retention has removed the events below position ${compactedBelow}`,
       'Restore the archive first.',
     );
   const ceiling = ceilingOf(selection, settled);
-  const byType = new Map<string, { count: number; bytes: number }>();
-  for await (const { after, upTo } of spans(request, { from: 1, to: ceiling })) {
-    const { value } = await bounded(pool, (client) => run(client, sql.count_span, [after, upTo, types]));
-    for (const row of value) {
-      const type = String(row['type']);
-      const sofar = byType.get(type) ?? { count: 0, bytes: 0 };
-      byType.set(type, {
-        count: sofar.count + Number(row['count']),
-        bytes: sofar.bytes + Number(row['bytes']),
-      });
-    }
-  }
-  const selected = [...byType.values()].reduce((sum, { count }) => sum + count, 0);
-  refuseNothing(request, selected, {});
+  const log = await countLog(pool, { ...request, ceiling });
+  refuseNothing(request, log.events.likely, {});
   return {
     ceiling,
-    selected,
+    selected: log.events.likely,
+    selectedWithin: log.sampled ? withinOf(log.events) : null,
     excluded: 0,
     excludedBecause: {},
     first: 1,
     last: ceiling,
     digest: wholeLog,
-    byType,
+    log,
   };
 };
 
@@ -313,6 +260,6 @@ export const countArrivedSince = async (
 ): Promise<{ readonly count: number; readonly exact: boolean }> => {
   const { selection, types, ceiling, head } = request;
   const upTo = Math.min(head, ceiling + spanPositions);
-  const [row] = await run(on, sql.count_matching, [ceiling, upTo, ...matching(selection, types)]);
+  const [row] = await run(on, sql.count_matching, [...matching(selection, types), ceiling, upTo]);
   return { count: Number(row?.['count']), exact: upTo === head };
 };

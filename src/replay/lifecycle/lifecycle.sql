@@ -14,6 +14,8 @@ update factline.replays
        freeze_number = case when $2 = 'estimating' then freeze_number + 1 else freeze_number end,
        digest = case when $2 in ('draft', 'estimating') then null else digest end,
        selected = case when $2 in ('draft', 'estimating') then null else selected end,
+       selected_low = case when $2 in ('draft', 'estimating') then null else selected_low end,
+       selected_high = case when $2 in ('draft', 'estimating') then null else selected_high end,
        estimate = case when $2 in ('draft', 'estimating') then null else estimate end,
        began_at = case when $2 in ('canary', 'running') then coalesce(began_at, factline.clock()) else began_at end,
        ended_at = case when $6::boolean then factline.clock() else ended_at end

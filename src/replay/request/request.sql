@@ -52,7 +52,7 @@ select r.*, v.manifest, v.digest as manifest_digest, v.made_at as revised_at, r.
 
 -- name: list_replays
 -- $1 consumer or null, $2 only those that have not ended, $3 before this number, $4 rows. Latest first.
-select r.id, r.consumer, r.class, r.mode, r.effects, r.state, r.revision, r.selected, r.released, r.break_glass, r.planned_by,
+select r.id, r.consumer, r.class, r.mode, r.effects, r.state, r.revision, r.selected, r.selected_low, r.selected_high, r.released, r.break_glass, r.planned_by,
        r.requested_by, r.planned_at, r.ended_at, r.approvals_required, v.manifest ->> 'title' as title,
        (select count(*) from factline.replay_approvals a
          where a.replay_id = r.id and a.revision = r.revision and a.digest = r.digest) as approvals
