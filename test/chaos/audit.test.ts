@@ -18,6 +18,7 @@ describe('the audit sees', () => {
       ['reserve', 'charge', 'pack', 'ship'].map((name) => [`order-0 ${name}`, { keys: [name], calls: 2 }]),
     ),
     parked: 0,
+    intruders: [],
   };
   const [instance] = right.instances;
   if (instance === undefined) throw new Error('there is one');
@@ -42,6 +43,7 @@ describe('the audit sees', () => {
       'undo book',
     ],
     ['events that are parked', { parked: 1 }, 'parked'],
+    ['a record in the lane of another', { intruders: ['worker 1 has recorded'] }, 'worker 1'],
   ])('%s', (_, wrong, text) => {
     expect(auditChaos(right)).toEqual([]);
     expect(auditChaos({ ...right, ...wrong }).join()).toContain(text);

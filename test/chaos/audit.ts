@@ -18,6 +18,8 @@ export interface ChaosFacts {
   readonly ended: ReadonlyMap<string, number>;
   readonly outside: OutsideFacts;
   readonly parked: number;
+  /** Who has recorded something in lanes that were not his. */
+  readonly intruders: readonly string[];
 }
 
 const finished = ['reserve done', 'book done', 'charge done', 'pack done', 'ship done'];
@@ -65,6 +67,7 @@ export const auditChaos = (facts: ChaosFacts): readonly string[] => {
   const findings = Array.from({ length: facts.workflows }, (_, number) =>
     auditOne(facts, byOrder.get(orderIdOf(number)) ?? [], number),
   ).flat();
+  findings.push(...facts.intruders);
   if (facts.parked > 0) findings.push(`${facts.parked} events are parked`);
   return findings;
 };

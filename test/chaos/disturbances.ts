@@ -7,6 +7,7 @@ export interface DisturbancesEvery {
   readonly killEveryMs: number;
   readonly restartEveryMs: number;
   readonly freezeEveryMs: number;
+  readonly robEveryMs: number;
 }
 
 export interface DisturbancesOptions extends DisturbancesEvery {
@@ -30,24 +31,27 @@ export class Disturbances {
   kills = 0;
   restarts = 0;
   frozen = 0;
+  robbed = 0;
 
   constructor(options: DisturbancesOptions) {
     this.#options = options;
-    const { killEveryMs, restartEveryMs, freezeEveryMs } = options;
+    const { killEveryMs, restartEveryMs, freezeEveryMs, robEveryMs } = options;
     this.#done = Promise.all([
       this.#every(killEveryMs, () => this.#kill()),
       this.#every(restartEveryMs, () => this.#restart()),
       this.#every(freezeEveryMs, () => this.#freeze()),
+      this.#every(robEveryMs, () => this.#rob()),
     ]);
   }
 
   /** Whether all of it has happened at least once. */
   get haveHappened(): boolean {
-    const { killEveryMs, restartEveryMs, freezeEveryMs } = this.#options;
+    const { killEveryMs, restartEveryMs, freezeEveryMs, robEveryMs } = this.#options;
     const pairs = [
       [killEveryMs, this.kills],
       [restartEveryMs, this.restarts],
       [freezeEveryMs, this.frozen],
+      [robEveryMs, this.robbed],
     ] as const;
     return pairs.every(([everyMs, times]) => everyMs === 0 || times > 0);
   }
@@ -93,6 +97,29 @@ export class Disturbances {
     this.frozen += 1;
     await sleep(frozenMs);
     worker.kill('SIGCONT');
+  }
+
+  /**
+   * As others do who take a worker for dead: the lanes of one that is in the middle of something. It works on and does not know; only
+   * the fence keeps what it does from being recorded.
+   */
+  async #rob(): Promise<void> {
+    while (!this.#isOver) {
+      const lanes = await this.#options.query(
+        `with busy as (
+           select l.consumer_id, l.owner from factline.workflow_instances i join factline.lanes l on l.consumer_id = i.consumer_id
+              and l.lane = (i.key_hash::bigint & 4294967295) % (select count(*) from factline.lanes n where n.consumer_id = i.consumer_id)
+            where i.held and i.changed_at > factline.clock() - interval '100 ms' and l.owner is not null
+            order by i.changed_at desc limit 1)
+         update factline.lanes l set token = token + 1, owner = null, released = false
+           from busy where l.consumer_id = busy.consumer_id and l.owner = busy.owner returning l.lane`,
+      );
+      if (lanes.length > 0) {
+        this.robbed += 1;
+        return;
+      }
+      await sleep(lookMs);
+    }
   }
 
   /** The postmaster takes a killed backend for corrupted memory: it ends all sessions and recovers from its log. */

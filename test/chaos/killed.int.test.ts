@@ -27,10 +27,11 @@ test('workflows end once, in their right state, while workers and the server are
     killEveryMs: 3_000,
     restartEveryMs: 3_000,
     freezeEveryMs: 3_000,
+    robEveryMs: 1_500,
     calmAfterMs: 6_000,
     withinMs: 240_000,
   });
   expect(report.findings).toEqual([]);
   expect(report).toMatchObject({ ok: true, workflows: 80 });
-  expect(Math.min(report.kills, report.restarts, report.frozen)).toBeGreaterThan(0);
+  expect(Math.min(report.kills, report.restarts, report.frozen, report.robbed)).toBeGreaterThan(0);
 });

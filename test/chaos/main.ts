@@ -14,6 +14,7 @@ const usage = `npm run chaos -- [options]
   --kill-every S     kill -9 of a worker about every S seconds (default 3; 0: never)
   --restart-every S  crash of PostgreSQL, which recovers, about every S seconds (default 3; 0: never)
   --freeze-every S   SIGSTOP of a worker for four seconds, about so long after the one before (default 10; 0: never)
+  --rob-every S      the lanes of a worker are taken from it while it works, about every S seconds (default 3; 0: never)
   --calm-after S     nothing is killed any more after S seconds (default 0: until the end)
   --within S         give up after S seconds (default 1800)
   --timeline FILE    what each worker does when, a line each
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     'kill-every': { type: 'string', default: '3' },
     'restart-every': { type: 'string', default: '3' },
     'freeze-every': { type: 'string', default: '10' },
+    'rob-every': { type: 'string', default: '3' },
     'calm-after': { type: 'string', default: '0' },
     within: { type: 'string', default: '1800' },
     timeline: { type: 'string' },
@@ -65,6 +67,7 @@ try {
     killEveryMs: number('kill-every') * 1000,
     restartEveryMs: number('restart-every') * 1000,
     freezeEveryMs: number('freeze-every') * 1000,
+    robEveryMs: number('rob-every') * 1000,
     calmAfterMs: number('calm-after') * 1000,
     withinMs: number('within') * 1000,
     ...(values.timeline === undefined ? {} : { timeline: path.resolve(values.timeline) }),
@@ -72,9 +75,9 @@ try {
   });
   if (values.json) console.log(JSON.stringify({ seed, ...report }));
   else {
-    const { workflows, kills, restarts, frozen, pardoned, seconds, findings } = report;
+    const { workflows, kills, restarts, frozen, robbed, pardoned, seconds, findings } = report;
     console.log(
-      `${workflows} workflows in ${seconds} s: ${kills} workers killed, ${restarts} crashes of PostgreSQL, ${frozen} frozen, ${pardoned} pardoned`,
+      `${workflows} workflows in ${seconds} s: ${kills} workers killed, ${restarts} crashes of PostgreSQL, ${frozen} frozen, ${robbed} robbed of their lanes, ${pardoned} pardoned`,
     );
     console.log(report.ok ? 'every one ended once, in its right state' : findings.join('\n'));
   }

@@ -8,6 +8,7 @@ import { auditChaos, type ChaosFacts } from './audit.ts';
 import { Confirmed, Ended, fateOf, fulfilment, Ordered, orderIdOf } from './chaos-workflow.ts';
 import { Disturbances, type DisturbancesEvery } from './disturbances.ts';
 import { Fleet, forkProgram } from './fleet.ts';
+import { intruders } from './intruders.ts';
 import type { OutsideFacts } from './outside-process.ts';
 
 export interface ChaosOptions extends DisturbancesEvery {
@@ -34,6 +35,8 @@ export interface ChaosReport {
   readonly restarts: number;
   /** Workers that stood still until others had taken their lanes, and then went on. */
   readonly frozen: number;
+  /** How often a worker's lanes were taken from it while it worked. */
+  readonly robbed: number;
   /** Instances that were taken for what kills the process, and let go again. */
   readonly pardoned: number;
   readonly seconds: number;
@@ -72,6 +75,7 @@ class ChaosRun {
     });
     try {
       await app.transaction((tx) => tx.query('create table bookings (order_id text not null)'));
+      await this.#query(intruders);
       const told = {
         database,
         outsideUrl: this.#outsideUrl,
@@ -94,7 +98,7 @@ class ChaosRun {
       outside.kill('SIGKILL');
       await app.stop().catch(() => {});
     }
-    const { kills = 0, restarts = 0, frozen = 0 } = this.#disturbances ?? {};
+    const { kills = 0, restarts = 0, frozen = 0, robbed = 0 } = this.#disturbances ?? {};
     return {
       ok: this.#findings.length === 0,
       findings: this.#findings.slice(0, findingsMax),
@@ -102,6 +106,7 @@ class ChaosRun {
       kills,
       restarts,
       frozen,
+      robbed,
       pardoned: this.#pardoned,
       seconds: Math.round((Date.now() - this.#since) / 1000),
     };
@@ -217,6 +222,14 @@ class ChaosRun {
       ),
       outside: (await (await fetch(this.#outsideUrl)).json()) as OutsideFacts,
       parked: Number(parked?.['count']),
+      intruders: (
+        await this.#query(
+          'select writer, owner, call, count(*)::int as count from intruders group by 1, 2, 3',
+        )
+      ).map(
+        ({ writer, owner, call, count }) =>
+          `${writer} has recorded ${call} in a lane of ${owner ?? 'nobody'} (${count} times)`,
+      ),
     };
   }
 

@@ -2,14 +2,17 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createFactline, type Factline, type FactlineOptions } from 'factline';
 import { fulfilment } from './chaos-workflow.ts';
+import { sessionNameOf } from './intruders.ts';
 import { createTimed } from './timeline.ts';
 import type { WorkerOptions } from './worker-options.ts';
 
 /** Stands by until it is told to start, then runs the workflow until it is killed. */
 const { database, outsideUrl, timeline } = JSON.parse(process.argv[2] ?? '{}') as WorkerOptions;
+const named = new URL(database);
+named.searchParams.set('application_name', sessionNameOf(process.pid));
 const options: FactlineOptions = {
   name: 'chaos',
-  database,
+  database: named.href,
   consumers: [fulfilment(outsideUrl)],
   pools: { transactions: 8, readers: 2, operations: 4 },
   handleSignals: false,
