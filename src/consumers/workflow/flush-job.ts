@@ -53,7 +53,7 @@ export interface FlushJob {
   readonly drafts: readonly (PublishedDraft & { readonly envelope: DraftEnvelope })[];
 }
 
-const flushQueries = loadQueries<'record_results' | 'record' | 'flush'>(
+const flushQueries = loadQueries<'record_result' | 'record_end' | 'record_results' | 'record' | 'flush'>(
   new URL('./flush.sql', import.meta.url),
 );
 
@@ -101,8 +101,29 @@ const lanesOf = (jobs: readonly FlushJob[]): readonly string[] => {
   return [arrayOf('consumerId'), arrayOf('lane'), arrayOf('token')];
 };
 
+const ended: ReadonlySet<InstanceState | undefined> = new Set(['completed', 'failed', 'cancelled']);
+
+/** One call that has ended, of one instance, which ends with it or goes on; null: there is more to record. */
+const singleStatement = (job: FlushJob): LastStatement | null => {
+  const { consumerId, lane, token, rows, change } = job;
+  const [row] = rows;
+  if (row === undefined || rows.length > 1 || row.entry.state === 'pending') return null;
+  if (row.delayMs != null || row.until != null) return null;
+  const values = [consumerId, lane, token, rowText(job, row)];
+  if (change === null) return { query: flushQueries.record_result, values };
+  const { state, held, due, failure, ending } = change;
+  const isEnd = ended.has(state) && held === false && due === 'never';
+  if (!isEnd || failure !== undefined || ending !== undefined) return null;
+  return { query: flushQueries.record_end, values: [...values, changeText(job, change)] };
+};
+
 /** The statement that records the jobs and publishes the events (a parameter of `publish`; default: those of the jobs). */
 export const flushStatement = (jobs: readonly FlushJob[], events = eventsText(jobs)): LastStatement => {
+  const [first] = jobs;
+  if (first !== undefined && jobs.length === 1 && first.waits.length === 0 && events === '[]') {
+    const single = singleStatement(first);
+    if (single !== null) return single;
+  }
   const rows = jobs.flatMap((job) => job.rows.map((row) => rowText(job, row)));
   const changes = jobs.flatMap((job) => (job.change === null ? [] : [changeText(job, job.change)]));
   const waits = jobs.flatMap(({ id, workflowId, waits }) =>

@@ -1,10 +1,71 @@
 -- What instances have done, recorded: of any number of instances and executors in one statement, all of it or nothing. FL001: a lane
--- is another process's. FL002: something of it stands there already (this very statement was sent before). Three statements,
+-- is another process's. FL002: something of it stands there already (this very statement was sent before). Several statements,
 -- because the server pays for every part of a statement in each run of it, also where there is nothing for that part to do.
--- All begin with: $1, $2, $3 the lanes (consumer, lane, token), $4 how many rows and instances are written, $5 [{instance, consumer,
--- lane, undo, ordinal, kind, name, state, attempts, completion, value, hasValue, error, delayMs, until, tookMs}].
+
+-- part: columns
+insert into factline.workflow_journal as j (instance_id, undo, ordinal, kind, name, state, attempts, completion, value, error, due_at,
+                                              began_at, ended_at)
+
+-- part: unless_recorded
+on conflict (instance_id, undo, ordinal) do update
+    set state = excluded.state, attempts = excluded.attempts, completion = excluded.completion, value = excluded.value,
+        error = excluded.error, due_at = excluded.due_at, ended_at = excluded.ended_at,
+        began_at = case when excluded.kind in ('sleep', 'wait') then j.began_at else excluded.began_at end
+    where j.state = 'pending'
+  returning 1
+
+-- part: next_in_line
+, next_in_line as (
+  update factline.workflow_instances q set due_at = factline.clock()
+    from changed c
+   where c.ended_at is not null and q.workflow_id = c.workflow_id and q.key = c.key and q.state = 'queued'
+  returning q.consumer_id
+)
+
+-- part: result
+-- The usual case of a process that has little to do: one call that has ended. $1 consumer, $2 lane, $3 token, $4 the row (as below).
+with fence as materialized (
+  select from factline.lanes l where l.consumer_id = $1::integer and l.lane = $2::integer and l.token = $3::bigint for share
+), written as (
+-- include: columns
+  select r.instance, r.undo, r.ordinal, r.kind, r.name, r.state, r.attempts, r.completion,
+         coalesce(r.value, case when r."hasValue" then 'null'::jsonb end), r.error, null::timestamptz,
+         factline.clock() - coalesce(r."tookMs", 0) * interval '1 millisecond', factline.clock()
+    from fence cross join json_to_record($4::text::json) as r (instance bigint, undo boolean, ordinal integer, kind text, name text,
+      state text, attempts integer, completion integer, value jsonb, "hasValue" boolean, error jsonb, "tookMs" double precision)
+-- include: unless_recorded
+)
+
+-- name: record_result
+-- include: result
+select pg_current_xact_id()::text as transaction_id, '' as positions,
+  case when not exists (select from written)
+       then factline.refuse(case when exists (select from fence) then 'FL002' else 'FL001' end,
+                            'nothing is recorded twice, or by two') end as refused
+
+-- name: record_end
+-- Its instance ends with it: $5 {id, state, calls, result, hasResult, progress}. Answers as `record` does.
+-- include: result
+, changed as (
+  update factline.workflow_instances i
+     set calls = coalesce(g.calls, i.calls), state = g.state, held = false, due_at = null, changed_at = factline.clock(), ended_at = factline.clock(),
+         result = coalesce(g.result, case when g."hasResult" then 'null'::jsonb end), stuck = null,
+         deaths = case when g.progress then 0 else i.deaths end, kills = case when g.progress then '[]' else i.kills end
+    from fence cross join json_to_record($5::text::json) as g (id bigint, state text, calls integer, result jsonb, "hasResult" boolean,
+      progress boolean)
+   where i.id = g.id and i.ended_at is null
+  returning i.workflow_id, i.key, i.ended_at
+)
+-- include: next_in_line
+select pg_current_xact_id()::text as transaction_id, '' as positions,
+  case when not exists (select from written) or not exists (select from changed)
+       then factline.refuse(case when exists (select from fence) then 'FL002' else 'FL001' end,
+                            'nothing is recorded twice, or by two') end as refused,
+  (select json_agg(distinct n.consumer_id) from next_in_line n) as queued
 
 -- part: results
+-- $1, $2, $3 the lanes (consumer, lane, token), $4 how many rows and instances are written, $5 [{instance, consumer, lane, undo, ordinal, kind,
+-- name, state, attempts, completion, value, hasValue, error, delayMs, until, tookMs}].
 with fence as materialized (
   select l.consumer_id, l.lane from unnest($1::integer[], $2::integer[], $3::bigint[]) as w (consumer, lane, token)
   join factline.lanes l on l.consumer_id = w.consumer and l.lane = w.lane and l.token = w.token
@@ -15,19 +76,13 @@ with fence as materialized (
       kind text, name text, state text, attempts integer, completion integer, value jsonb, "hasValue" boolean, error jsonb,
       "delayMs" double precision, until timestamptz, "tookMs" double precision) on r.consumer = f.consumer_id and r.lane = f.lane
 ), written as (
-  insert into factline.workflow_journal as j (instance_id, undo, ordinal, kind, name, state, attempts, completion, value, error, due_at,
-                                              began_at, ended_at)
+-- include: columns
   select r.instance, r.undo, r.ordinal, r.kind, r.name, r.state, r.attempts, r.completion,
          coalesce(r.value, case when r."hasValue" then 'null'::jsonb end), r.error, r.due_at,
          factline.clock() - coalesce(r."tookMs", 0) * interval '1 millisecond',
          case when r.state <> 'pending' or r.attempts > 0 then factline.clock() end
     from rows r
-  on conflict (instance_id, undo, ordinal) do update
-    set state = excluded.state, attempts = excluded.attempts, completion = excluded.completion, value = excluded.value,
-        error = excluded.error, due_at = excluded.due_at, ended_at = excluded.ended_at,
-        began_at = case when excluded.kind in ('sleep', 'wait') then j.began_at else excluded.began_at end
-    where j.state = 'pending'
-  returning 1
+-- include: unless_recorded
 )
 
 -- part: changes
@@ -58,12 +113,8 @@ with fence as materialized (
     from given g
    where i.id = g.id and i.ended_at is null
   returning i.id, i.workflow_id, i.key, i.ended_at, i.due_at
-), next_in_line as (
-  update factline.workflow_instances q set due_at = factline.clock()
-    from changed c
-   where c.ended_at is not null and q.workflow_id = c.workflow_id and q.key = c.key and q.state = 'queued'
-  returning q.consumer_id
 )
+-- include: next_in_line
 
 -- name: record_results
 -- Of calls alone. Answers as `publish` does.

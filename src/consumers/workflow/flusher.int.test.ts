@@ -105,6 +105,45 @@ test('the result of a call is recorded once, and only by the owner of its lane',
   expect(await submit(job(6))).toEqual({ kind: 'stale' });
 });
 
+test('what is recorded alone looks as what is recorded with others does', async () => {
+  await query(
+    `update factline.workflow_instances set held = true, deaths = 2, kills = '["p"]' where id between 9 and 12`,
+  );
+  await query(`insert into factline.workflow_instances (workflow_id, consumer_id, version, key, key_hash, state, start_position)
+    select 1, 2, 1, 'k' || n, n, 'queued', 0 from generate_series(9, 12) n`);
+  const changes: readonly InstanceChange[] = [
+    { state: 'completed', held: false, due: 'never', resultText: '{"a":[1,null]}', calls: 1, progress: true },
+    { state: 'cancelled', held: false, due: 'never', resultText: null, calls: 1 },
+  ];
+  const submit = (each: FlushJob) => flusher.submit(each, () => false);
+  const [alone = [], together = []] = [
+    [9, 11],
+    [10, 12],
+  ].map((ids) => ids.map((id, index) => job(id, { text: 'null', change: changes[index] ?? null })));
+  for (const each of alone) {
+    expect(await submit({ ...each, token: 6 })).toEqual({ kind: 'lost' });
+    expect(await submit(each)).toEqual({ kind: 'recorded', dueMs: null });
+    expect(await submit(each)).toEqual({ kind: 'stale' });
+  }
+  await Promise.all(together.map(submit));
+  const looks = (ids: string) =>
+    query(`select i.state, i.held, i.due_at, i.result, i.result is null as none, i.calls, i.deaths, i.kills, i.stuck, i.ended_at is null as lives,
+      to_jsonb(j) - '{instance_id,began_at,ended_at}'::text[] as entry, j.ended_at >= j.began_at as took,
+      (select q.due_at is not null from factline.workflow_instances q where q.key = i.key and q.state = 'queued') as next
+      from factline.workflow_instances i join factline.workflow_journal j on j.instance_id = i.id where i.id in (${ids}) order by i.id`);
+  const [first, second] = await looks('9, 11');
+  expect(await looks('10, 12')).toEqual([first, second]);
+  expect(first).toMatchObject({
+    state: 'completed',
+    held: false,
+    calls: 1,
+    deaths: 0,
+    next: true,
+    took: true,
+  });
+  expect(second).toMatchObject({ state: 'cancelled', none: true, deaths: 2, lives: false });
+});
+
 test('nothing is published with what is not recorded', async () => {
   const wait = { ordinal: 1, type: 't', key: 'k', after: 0, open: true };
   await flusher.submit(job(7), () => false);

@@ -115,7 +115,27 @@ const recorded = [
   JSON.stringify([{ id: 5, consumer: 2, lane: 3, state: 'waiting', due: 'rest' }]),
 ];
 
+const call = JSON.stringify({
+  instance: 5,
+  undo: false,
+  ordinal: 2,
+  kind: 'step',
+  name: 'one',
+  state: 'done',
+  attempts: 1,
+});
+const single = [2, 3, 7, call];
+
 test.each([
+  ['the result of a call', () => touched(flushing['record_result'] as NamedQuery, single)],
+  [
+    'the end of an instance',
+    () =>
+      touched(flushing['record_end'] as NamedQuery, [
+        ...single,
+        JSON.stringify({ id: 5, state: 'completed' }),
+      ]),
+  ],
   ['the due ones', () => touched(loading['take_due'] as NamedQuery, [...scope, [], 20, null])],
   ['one of them', () => touched(loading['take_due'] as NamedQuery, [...scope, [], 20, [5]])],
   ['whether something is due', () => touched(loading['is_due'] as NamedQuery, [...scope, []])],
