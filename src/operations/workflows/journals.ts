@@ -11,7 +11,7 @@ const sql = loadQueries<'read_head' | 'read_journal' | 'read_result' | 'failing_
 /** Large values come in lots of so many. */
 const lotSize = 500;
 
-/** The whole journal of an instance, without undos. @throws FactlineError WORKFLOW_INSTANCE_UNKNOWN */
+/** The whole journal of an instance, without undos, and without stacks: they name places on the machine that it ran on. @throws FactlineError WORKFLOW_INSTANCE_UNKNOWN */
 export const readJournal = async (on: Queryable, id: number): Promise<WorkflowJournal> => {
   const head = await readHead(on, id);
   const entries: JournalEntry[] = [];
@@ -50,8 +50,11 @@ const entryOf = (row: Row): JournalEntry => ({
   attempts: Number(row['attempts']),
   completion: row['completion'] === null ? null : Number(row['completion']),
   value: row['has_value'] === true ? row['value'] : undefined,
-  error: row['error'] as JournalEntry['error'],
+  error: withoutStack(row['error'] as JournalEntry['error']),
 });
+
+const withoutStack = (error: JournalEntry['error']): JournalEntry['error'] =>
+  error && { ...error, stack: '' };
 
 /** Living instances of these versions: of each state the newest and the oldest. */
 export const sampleLiving = async (
