@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { FactlineError } from '../foundation/index.ts';
 import {
   awaitAnswer,
   findInstance,
@@ -62,11 +63,19 @@ export const carryOutAct = async (
     else terminal.out(`asked for as request ${id}; the process that runs the instance carries it out`);
     return undefined;
   }
-  const { answer } = await awaitAnswer(pool, { id, request, withinMs, clock, signal });
+  const { answer } = await awaitAnswer(pool, { id, request, withinMs, clock, signal }).catch((error) => {
+    throw refusalOf(instance, error);
+  });
   const now = await findInstance(pool, instance.id);
   if (json) terminal.out(jsonText({ ...facts, state: 'done', answer, instance: now }));
   else terminal.out(`${style.green('✓')} ${act.said(answer, now)}`);
   return undefined;
+};
+
+/** In the words of who looks at instances: they know neither requests nor executors. */
+const refusalOf = ({ id }: InstanceSummary, error: unknown): unknown => {
+  if (!FactlineError.is(error, 'REQUEST_REFUSED')) return error;
+  return new FactlineError('WORKFLOW_ACT_REFUSED', { id, reason: error.details['reason'] }, { cause: error });
 };
 
 /** The request and the record of it commit together. */

@@ -80,23 +80,31 @@ const clockText = (time: string | null): string => (time === null ? '' : time.sl
 const tookText = ({ beganAt, endedAt }: TimelineEntry): string =>
   beganAt === null || endedAt === null ? '' : durationText(Date.parse(endedAt) - Date.parse(beganAt));
 
-const outcomeText = (entry: TimelineEntry, nowMs: number): string => {
+/** When the table is looked at; `isOver`: the function goes on no more. */
+interface Moment {
+  readonly nowMs: number;
+  readonly isOver: boolean;
+}
+
+const outcomeText = (entry: TimelineEntry, { nowMs, isOver }: Moment): string => {
   const { state, kind, dueAt, waitsFor, error } = entry;
   if (state === 'failed') return error?.message ?? 'failed';
   if (state === 'skipped') return 'skipped by a person';
   if (state === 'done')
     return kind === 'wait' && entry.value === null && !entry.tooLarge ? 'time was up' : valueText(entry);
+  const isCutOff = dueAt === null && kind !== 'wait' && kind !== 'sleep';
+  if (isCutOff) return 'may have happened: it was cut off';
+  if (isOver) return error === null ? 'given up' : `given up; ${error.message}`;
   const until = dueAt === null ? '' : untilText(dueAt, nowMs);
   if (kind === 'wait') return [`waits for ${waitsFor?.key ?? 'an event'}`, until].filter(Boolean).join(', ');
   if (kind === 'sleep') return `sleeps ${until}`;
-  if (dueAt === null) return 'may have happened: it was cut off';
   const again = `tried again: ${until}`;
   return error === null ? again : `${again}; ${error.message}`;
 };
 
 const marks = { done: '✓', failed: '✗', pending: '…', skipped: '↷' } as const;
 
-const columnsOf = (nowMs: number): readonly Column<TimelineEntry>[] => [
+const columnsOf = (moment: Moment): readonly Column<TimelineEntry>[] => [
   { title: '#', value: ({ ordinal }) => String(ordinal), align: 'right' },
   {
     title: ' ',
@@ -113,22 +121,27 @@ const columnsOf = (nowMs: number): readonly Column<TimelineEntry>[] => [
   },
   { title: 'AT', value: ({ endedAt, beganAt }) => clockText(endedAt ?? beganAt), dropOrder: 2 },
   { title: 'TOOK', value: tookText, align: 'right', dropOrder: 4 },
-  { title: 'RESULT', value: (entry) => printable(outcomeText(entry, nowMs)), widthMin: 20 },
+  { title: 'RESULT', value: (entry) => printable(outcomeText(entry, moment)), widthMin: 20 },
 ];
 
 const callLines = (
-  { calls, earlierCalls }: InstanceDetail,
+  { calls, earlierCalls, ending, endedAt }: InstanceDetail,
   { width, style, nowMs }: WorkflowView,
 ): string[] => {
   if (calls.length === 0) return ['', style.dim('Nothing is on record of it yet.')];
   const earlier = earlierCalls === 0 ? [] : [style.dim(`… ${earlierCalls} earlier calls: --calls`)];
-  return ['', style.bold('Calls'), ...earlier, ...renderTable(calls, columnsOf(nowMs), { width, style })];
+  const columns = columnsOf({ nowMs, isOver: ending !== null || endedAt !== null });
+  return ['', style.bold('Calls'), ...earlier, ...renderTable(calls, columns, { width, style })];
 };
 
 const undoLines = ({ undos }: InstanceDetail, { width, style, nowMs }: WorkflowView): string[] =>
   undos.length === 0
     ? []
-    : ['', style.bold('Compensation'), ...renderTable(undos, columnsOf(nowMs), { width, style })];
+    : [
+        '',
+        style.bold('Compensation'),
+        ...renderTable(undos, columnsOf({ nowMs, isOver: false }), { width, style }),
+      ];
 
 interface Pair {
   readonly ordinal: number;

@@ -197,7 +197,14 @@ describe('what instances do', () => {
       { name: 'reserve', state: 'done' },
     ]);
     expect(detail.repairs).toMatchObject([{ verb: 'cancel', actor: 'ada', reason: 'the customer called' }]);
-    expect((await cli(`workflow cancel ${id} --reason again`)).err).toContain('it is cancelled');
+    expect((await cli(`workflow show ${id}`)).out).toMatch(
+      /… +wait parcels\.parcel\.scanned\.v1 1 .* given up/,
+    );
+    expect((await cli(`workflow cancel ${id} --reason again`)).err).toMatch(
+      new RegExp(
+        `instance ${id} cannot be changed that way: it is cancelled\\n[^]*factline workflow show ${id}`,
+      ),
+    );
   }, 60_000);
 });
 

@@ -167,8 +167,10 @@ const attemptUndo = async (
       ? made.run((call) => work(call))
       : made.runTransaction(work, {
           publisher: `workflow:${instance.workflowId}`,
-          last: (_, events) =>
-            record.alone({ entry: { ...undoEntry(step, attempt), state: 'done' }, valueText: null }, events),
+          last: ({ tookMs }, events) => {
+            const entry: JournalEntry = { ...undoEntry(step, attempt), state: 'done' };
+            return record.alone({ entry, valueText: null, tookMs }, events);
+          },
         }));
     await runner.testStep?.('workflow.after-undo');
     return outcome;

@@ -12,11 +12,10 @@ import type { RecordedFailure } from './journal.ts';
 class RecordedError extends Error {
   readonly code: string | null;
 
-  constructor({ name, message, stack, code }: RecordedFailure) {
+  constructor({ name, message, code }: RecordedFailure) {
     super(message);
     this.name = name;
     this.code = code;
-    if (stack !== '') this.stack = stack;
   }
 }
 
@@ -55,6 +54,13 @@ const isErrorCode = (code: string | null): code is ErrorCode =>
 
 /** The error that the function gets; the same whether it was thrown just now or is read from the journal. */
 export const recordedError = (failure: RecordedFailure): Error => {
+  const error = madeAgain(failure);
+  // Where it was thrown, not where it was made again.
+  if (failure.stack !== '') error.stack = failure.stack;
+  return error;
+};
+
+const madeAgain = (failure: RecordedFailure): Error => {
   const { code, message, details } = failure;
   if (details === null || !isErrorCode(code)) return new RecordedError(failure);
   if (code === 'PERMANENT_FAILURE') return new PermanentError(message);

@@ -79,6 +79,9 @@ describe('a saga', () => {
       { call: 'undo authorise', state: 'done', attempts: 1 },
       { call: 'undo reserve', state: 'done', attempts: 1 },
     ]);
+    const [stored] = await rows(kit, `select failure->>'stack' as stack from factline.workflow_instances`);
+    // Where it was thrown, not where it was handed to the function.
+    expect(String(stored?.['stack']).split('\n')[1]).toContain('sagas.int.test.ts');
   });
 
   test('whose function handles the failure goes on', async () => {
@@ -130,6 +133,34 @@ describe('a saga', () => {
       { verb: 'cancel', actor: 'test', reason: 'no longer wanted' },
       { verb: 'cancel', actor: 'test', reason: 'no longer wanted' },
     ]);
+  });
+
+  test('is completed when it is cancelled while its last step happens, and nothing is taken back', async () => {
+    const done: string[] = [];
+    const handingOver = Promise.withResolvers<void>();
+    const cancelling = Promise.withResolvers<void>();
+    const saga = defineWorkflow({
+      name: 'saga',
+      input,
+      run: async ({ id }, { step }) => {
+        await step('pack', async () => id, { undo: async () => void done.push('unpack') });
+        await step('hand over', async ({ signal }) => {
+          handingOver.resolve();
+          // It is too late for it to heed its signal.
+          signal.addEventListener('abort', () => cancelling.resolve());
+          await cancelling.promise;
+        });
+        return 'gone';
+      },
+    });
+    const kit = await start([saga]);
+    const handle = await kit.app.startWorkflow(saga, begin);
+    await handingOver.promise;
+    await expect(handle.cancel('no longer wanted')).rejects.toMatchObject({
+      message: expect.stringContaining('everything in it has happened'),
+    });
+    expect(await handle.result({ within: '10s' })).toBe('gone');
+    expect(done).toEqual([]);
   });
 
   test('whose compensation fails for good is stuck, until a person retries it or skips it with evidence', async () => {
@@ -231,6 +262,7 @@ describe('a saga', () => {
         const write = (n: number) =>
           step.transaction(`write ${n}`, async (tx, { attempt }) => {
             await tx.query('insert into book values ($1)', [n]);
+            await tx.query('select pg_sleep(0.05)');
             tx.publish(Noted({ id: 'A', text: `wrote ${n}` }));
             if (attempt === 1) throw new Error('after the writes');
             return n;
@@ -247,6 +279,8 @@ describe('a saga', () => {
       { text: 'wrote 1' },
       { text: 'wrote 2' },
     ]);
+    const slow = `select name from factline.workflow_journal where ended_at - began_at > interval '40 ms' order by 1`;
+    expect(await rows(kit, slow)).toEqual([{ name: 'write 1' }, { name: 'write 2' }]);
   });
 });
 

@@ -38,8 +38,11 @@ export const idempotencyKeyOf = ({
 /** What an attempt that is a transaction needs beside. */
 export interface TransactionPart {
   readonly publisher: string;
-  /** Called with the result's text and the events, when the work is done: makes the statement that commits it. */
-  readonly last: (text: string | null, events: string) => LastStatement;
+  /** Called when the work is done, with what is to be recorded of it and the events: makes the statement that commits it. */
+  readonly last: (
+    done: { readonly text: string | null; readonly tookMs: number },
+    events: string,
+  ) => LastStatement;
 }
 
 /** Of a result or an input, as JSON. */
@@ -143,7 +146,7 @@ export class StepAttempt {
           last: (events) => {
             if (this.#phase !== 'open') throw this.#closed();
             this.#phase = 'committing';
-            return last(text, events);
+            return last({ text, tookMs: this.#tookMs }, events);
           },
         },
         async (tx) => {

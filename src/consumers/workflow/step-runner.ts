@@ -148,11 +148,11 @@ export class StepRunner {
     let reserved: number | null = null;
     const outcome = await attempt.runTransaction((stepCall, tx) => request.run(stepCall, tx), {
       publisher: `workflow:${this.#instance.workflowId}`,
-      last: (text, events) => {
+      last: ({ text, tookMs }, events) => {
         this.#committing += 1;
         reserved = this.#listener.reserve();
         const entry: JournalEntry = { ...pendingEntry(call, attempts), state: 'done', completion: reserved };
-        return this.#record.alone({ entry, valueText: text }, events);
+        return this.#record.alone({ entry, valueText: text, tookMs }, events);
       },
     });
     if (reserved !== null) this.#committing -= 1;

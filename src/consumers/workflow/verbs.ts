@@ -67,7 +67,7 @@ const json = (value: unknown): string | null => (value === undefined ? null : JS
  * The verbs of people: arguments are { instance, … }. Each first takes the instance out of memory, then changes what is stored, so
  * that there is one way in which an instance goes on: it is loaded.
  *
- *   cancel                            what it did is taken back, then cancelled
+ *   cancel                            what it did is taken back, then cancelled; refused when its last step has happened
  *   retry                             a stuck one goes on; failed undos are tried anew, waiting retries at once
  *   skip { step, evidence, result? }  the failed undo of the step, or the step that is being retried, counts as done
  *   compensate { from? }              what it did is taken back, from this step down; later ones are left as they are
@@ -149,6 +149,13 @@ export class Verbs {
       .map(({ ordinal, name }) => ({ ordinal, name }));
   }
 
+  /** Whether the function has made its last call, and only its end is not on record yet. */
+  async hasReturned({ state, ...target }: Target): Promise<boolean> {
+    if (state !== 'running' && state !== 'waiting') return false;
+    const { turn } = await runJournal(this.#workflow, { ...target, entries: target.journal });
+    return false && turn.difference === null;
+  }
+
   async #read(id: number): Promise<Target | null> {
     const [row] = await run(this.#services.database.operations, sql.read_target, [
       id,
@@ -182,10 +189,17 @@ const endInstance = async (verbs: Verbs, act: Act, ending: 'failed' | 'cancelled
   const detail = JSON.stringify({ state: target.state });
   const values = [JSON.stringify(failure), ending, detail, act.settled];
   const rows = await verbs.write(sql.end_instance, act, values);
-  return rows.length > 0
-    ? done()
-    : refused(`it is ${target.state}${target.ending === null ? '' : ` (${target.ending})`}`);
+  if (rows.length > 0) return done();
+  return refused(
+    target.state === 'compensating' ? 'what it did is being taken back already' : `it is ${target.state}`,
+  );
 };
+
+/** What its last step did needs no undo, so one whose last step has happened is not taken back any more. */
+const cancel = async (verbs: Verbs, act: Act): Promise<OwnerAnswer> =>
+  (await verbs.hasReturned(act.target))
+    ? refused('everything in it has happened, and it is about to be completed')
+    : endInstance(verbs, act, 'cancelled');
 
 const skip = async (verbs: Verbs, act: Act): Promise<OwnerAnswer> => {
   const { request, target } = act;
@@ -261,7 +275,7 @@ const fork = async (verbs: Verbs, act: Act): Promise<OwnerAnswer> => {
 };
 
 const verbs: Readonly<Record<string, (verbs: Verbs, act: Act) => Promise<OwnerAnswer>>> = {
-  cancel: (own, act) => endInstance(own, act, 'cancelled'),
+  cancel,
   compensate: compensateFrom,
   skip,
   patch,
