@@ -130,3 +130,68 @@ test('an event starts an instance without a transaction, unless another one live
     gate.resolve();
   }
 });
+
+test('a second event of a key is rejected, joined or queued, as declared', async () => {
+  const gates: PromiseWithResolvers<void>[] = [];
+  const begun: string[] = [];
+  const make = (onDuplicate: 'reject' | 'join' | 'queue') =>
+    defineWorkflow({
+      name: onDuplicate,
+      on: OrderPlaced,
+      onDuplicate,
+      run: async ({ data: { pence } }, { step }) => {
+        await step('wait', () => {
+          const gate = Promise.withResolvers<void>();
+          gates.push(gate);
+          begun.push(`${onDuplicate} ${pence}`);
+          return gate.promise;
+        });
+        return pence;
+      },
+    });
+  const policies = ['reject', 'join', 'queue'] as const;
+  const kit = await launch({ consumers: policies.map(make), contracts: [] });
+  const instances = () =>
+    rows(
+      kit,
+      `select w.name, i.state, i.rejected_starts as rejected, i.result from factline.workflow_instances i
+         join factline.consumers w on w.id = i.workflow_id order by w.name, i.id`,
+    );
+  try {
+    await kit.publish(OrderPlaced({ orderId: 'A', pence: 1 }));
+    await eventually(async () => gates.length === 3, 'the first ones are at work');
+    await kit.publish(OrderPlaced({ orderId: 'A', pence: 2 }));
+    await kit.publish(OrderPlaced({ orderId: 'A', pence: 3 }));
+    await eventually(async () => (await instances()).length === 5, 'two are queued');
+    await eventually(
+      async () => (await instances()).some(({ rejected }) => rejected === 2),
+      'two are rejected',
+    );
+    expect(await instances()).toEqual([
+      { name: 'join', state: 'running', rejected: 0, result: null },
+      { name: 'queue', state: 'running', rejected: 0, result: null },
+      { name: 'queue', state: 'queued', rejected: 0, result: null },
+      { name: 'queue', state: 'queued', rejected: 0, result: null },
+      { name: 'reject', state: 'running', rejected: 2, result: null },
+    ]);
+    for (const count of [4, 5]) {
+      for (const gate of gates) gate.resolve();
+      await eventually(async () => gates.length === count, 'the next one of the queue begins');
+    }
+    for (const gate of gates) gate.resolve();
+    await eventually(
+      async () => (await instances()).every(({ state }) => state === 'completed'),
+      'all have ended',
+    );
+    expect(begun.filter((name) => name.startsWith('queue'))).toEqual(['queue 1', 'queue 2', 'queue 3']);
+    expect((await instances()).map(({ name, result }) => `${name} ${result}`)).toEqual([
+      'join 1',
+      'queue 1',
+      'queue 2',
+      'queue 3',
+      'reject 1',
+    ]);
+  } finally {
+    for (const gate of gates) gate.resolve();
+  }
+});
