@@ -153,7 +153,7 @@ export class Verbs {
   async hasReturned({ state, ...target }: Target): Promise<boolean> {
     if (state !== 'running' && state !== 'waiting') return false;
     const { turn } = await runJournal(this.#workflow, { ...target, entries: target.journal });
-    return false && turn.difference === null;
+    return turn.difference === null && turn.end?.kind === 'returned';
   }
 
   async #read(id: number): Promise<Target | null> {

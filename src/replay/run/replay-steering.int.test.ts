@@ -29,7 +29,10 @@ test('a canary hands over step by step, and stops at the first that fails', asyn
   await process.settled();
   const id = await beginReplayOf(process, { definitions }, { canary: [1, 8] });
   const paused = await carryOut(process, definitions, id);
-  expect(paused).toMatchObject({ state: 'paused', paused: { kind: 'guard' }, run: { released: 8 } });
+  expect(paused).toMatchObject({ state: 'paused', paused: { kind: 'guard' } });
+  // The fifth one fails; a busy machine may not have handed over the whole step by then.
+  expect(paused.run.released).toBeGreaterThanOrEqual(5);
+  expect(paused.run.released).toBeLessThanOrEqual(8);
   expect(paused.paused?.reason).toMatch(/^1 of \d events failed in the canary, more than 5 %$/);
   await resumeReplay(process.database.operations, { actor: person('ada'), id, reason: 'that one is known' });
   const ended = await carryOut(process, definitions, id);
