@@ -13,6 +13,7 @@ import { noCircles } from './rules/no-circles.ts';
 import { nothingAmbient } from './rules/nothing-ambient.ts';
 import { fewParameters, filesStayShort, functionsStayShort } from './rules/sizes.ts';
 import { sqlInSqlFiles, sqlStaysInItsRoom } from './rules/sql-in-sql-files.ts';
+import { testsShareNothing } from './rules/tests-share-nothing.ts';
 import { createSourceFile } from './syntax.ts';
 
 type Files = Readonly<Record<string, string>>;
@@ -275,6 +276,31 @@ const canaries = new Map<Rule, Canaries>([
         'kebab-case': { 'src/log/safe-reader.int.test.ts': '' },
         'a migration': { 'src/postgres/migrations/0001_first.sql': '' },
         'a configuration': { 'tools/adapters/prisma.config.ts': '' },
+      },
+    },
+  ],
+  [
+    testsShareNothing,
+    {
+      caught: {
+        'one global name of two': {
+          'src/cli/a.int.test.ts': 'const app = `globalThis.repaired = new Set()`;',
+          'src/cli/b.int.test.ts': 'const app = `if (!globalThis.repaired) throw error`;',
+        },
+        'one variable of two': {
+          'src/cli/a.int.test.ts': "process.env['SHOP_URL'] = own.url;",
+          'src/cli/b.int.test.ts': 'process.env.SHOP_URL ??= own.url;',
+        },
+      },
+      allowed: {
+        'names of their own': {
+          'src/cli/a.int.test.ts': "globalThis.shop = {}; process.env['SHOP_URL'] = own.url;",
+          'src/cli/b.int.test.ts': "globalThis.depot = {}; process.env['DEPOT_URL'] = own.url;",
+        },
+        'a variable that both read': {
+          'src/cli/a.int.test.ts': "if (process.env['CI'] === '1') skip();",
+          'src/cli/b.int.test.ts': "if (process.env['CI'] === '1') skip();",
+        },
       },
     },
   ],

@@ -11,6 +11,7 @@ import { noCircles } from './rules/no-circles.ts';
 import { nothingAmbient } from './rules/nothing-ambient.ts';
 import { fewParameters, filesStayShort, functionsStayShort } from './rules/sizes.ts';
 import { sqlInSqlFiles, sqlStaysInItsRoom } from './rules/sql-in-sql-files.ts';
+import { testsShareNothing } from './rules/tests-share-nothing.ts';
 
 /** The law of the house, each rule with canaries in `structure.test.ts` that it must catch. */
 export const law: readonly Rule[] = [
@@ -29,4 +30,5 @@ export const law: readonly Rule[] = [
   noDefaultExports,
   namesSayWhat,
   namesInKebabCase,
+  testsShareNothing,
 ];
