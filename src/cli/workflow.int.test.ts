@@ -80,6 +80,10 @@ beforeAll(async () => {
   project.write('factline.config.ts', code(1));
   project.write('renamed.ts', code(1, 'pay'));
   project.write('second.ts', code(2));
+  project.write(
+    'without.ts',
+    code(1).replace('consumers: [fulfil]', 'consumers: [], contracts: [ParcelScanned]'),
+  );
   project.write('mend.json', JSON.stringify([{ op: 'replace', path: '/id', value: 'ch-2' }]));
   running = await load('factline.config.ts');
 }, 60_000);
@@ -447,8 +451,30 @@ describe('code that changes', () => {
     expect(status.out).not.toContain('fulfil-order@');
   }, 90_000);
 
+  it('goes on where a process still has it, and otherwise waits for it, named by doctor', async () => {
+    const scan = (orderId: string): Promise<unknown> =>
+      running.app.publish(running.ParcelScanned({ parcelId: `P-${orderId}` }));
+    const old = await load('factline.config.ts');
+    await scan('O1');
+    await reached('O1', 'completed');
+    await old.app.stop();
+    await running.app.stop();
+    running = await load('without.ts');
+    await scan('O2');
+    const found = await cli('doctor --app without.ts');
+    expect(found.out.replaceAll(/\s+/g, ' ')).toContain(
+      '1 instance of fulfil-order has begun on version 2, which neither this app nor any process declares',
+    );
+    expect(found.code).toBe(1);
+    expect(await byKey('O2')).toMatchObject({ state: 'waiting', problem: null });
+    await running.app.stop();
+    running = await load('second.ts');
+    await reached('O2', 'completed');
+  }, 60_000);
+
   it('shows nothing of an instance where nobody says what its event hides', async () => {
-    const { id } = await reached('O2', 'waiting');
+    await place('O3', 'fine');
+    const { id } = await reached('O3', 'waiting');
     const database = createDatabase({ url: own.url, applicationName: 'forgetful' });
     await database.operations.query('delete from factline.contract_terms');
     await database.stop();
@@ -460,7 +486,7 @@ describe('code that changes', () => {
     expect(shown).toMatchObject({ key: unknown, input: { data: unknown, key: unknown } });
     expect(shown.calls[0]).toMatchObject({ value: unknown });
     for (const words of [`show ${id}`, 'list', `export ${id}`])
-      expect((await ask(`workflow ${words}`)).out, words).not.toMatch(/ada@x\.org|O2/);
+      expect((await ask(`workflow ${words}`)).out, words).not.toMatch(/ada@x\.org|O3/);
     stranger.remove();
   }, 60_000);
 });
