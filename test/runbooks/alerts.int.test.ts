@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OrderCancelled, OrderPlaced } from '../../examples/order-pipeline/contracts/index.ts';
+import { OrderCancelled } from '../../examples/order-pipeline/contracts/index.ts';
 import { createTelemetry } from '../../src/foundation/index.ts';
 import { evaluateAlerts, type ListedAlert, measure, watchQuarantine } from '../../src/operations/index.ts';
-import { type PipelineAtHand, startPipeline } from './pipeline-at-hand.ts';
+import { order, type PipelineAtHand, startPipeline } from './pipeline-at-hand.ts';
+import { readRunbooks } from './runbook-page.ts';
 
 /* docs/alerts.md is walked through on the order pipeline: what each class is about is brought about, its alert fires, and the commands of its runbook are run. */
 
@@ -14,14 +14,8 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => pipeline.end());
 
-const query = (text: string): Promise<pg.QueryResult> => pipeline.database.operations.query(text);
-const order = {
-  customerId: '17850',
-  country: 'EIRE',
-  lines: [{ product: '85123A', quantity: 6, unitPence: 255 }],
-};
-const place = (...orderIds: string[]): Promise<unknown> =>
-  pipeline.app.publish(orderIds.map((orderId) => OrderPlaced({ ...order, orderId, totalPence: 1530 })));
+const query = (text: string): Promise<pg.QueryResult> => pipeline.query(text);
+const place = (...orderIds: string[]): Promise<void> => pipeline.place(orderIds);
 const quarantined = async (): Promise<number> =>
   (await query("select from factline.parked where state = 'quarantined'")).rowCount ?? 0;
 
@@ -55,13 +49,7 @@ const fires = async (name: string): Promise<ListedAlert> => {
 const ends = (name: string): Promise<void> =>
   expect.poll(() => evaluated(name), { timeout: 20_000, message: `${name} ends` }).toBeUndefined();
 
-const page = readFileSync(new URL('../../docs/alerts.md', import.meta.url), 'utf8');
-const commandsOf = (name: string): readonly string[] => {
-  const section = page.split(/^#+ /m).find((each) => each.startsWith(`${name}\n`)) ?? '';
-  return [...section.matchAll(/^```sh\n([\s\S]*?)^```/gm)]
-    .flatMap(([, text = '']) => text.trim().split('\n'))
-    .map((line) => line.replace(/^factline /, ''));
-};
+const { text: page, commandsOf } = readRunbooks('alerts');
 
 /** Runs the commands that stand under the name of the class, with the given words for NAME, GROUP, ID and STEP. */
 const walk = async (name: string, given: Readonly<Record<string, string | number>> = {}): Promise<string> => {
@@ -81,12 +69,24 @@ const walk = async (name: string, given: Readonly<Record<string, string | number
 
 describe('the runbook of', () => {
   it('measurement-blind', async () => {
-    await query(
-      'insert into factline.clock_jumps (by_ms, head) select 3600000, coalesce(max(position), 0) from factline.events',
-    );
-    await fires('measurement-blind');
-    expect(await walk('measurement-blind')).toContain("database's clock jumped by 1 h");
-    await query('delete from factline.clock_jumps');
+    // The database's clock is put ahead by an hour and a half; what the app measures next shows it.
+    const moveClock = async (hours: number): Promise<void> => {
+      await query(`create or replace function factline.clock() returns timestamptz language sql volatile parallel safe
+        as $$ select clock_timestamp() + interval '${hours} hours' $$`);
+      await pipeline.app.status();
+    };
+    await moveClock(0);
+    try {
+      await moveClock(1.5);
+      await fires('measurement-blind');
+      expect(await walk('measurement-blind')).toContain("database's clock jumped by 1 h");
+    } finally {
+      await moveClock(0);
+    }
+    // Back where it was it has to be steady for a minute.
+    expect(
+      (await query("update factline.clock_jumps set noticed_at = noticed_at - interval '2 hours'")).rowCount,
+    ).toBe(2);
     await ends('measurement-blind');
   }, 60_000);
 
@@ -185,8 +185,7 @@ describe('the runbook of', () => {
     const choreography = pipeline;
     // One workflow an order; the van never comes.
     pipeline = await startPipeline({
-      carrier: { latencyMs: [0, 0], missesPercent: 100 },
-      collectedWithin: '1h',
+      orchestrated: { carrier: { latencyMs: [0, 0], missesPercent: 100 }, collectedWithin: '1h' },
     });
     try {
       await place('R1');

@@ -44,7 +44,6 @@ export function analyticsExport({ writer }: { writer: SegmentWriter }) {
     ],
     ordering: 'global',
     startAt: 'beginning',
-    onReplay: 'skip',
     handle: async (event, { transaction }) => {
       const { id, type, key, time, recordedAt, data } = event;
       const line = JSON.stringify({ id, type, key, time, recordedAt, data });

@@ -17,6 +17,7 @@ export const OrderPlaced = defineEvent({
   sla: { handledWithin: '1m' },
   producers: ['order-pipeline'],
   sensitivity: { customerId: 'personal' },
+  editable: ['totalPence'], // a total that was typed wrong; nobody has paid it yet
   key: 'orderId',
   schema: z.object({
     orderId: z.string(),

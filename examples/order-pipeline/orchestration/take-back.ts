@@ -36,7 +36,6 @@ export function takeBack({ providerUrl, cancelWorkflow }: TakeBackOptions) {
       [OrderStopped.type]: ['orderId'],
     },
     startAt: 'beginning',
-    onReplay: 'skip',
     concurrency: 8,
     handle: async (event, context) => {
       const { orderId } = event.data;

@@ -2,6 +2,7 @@ import { type Clock, FactlineError, type Issue, systemClock } from '../../founda
 import type { StoredEvent } from '../../log/index.ts';
 import type { Database, TableChange } from '../../postgres/index.ts';
 import { type ConsumerDefinition, contractSetOf } from '../definition.ts';
+import type { ReplayTerms } from '../operational/entry.ts';
 import type { Handler } from '../operational/handler.ts';
 import { describeFailure, type ParkedFailureClass } from '../parked/index.ts';
 import { chainOf, memberOf } from '../parked/reading-errors.ts';
@@ -20,6 +21,8 @@ export interface DryRunOptions {
   readonly database: Database;
   /** The app's name: the source of what would be published. */
   readonly source: string;
+  /** A handler sees that this replay delivers them again, and on which terms. Default: as in life. */
+  readonly replay?: ReplayTerms;
   readonly clock?: Clock;
   readonly onOutcome?: (outcome: DryRunOutcome) => void;
   /** Ends it before the next event. */
@@ -80,8 +83,8 @@ export const dryRun = async (options: DryRunOptions): Promise<readonly DryRunOut
 };
 
 const rehearsalOf = async (options: DryRunOptions, clock: Clock): Promise<Rehearse> => {
-  const { consumer, database, source } = options;
-  const stage = { database, clock, source, stored: await findLive(database.operations, consumer) };
+  const { consumer, database, source, replay = null } = options;
+  const stage = { database, clock, source, replay, stored: await findLive(database.operations, consumer) };
   return consumer.class === 'operational'
     ? rehearseHandler(consumer as Handler, stage)
     : rehearseProjection(consumer as FoldingProjection | SqlProjection, stage);

@@ -1,6 +1,7 @@
 import type { Clock } from '../../foundation/index.ts';
 import type { StoredEvent } from '../../log/index.ts';
 import type { Database, TableChange } from '../../postgres/index.ts';
+import type { ReplayTerms } from '../operational/entry.ts';
 import type { ParkedFailureClass } from '../parked/index.ts';
 import type { RowData } from '../projection/table.ts';
 import type { StoredConsumer } from '../registration/stored-consumer.ts';
@@ -45,6 +46,8 @@ export interface Stage {
   readonly source: string;
   /** What is stored of the consumer; null when it never ran here. */
   readonly stored: StoredConsumer | null;
+  /** The replay that would deliver the events; null: as in life. */
+  readonly replay: ReplayTerms | null;
 }
 
 /** Handles one event with the consumer's own code, and takes everything back. */

@@ -16,7 +16,8 @@ import type { Rehearsal, Rehearse, Stage } from './rehearsal.ts';
  * An attempt as in life (time limit, rules of the context, upcasters), but its effects are closed and its transaction is one that
  * never commits. It belongs to no lane.
  */
-export const rehearseHandler = (handler: Handler, { database, clock, source, stored }: Stage): Rehearse => {
+export const rehearseHandler = (handler: Handler, stage: Stage): Rehearse => {
+  const { database, clock, source, stored, replay } = stage;
   const contracts = contractSetOf(handler);
   // An id that no consumer has: nothing is recorded under it.
   const consumer = { id: stored?.id ?? 0, name: handler.name };
@@ -33,7 +34,7 @@ export const rehearseHandler = (handler: Handler, { database, clock, source, sto
     const transaction = new OneTransaction();
     const effects = new ClosedLedger({ database, clock, consumer, onRefused: () => attempt.abandon() });
     const tools = { handler, contracts, services, effects, transact: transaction.run };
-    const attempt = new Attempt(tools, entryOf(handler, event), 0);
+    const attempt = new Attempt(tools, { ...entryOf(handler, event), replay }, 0);
     const outcome = await attempt.run();
     const rehearsed = await transaction.ended();
     const failed = outcome.kind === 'failed' ? outcome : null;
@@ -66,7 +67,7 @@ class OneTransaction {
   }
 }
 
-const entryOf = (handler: Handler, event: StoredEvent): Entry => ({
+const entryOf = (handler: Handler, event: StoredEvent): Omit<Entry, 'replay'> => ({
   event,
   position: event.position,
   key: orderingKey(handler, event),
@@ -79,5 +80,4 @@ const entryOf = (handler: Handler, event: StoredEvent): Entry => ({
   releasedId: null,
   suspect: false,
   repair: null,
-  replay: null,
 });

@@ -174,7 +174,15 @@ const estimate = async (database: Database, request: EstimateRequest, replay: Re
   });
   const noSample = whyNoSample(request, consumer);
   const { source } = request;
-  const sampled = { id, freeze, events: frozen.selected, types: profile.types.length, definition, source };
+  const sampled = {
+    id,
+    freeze,
+    events: frozen.selected,
+    types: profile.types.length,
+    definition,
+    manifest,
+    source,
+  };
   const sample = noSample === null ? await runSample({ ...sampled, database, clock, signal }) : null;
   const readers = await readersOf(
     pool,

@@ -1,7 +1,13 @@
-import { type ConsumerDefinition, type DryRunOutcome, dryRun } from '../../consumers/index.ts';
+import {
+  type ConsumerDefinition,
+  type DryRunOptions,
+  type DryRunOutcome,
+  dryRun,
+} from '../../consumers/index.ts';
 import type { Clock } from '../../foundation/index.ts';
 import { readPositions } from '../../log/index.ts';
 import { type Database, loadQueries, run } from '../../postgres/index.ts';
+import type { ReplayManifest } from '../request/manifest.ts';
 import type { SampleRun } from './estimate.ts';
 import { meanOf, wilson } from './intervals.ts';
 
@@ -18,6 +24,7 @@ export interface SampleRequest {
   readonly events: number;
   readonly types: number;
   readonly definition: ConsumerDefinition;
+  readonly manifest: ReplayManifest;
   readonly source: string;
   readonly database: Database;
   readonly clock: Clock;
@@ -35,13 +42,21 @@ export const runSample = async (request: SampleRequest): Promise<SampleRun> => {
     rows.map((row) => Number(row['position'])).sort((a, b) => a - b),
   );
   const until = clock.monotonic() + withinMs;
+  const replay = termsOf(request);
   const outcomes: DryRunOutcome[] = [];
   for (let begin = 0; begin < stored.length && clock.monotonic() < until; begin += chunk) {
     const some = stored.slice(begin, begin + chunk);
     const { definition: consumer, source } = request;
-    outcomes.push(...(await dryRun({ consumer, source, events: some, database, clock, signal })));
+    outcomes.push(...(await dryRun({ consumer, source, events: some, database, clock, signal, ...replay })));
   }
   return summaryOf(outcomes, Math.max(wanted, types));
+};
+
+/** A handler may do otherwise when it handles something again, and is tried as it will be asked. What waits in quarantine is no repeat. */
+const termsOf = ({ id, manifest }: SampleRequest): Pick<DryRunOptions, 'replay'> => {
+  const { selection, effects, publish, rate } = manifest;
+  if (selection.source === 'quarantine') return {};
+  return { replay: { id, effects: effects.policy, publish, rate: rate.ceiling } };
 };
 
 const summaryOf = (outcomes: readonly DryRunOutcome[], wanted: number): SampleRun => {

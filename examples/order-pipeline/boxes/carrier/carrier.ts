@@ -17,7 +17,6 @@ export function carrier({ latencyMs: [from, to], missesPercent }: CarrierBehavio
     on: [PickupRequested, PickupWithdrawn],
     reads: ['trackingNumber', 'orderId'],
     startAt: 'beginning',
-    onReplay: 'skip',
     concurrency: 8,
     handle: async (event, { transaction, signal }) => {
       const { trackingNumber, orderId } = event.data;

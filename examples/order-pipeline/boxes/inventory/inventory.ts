@@ -20,7 +20,6 @@ export function inventory() {
       [OrderShipped.type]: ['orderId'],
     },
     startAt: 'beginning',
-    onReplay: 'skip',
     concurrency: 3, // popular products are shared rows: more at once would only wait for one another
     handle: async (event, { transaction }) => {
       const { orderId } = event.data;

@@ -27,9 +27,9 @@ export function customerNotification({ mailer }: { mailer: Mailer }) {
       [OrderStopped.type]: ['orderId', 'reason'],
     },
     startAt: 'beginning',
-    onReplay: 'skip',
+    onReplay: 'execute', // a mail that was lost on its way may be sent again
     concurrency: 8,
-    handle: async (event, { db, effect, transaction }) => {
+    handle: async (event, { db, effect, transaction, replay }) => {
       const notification = await wordNotification(event, db);
       if (notification === null) return;
       const { kind, customerId, subject, text } = notification;
@@ -40,7 +40,7 @@ export function customerNotification({ mailer }: { mailer: Mailer }) {
       await transaction((tx) =>
         tx.query(
           `insert into notification.notifications (event_id, order_id, customer_id, kind, message_id)
-           values ($1, $2, $3, $4, $5)`,
+           values ($1, $2, $3, $4, $5) ${replay === null ? '' : 'on conflict (event_id) do update set message_id = excluded.message_id'}`,
           [event.id, event.data.orderId, customerId, kind, messageId],
         ),
       );

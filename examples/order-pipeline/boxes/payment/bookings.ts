@@ -20,6 +20,15 @@ export async function bookPayment(
   else tx.publish(PaymentDeclined({ orderId, reason: 'declined by the payment provider' }));
 }
 
+export async function isBooked(db: Pick<Tx, 'query'>, orderId: string): Promise<boolean> {
+  return (await db.query('select from payment.payments where order_id = $1', [orderId])).rowCount === 1;
+}
+
+export async function isRefunded(db: Pick<Tx, 'query'>, orderId: string, cause: string): Promise<boolean> {
+  const refunds = 'select from payment.refunds where order_id = $1 and cause = $2';
+  return (await db.query(refunds, [orderId, cause])).rowCount === 1;
+}
+
 /** What of an order's payment can still be given back; null when nothing was captured. */
 export async function refundableOf(
   db: Pick<Tx, 'query'>,

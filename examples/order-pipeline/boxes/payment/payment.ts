@@ -1,11 +1,12 @@
 import { defineHandler, type HandlerContext } from 'factline';
 import { OrderCancelled, OrderPlaced, OrderStopped } from '../../contracts/index.ts';
-import { bookPayment, bookRefund, refundableOf } from './bookings.ts';
+import { bookPayment, bookRefund, isBooked, isRefunded, refundableOf } from './bookings.ts';
 import { createProviderClient, type ProviderClient } from './provider-client.ts';
 
 /**
  * The choreography's payment: charges what was ordered and gives back what was cancelled. The provider is asked before the
- * transaction, under an idempotency key that is the same on every attempt; the transaction then records what it said.
+ * transaction, under an idempotency key that is the same on every attempt; the transaction then records what it said. A replay
+ * books what is missing, and leaves what is booked.
  */
 export function payment({ providerUrl }: { providerUrl: string }) {
   const provider = createProviderClient(providerUrl);
@@ -26,6 +27,7 @@ export function payment({ providerUrl }: { providerUrl: string }) {
       if (OrderPlaced.is(event)) {
         const request = { orderId, pence: event.data.totalPence };
         const answer = await context.effect('charge', (call) => provider.charge(request, call));
+        if (context.replay !== null && (await isBooked(context.db, orderId))) return;
         await context.transaction((tx) => bookPayment(tx, orderId, answer));
         return;
       }
@@ -44,9 +46,10 @@ export function payment({ providerUrl }: { providerUrl: string }) {
 async function refund(
   provider: ProviderClient,
   wanted: { orderId: string; cause: string; pence: number },
-  { db, effect, transaction }: HandlerContext,
+  { db, effect, transaction, replay }: HandlerContext,
 ): Promise<void> {
   const { orderId, cause } = wanted;
+  if (replay !== null && (await isRefunded(db, orderId, cause))) return;
   const paid = await refundableOf(db, orderId);
   const pence = Math.min(wanted.pence, paid?.left ?? 0);
   if (paid === null || pence === 0) return;

@@ -89,7 +89,8 @@ async function send(url: string, init: RequestInit): Promise<{ response: Respons
 
 /**
  * The class of the error decides what Factline does with it: a provider that is down is asked again later (and trips
- * the breaker when it stays down); an amount that it will never take is quarantined at once.
+ * the breaker when it stays down); an amount that it will never take is quarantined at once. By the status the quarantine
+ * tells a closed account from a wrong amount.
  */
 function accepted(response: Response, body: unknown): unknown {
   if (response.ok) return body;
@@ -97,7 +98,7 @@ function accepted(response: Response, body: unknown): unknown {
   const message = `payment-provider: ${title}`;
   if (response.status >= 500 || response.status === 429)
     throw new TransientError(message, retryAfter(response));
-  throw new PermanentError(message);
+  throw Object.assign(new PermanentError(message), { status: response.status });
 }
 
 function retryAfter(response: Response): { retryAfter?: `${number}s` } {

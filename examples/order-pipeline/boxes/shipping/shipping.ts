@@ -10,7 +10,6 @@ export function shipping() {
     on: [OrderPacked],
     reads: ['orderId'],
     startAt: 'beginning',
-    onReplay: 'skip',
     concurrency: 2,
     handle: async ({ data: { orderId } }, { transaction }) => transaction((tx) => shipOrder(tx, orderId)),
   });
