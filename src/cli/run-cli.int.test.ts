@@ -316,35 +316,6 @@ describe('looking at the database without a running app', () => {
       { verb: 'discard', actor: 'ada', reason: 'a test', state: 'open', parked_id: 1 },
     ]);
   });
-
-  it('doctor: each finding has a status and, where something is wrong, a remedy', async () => {
-    const { findings } = JSON.parse((await run('doctor --json')).out);
-    const by = (check: string): { status: string; message: string } =>
-      findings.find((finding: { check: string }) => finding.check === check);
-    expect(by('server').status).toBe('ok');
-    expect(by('partitions').status).toBe('ok');
-    expect(by('idle transactions').status).toBe('warn');
-    expect(by('consumers').status).toBe('skipped');
-    for (const { status, remedy } of findings) expect(remedy === null).toBe(status === 'ok');
-  });
-
-  it('doctor names a consumer that nobody declares, and a transaction that holds up the log', async () => {
-    const app = config(
-      'empty.ts',
-      "import { createFactline } from 'factline'; export default createFactline({ name: 'shop', consumers: [] })",
-    );
-    const client = new pg.Client({ connectionString: database.url });
-    await client.connect();
-    await client.query("begin; select nextval('factline.events_position_seq')");
-    await sql("select 1 from pg_stat_activity where xact_start < now() - interval '1 s'");
-    const { out, code } = await run(`doctor --app ${app} --database ${database.url}`, {
-      directory: project.directory,
-    });
-    await client.query('rollback');
-    await client.end();
-    expect(code).toBe(1);
-    expect(out).toContain("formerly: ['payment']");
-  });
 });
 
 describe('a restored database', () => {
