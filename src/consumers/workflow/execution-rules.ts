@@ -46,6 +46,10 @@ const isSystemic = (error: unknown): boolean =>
 export const countedAttempts = (attempts: number, error: unknown): number =>
   isSystemic(error) ? attempts - 1 : attempts;
 
+/** Doing it again would give the same. */
+const isOfTheCode = (error: unknown): boolean =>
+  FactlineError.is(error, 'WORKFLOW_RESULT_INVALID') || FactlineError.is(error, 'WORKFLOW_CALL_INSIDE_STEP');
+
 /** How long to wait before the next attempt; null: it has failed for good. */
 export const nextDelayMs = (
   policy: RetryPolicy,
@@ -54,8 +58,7 @@ export const nextDelayMs = (
   const { attempts, error, randomness } = failed;
   if (isSystemic(error)) return retryDelayMs(policy, attempts, randomness);
   if (finalClasses.has(classifyFailure(error)) || !mayRetry(policy, attempts)) return null;
-  // It did what it was to do; doing it again would give the same.
-  if (FactlineError.is(error, 'WORKFLOW_RESULT_INVALID')) return null;
+  if (isOfTheCode(error)) return null;
   return Math.max(retryDelayMs(policy, attempts, randomness), retryAfterMs(error) ?? 0);
 };
 

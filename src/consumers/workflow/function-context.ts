@@ -20,6 +20,7 @@ import type { Step, StepCall, StepOptions, WaitKey, WaitOptions, WorkflowContext
 import { stepPolicy } from './define-workflow.ts';
 import type { AnyWorkflow } from './definition.ts';
 import type { ExecutionServices } from './execution-services.ts';
+import { runOutsideSteps } from './inside-step.ts';
 import type { LoadedInstance } from './instance.ts';
 import { type FunctionRun, repeatedStep } from './replaying.ts';
 
@@ -227,5 +228,7 @@ export const startFunction = (
     random: () => runner.randomness.float(),
     admit: (drafts) => admitDrafts(drafts, { ...runner, source: runner.app.source, nextId: () => '' }),
   };
-  return Promise.resolve().then(() => workflow.run(input, functionContext(run, facts)));
+  return runOutsideSteps(() =>
+    Promise.resolve().then(() => workflow.run(input, functionContext(run, facts))),
+  );
 };

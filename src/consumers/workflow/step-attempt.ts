@@ -5,6 +5,7 @@ import type { LastStatement } from '../../postgres/index.ts';
 import { cancellableWork } from '../operational/query-cancellation.ts';
 import type { RunnerServices } from '../runner.ts';
 import type { StepCall } from './context.ts';
+import { runInsideStep } from './inside-step.ts';
 import type { WorkflowStep } from './steps.ts';
 import { transactionSlotsOf } from './transaction-slots.ts';
 
@@ -201,7 +202,10 @@ export class StepAttempt {
     };
     return telemetry.withSpan(
       { name: 'factline.workflow.step', attributes, parent: contextOfTrace(carried) },
-      () => currentCause.run({ ...cause, ...currentTrace(carried) }, work),
+      () =>
+        currentCause.run({ ...cause, ...currentTrace(carried) }, () =>
+          runInsideStep({ workflow, what: this.#what }, work),
+        ),
     );
   }
 

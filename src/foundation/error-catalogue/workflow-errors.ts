@@ -6,6 +6,12 @@ export const workflowErrors = {
     remedy:
       'Give each step its own name; in a loop put what differs into it: step("charge 1", …), step("charge 2", …).',
   },
+  WORKFLOW_CALL_INSIDE_STEP: {
+    message: 'The workflow {workflow} called {call} of its context inside of {what}.',
+    cause: 'A finished step never runs again: what it called would be on record, and the next run of the function would not call it.',
+    remedy:
+      'Call it in the function, before or after the step, and hand its value in. In step.transaction, tx.publish publishes with the step.',
+  },
   WORKFLOW_WAIT_UNDECLARED: {
     message: 'The workflow {workflow} waits for {type}, which its `waits` does not list.',
     cause: 'Only declared events are kept for instances.',
