@@ -253,6 +253,30 @@ describe('exploreCrashes with a workflow', { timeout: 600_000 }, () => {
     expect(report.covered).toContain('crash at Factline · at rest, before the next timer');
   });
 
+  it('does everything twice and out of turn when it is told to, and its day of sleep passes at once', async () => {
+    const orders = ['A1', 'A2', 'A3'];
+    const only = 'crash at fulfil-order · step charge · after the call';
+    const report = await explore((outside) => fulfil(outside), {
+      ...allOrNothing,
+      begin: ({ publish }) => publish(...orders.map((orderId) => OrderPlaced({ orderId, pence: 1 }))),
+      reactions: {
+        ship: ({ request }, { publish }) =>
+          publish(ParcelScanned({ parcelId: (request as { readonly orderId: string }).orderId })),
+      },
+      invariant: async (saga) => {
+        await allOrNothing.invariant?.(saga);
+        const started = await saga.query('select state from factline.workflow_instances');
+        expect(started.map(({ state }) => state)).toEqual(orders.map(() => 'completed'));
+        for (const effect of ['charge', 'ship'])
+          expect(saga.outside.effects(effect)).toHaveLength(orders.length);
+      },
+      only,
+      duplicates: true,
+      reordering: true,
+    });
+    expect(report).toMatchObject({ runs: 2, covered: [only] });
+  });
+
   it('finds a missing undo', async () => {
     const only = 'permanent failure at fulfil-order · step charge · before the call';
     const saga: Saga = (outside) => fulfil(outside, { withoutUndo: true });
