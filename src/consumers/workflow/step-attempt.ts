@@ -167,6 +167,8 @@ export class StepAttempt {
   }
 
   async #limited(work: (call: StepCall) => Promise<string | null>): Promise<AttemptOutcome> {
+    // Given up before it began: nobody would hear of its end.
+    if (this.#phase === 'ended') return { kind: 'abandoned' };
     const { clock } = this.#services;
     const { attempt, timeoutMs } = this.#facts;
     this.#begunMs = clock.monotonic();
