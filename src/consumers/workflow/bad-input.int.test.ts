@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { eventually, Noted, ParcelScanned, rows, useApps } from '../../../test/workflow/fixtures.ts';
 import { createFactline, internals } from '../../app/index.ts';
-import { PermanentError } from '../../foundation/index.ts';
+import { type Duration, PermanentError } from '../../foundation/index.ts';
 import { migrate } from '../../postgres/index.ts';
 import type { TestFactline } from '../../testing/index.ts';
 import { defineWorkflow } from './index.ts';
@@ -156,7 +156,8 @@ describe('a journal that was edited by hand', () => {
 });
 
 describe('a clock that jumps by an hour', () => {
-  test('ahead: what is due fires, a running step is not cut off, an event still wakes its wait', async () => {
+  /** Instances are called after what they do; what runs ends when the gate is opened. */
+  const jumping = (sleeps: Duration) => {
     const gate = Promise.withResolvers<void>();
     const begun = Promise.withResolvers<void>();
     const jump = defineWorkflow({
@@ -164,23 +165,24 @@ describe('a clock that jumps by an hour', () => {
       input,
       waits: ParcelScanned,
       run: async ({ id }, { step, sleep, waitFor }) => {
-        if (id === 'sleeps') await sleep('30m');
-        if (id === 'waits')
-          return (await waitFor(ParcelScanned, { key: id, within: '2h' }))?.data.place ?? 'late';
-        if (id === 'late')
-          return (await waitFor(ParcelScanned, { key: id, within: '30m' }))?.data.place ?? 'late';
-        if (id === 'runs')
-          await step(
-            'run',
-            async () => {
-              begun.resolve();
-              await gate.promise;
-            },
-            { retry: { attempts: 1 } },
-          );
-        return id;
+        const scanned = async (within: Duration) =>
+          (await waitFor(ParcelScanned, { key: id, within }))?.data.place ?? 'late';
+        if (id === 'sleeps') await sleep(sleeps);
+        if (id === 'waits') return scanned('2h');
+        if (id === 'late') return scanned('30m');
+        const hold = (): Promise<void> => {
+          begun.resolve();
+          return gate.promise;
+        };
+        if (id === 'runs') await step('run', hold, { retry: { attempts: 1 } });
+        return step('end', async () => id);
       },
     });
+    return { jump, gate, begun };
+  };
+
+  test('ahead: what is due fires, a running step is not cut off, an event still wakes its wait', async () => {
+    const { jump, gate, begun } = jumping('30m');
     const kit = await launch({ consumers: [jump], contracts: [] });
     try {
       const ids = ['sleeps', 'waits', 'late', 'runs'];
@@ -207,24 +209,7 @@ describe('a clock that jumps by an hour', () => {
   });
 
   test('back: what is at work, starts or waits for an event goes on; a sleep is as much longer, and ends', async () => {
-    const gate = Promise.withResolvers<void>();
-    const begun = Promise.withResolvers<void>();
-    const jump = defineWorkflow({
-      name: 'jump',
-      input,
-      waits: ParcelScanned,
-      run: async ({ id }, { step, sleep, waitFor }) => {
-        if (id === 'sleeps') await sleep('1s');
-        if (id === 'waits') return (await waitFor(ParcelScanned, { key: id })).data.place;
-        if (id === 'runs')
-          await step('run', async () => {
-            begun.resolve();
-            await gate.promise;
-          });
-        await step('end', async () => null);
-        return id;
-      },
-    });
+    const { jump, gate, begun } = jumping('1s');
     const kit = await launch({ consumers: [jump], contracts: [] });
     try {
       await setClock(kit, '2 hours');
