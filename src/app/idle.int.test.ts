@@ -27,7 +27,7 @@ const allIsDone = async (on: Queryable): Promise<void> => {
   }
 };
 
-it('an idle process with ten consumers sends at most two statements a second', {
+it('an idle process with ten consumers sends at most two statements a second (hatchet#2538)', {
   timeout: 60_000,
 }, async () => {
   const testDatabase = await createTestDatabase({ migrated: true });

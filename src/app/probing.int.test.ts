@@ -78,7 +78,7 @@ describe('probes', () => {
     expect(await probes()).toBe(2);
   }, 60_000);
 
-  it('make every verdict UNKNOWN, never OK, while the reader is frozen and nothing else is going on', async () => {
+  it('make every verdict UNKNOWN, never OK, while the reader is frozen and nothing else is going on (marten#4961)', async () => {
     await start(true);
     await expect.poll(took, { timeout: 10_000 }).toBeGreaterThanOrEqual(0);
     const holder = await pool.connect();

@@ -175,7 +175,7 @@ test('a new consumer that starts now sees what is published after its registrati
   expect(mail.engine.handled()).toBe(7);
 });
 
-test('a renamed consumer goes on where it was, beside processes that still know the old name', async () => {
+test('a renamed consumer goes on where it was, beside processes that still know the old name (spring-modulith#564)', async () => {
   const before = launch({ definitions: [declare({ name: 'orders' })] });
   await before.start();
   await publishEvents(test_.url, { count: 10 });

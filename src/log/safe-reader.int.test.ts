@@ -92,7 +92,7 @@ afterEach(async () => {
 describe.each<HolderRule>(['both-locks', 'sequence-only'])('under the rule %s', (rule) => {
   beforeEach(() => reading.begin(rule));
 
-  test('a later position that commits first waits for the earlier one', async () => {
+  test('a later position that commits first waits for the earlier one (marten#4952, emmett#336)', async () => {
     const [slow, quick] = [await writer(), await writer()];
     await slow.open();
     await quick.insert();

@@ -57,6 +57,17 @@ describe('lookAtHolders', () => {
   });
 });
 
+test('holes are not remembered: lists of them grew until replay collapsed (AxonFramework#2231)', () => {
+  let state = settlingFrom(0);
+  for (let position = 2; position <= 20_000; position += 2) {
+    const looked = lookAtHolders(state, position, [`writer of ${position + 1}`]);
+    state = walk(looked, [position], true).state;
+  }
+  expect(state.settled).toBeGreaterThan(19_990);
+  expect(state.floors.size).toBe(1);
+  expect(Object.values(state).filter((value) => typeof value !== 'number')).toEqual([state.floors]);
+});
+
 /*
  * A model of what PostgreSQL does, in atomic steps in any order: locks before the number, visible before the locks go.
  */

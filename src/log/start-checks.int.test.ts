@@ -128,7 +128,7 @@ describe('reading is refused', () => {
     await refusedWith('LOG_CHECK_FAILED', /lacks SELECT on factline.events_position_seq/);
   });
 
-  test('on a copy of another server', async () => {
+  test('on a copy of another server: a dump restored into a new cluster reset transaction ids (watermill#576)', async () => {
     await owner.sql("update factline.log_meta set system_identifier = '1'");
     await refusedWith('LOG_RESTORED', /log was written on 1/);
   });

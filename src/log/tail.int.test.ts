@@ -85,7 +85,7 @@ test('a rolled back publisher leaves a hole that is passed', async () => {
   expect(await drain(tail.cursor({ types: 'all', after: 0 }), 6)).toEqual([6]);
 });
 
-test('a cursor far behind reads by itself, and passes what does not match', async () => {
+test('a cursor far behind reads by itself, and passes what does not match (AxonFramework#4288)', async () => {
   await insert(writer, 6000, 'test.noise.v1');
   await insert(writer, 3, 'test.event.v1');
   await insert(writer, 6000, 'test.noise.v1');

@@ -89,13 +89,26 @@ describe('a database that a newer release has migrated', () => {
   });
 });
 
-it('a server that is older than what the proof was made for is refused, with what is supported', async () => {
-  const facts = { version: 140_012, text: '14.12', standby: false, read_only: false };
-  const old = { query: async () => ({ rows: [facts] }) } as unknown as Queryable;
-  await expect(checkServer(old, 'db.example')).rejects.toMatchObject({
-    code: 'DATABASE_VERSION_UNSUPPORTED',
-    message: 'PostgreSQL 14.12 is not supported; 15 to 18 are.',
+describe('a server', () => {
+  const told = { version: 160_004, text: '16.4', standby: false, read_only: false };
+  const looksLike = (facts: Partial<typeof told>) =>
+    checkServer(
+      { query: async () => ({ rows: [{ ...told, ...facts }] }) } as unknown as Queryable,
+      'db.example',
+    );
+
+  it('that is older than what the proof was made for is refused, with what is supported', async () => {
+    await expect(looksLike({})).resolves.toEqual({ version: '16.4' });
+    await expect(looksLike({ version: 140_012, text: '14.12' })).rejects.toMatchObject({
+      code: 'DATABASE_VERSION_UNSUPPORTED',
+      message: 'PostgreSQL 14.12 is not supported; 15 to 18 are.',
+    });
   });
-  facts.version = 150_000;
-  await expect(checkServer(old, 'db.example')).resolves.toEqual({ version: '14.12' });
+
+  it('that is a replica is refused: reads from one showed orders that never existed (Jepsen, RDS multi-AZ)', async () => {
+    await expect(looksLike({ standby: true })).rejects.toMatchObject({
+      code: 'DATABASE_READ_ONLY',
+      message: expect.stringContaining('standby'),
+    });
+  });
 });

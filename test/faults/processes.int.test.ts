@@ -200,7 +200,7 @@ test('the number of lanes is changed online, back and forth, while processes com
   expect(await drained()).toEqual(clean);
 });
 
-test('three processes started together share the lanes, and no lane moves more often than it must', async () => {
+test('three processes started together share the lanes, and no lane moves more often than it must (Wolverine#3768)', async () => {
   await Promise.all([launch(), launch(), launch()]);
   await until(
     () =>

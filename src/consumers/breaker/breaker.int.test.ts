@@ -16,7 +16,7 @@ const many = (count: number) => Array.from({ length: count }, (_, n) => placed(`
 
 describe('the breaker', () => {
   // LESSONS: KIP-1316.
-  test('a dead dependency drained a whole topic into the dead-letter queue within minutes: here it pauses the consumer', async () => {
+  test('a dead dependency drained a whole topic into the dead-letter queue within minutes (KIP-1316): here it pauses the consumer', async () => {
     let up = false;
     let calls = 0;
     const handled = new Set<string>();

@@ -36,7 +36,7 @@ test('a session lock that lives on does not save a process that stopped beating'
 });
 
 // Lesson: a slow start was taken for death and the lanes bounced.
-test('a process seen for the first time, however old its row, has a whole lease before it', () => {
+test('a process seen for the first time, however old its row, has a whole lease before it: a slow start was taken for death (Wolverine#3768)', () => {
   const liveness = new Liveness();
   liveness.observe([process(1)], { self: 1, nowMs: 0 });
   const seen = [process(1), process(2, { beat: 0 })];

@@ -72,7 +72,7 @@ describe('the dispatch limit', () => {
     expect(lane.dispatchLimit).toBeLessThanOrEqual(10_000 + 1_000);
   });
 
-  it('stays ahead of a trickle, so that its events need not wait', async () => {
+  it('stays ahead of a trickle, which waited for a batch that never filled (Wolverine GH-3490)', async () => {
     const { clock, lane, limit, writes } = start();
     for (let position = 1; position <= 1_000; position += 1) {
       limit.nothingWaits(position - 1);
