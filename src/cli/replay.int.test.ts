@@ -57,7 +57,7 @@ describe('factline replay', () => {
       '20 of 10 keys',
       'mail: 20 recorded results are reused; 0 events have none',
       'shop.receipt.sent.v1: none (it would be about 20',
-      '20 tried: 20 would-change',
+      '20 tried: 20 no-op',
       'next  factline replay request 1',
     ])
       expect(estimated.out).toContain(text);

@@ -45,6 +45,7 @@ const receivers = checkAlerts({
   receivers: {
     onCall: { kind: 'webhook', url: 'https://on-call.example/', secret: 'sixteen letters…', only: 'page' },
     team: { kind: 'slack', url: 'https://team.example/' },
+    second: { kind: 'slack', url: 'https://second.example/', fromLevel: 3 },
   },
 });
 
@@ -228,6 +229,20 @@ describe('what the detector of the quarantine found', () => {
       { receiver: 'onCall', body: { severity: 'page', alerts: [{ level: 2 }] } },
       { receiver: 'team', body: { severity: 'page' } },
     ]);
+    await deliver();
+    await pool.query('update factline.quarantine_groups set escalation = 3');
+    await found(id, 'age', 3);
+    await pass(300);
+    await evaluate([]);
+    await evaluate([]);
+    expect((await messages()).map(({ receiver }) => receiver).sort()).toEqual([
+      'onCall',
+      'onCall',
+      'second',
+      'team',
+      'team',
+      'team',
+    ]);
   });
 });
 
@@ -288,6 +303,7 @@ describe('the delivery', () => {
     expect(await messages()).toHaveLength(2);
     expect(await listReceivers(pool)).toMatchObject([
       { name: 'onCall', waiting: 1, lastError: 'it answered 503: ' },
+      { name: 'second', waiting: 0 },
       { name: 'team', waiting: 1 },
     ]);
     await pass(300);
@@ -299,7 +315,7 @@ describe('the delivery', () => {
       ['a firing'],
       ['a resolved', 'b resolved', 'c resolved', 'd resolved'],
     ]);
-    expect(await listReceivers(pool)).toMatchObject([{ waiting: 0 }, { waiting: 0 }]);
+    expect((await listReceivers(pool)).map(({ waiting }) => waiting)).toEqual([0, 0, 0]);
   }, 30_000);
 
   it('gives each message to one process, and to another one under the same number when that process died', async () => {

@@ -32,8 +32,8 @@ const row = (
     ...rest,
   };
 };
-const due = (rows: readonly ToldSoFar[], only: 'page' | 'ticket' | null = null) =>
-  dueMessages('shop', rows, () => ({ ...schedule, only }));
+const due = (rows: readonly ToldSoFar[], only: 'page' | 'ticket' | null = null, fromLevel = 1) =>
+  dueMessages('shop', rows, () => ({ ...schedule, only, fromLevel }));
 const firing = (ms: number, level = 1): ToldSoFar['told'] => ({ state: 'firing', level, ms });
 
 describe('messages about alerts', () => {
@@ -84,6 +84,13 @@ describe('messages about alerts', () => {
   it('tell a further level of on-call anew', () => {
     expect(due([row(1, { level: 2, told: firing(400_000), messageMs: 400_000 })])).toHaveLength(1);
     expect(due([row(1, { level: 2, told: firing(400_000, 2), messageMs: 400_000 })])).toEqual([]);
+  });
+
+  it('go to who is called at a further level of on-call only when it is reached', () => {
+    expect(due([row(1, { level: 2 })], null, 3)).toEqual([]);
+    expect(due([row(1, { level: 3 })], null, 3)).toHaveLength(1);
+    const ended = row(1, { level: 1, state: 'resolved', told: firing(600_000, 3), messageMs: 600_000 });
+    expect(due([ended], null, 3)).toHaveLength(1);
   });
 
   it('go only to receivers of that severity, but nobody is left with an alert that never ends', () => {

@@ -73,13 +73,16 @@ const listedMax = 50;
 export const dueMessages = (
   app: string,
   rows: readonly ToldSoFar[],
-  scheduleOf: (receiver: string) => AlertSchedule & { readonly only: Severity | null },
+  scheduleOf: (
+    receiver: string,
+  ) => AlertSchedule & { readonly only: Severity | null; readonly fromLevel: number },
 ): DueMessage[] => {
   const groups = new Map<string, ToldSoFar[]>();
   for (const row of rows) {
-    const { only } = scheduleOf(row.receiver);
+    const { only, fromLevel } = scheduleOf(row.receiver);
+    const { severity, level } = row.alert;
     // Who was told that it fires is told that it ended, whatever became of its severity.
-    if (only !== null && row.alert.severity !== only && row.told === null) continue;
+    if (((only !== null && severity !== only) || level < fromLevel) && row.told === null) continue;
     const name = `${row.receiver}\n${row.class}`;
     groups.set(name, [...(groups.get(name) ?? []), row]);
   }

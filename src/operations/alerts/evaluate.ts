@@ -195,8 +195,8 @@ const makeMessages = async (
   const rows = (await run(client, sql.told_so_far, [app, names])).map(toldSoFar);
   const byName = new Map(receivers.map((each) => [each.name, each]));
   const due = dueMessages(app, rows, (name) => {
-    const { schedule, only } = byName.get(name) as CheckedReceiver;
-    return { ...schedule, only };
+    const { schedule, only, fromLevel } = byName.get(name) as CheckedReceiver;
+    return { ...schedule, only, fromLevel };
   });
   for (const { receiver, class: name, message, tells } of due) {
     const values = [app, receiver, name, JSON.stringify(message), JSON.stringify(tells)];

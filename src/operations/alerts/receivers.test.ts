@@ -50,6 +50,7 @@ describe('the alerts of an app', () => {
     expect(refusal(receiver({ url: 'https://me:pass@a.example' }))).not.toContain('pass@');
     expect(refusal(receiver({ headers: { a: 1 } }))).toContain('onCall.headers.a');
     expect(refusal(receiver({ only: 'sms' }))).toContain('onCall.only');
+    expect(refusal(receiver({ fromLevel: 5 }))).toContain('onCall.fromLevel');
     expect(refusal(receiver({ transport: {} }))).toContain('onCall.transport is not valid: expected one of');
     const mail = {
       kind: 'email',

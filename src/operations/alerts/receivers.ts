@@ -5,6 +5,8 @@ import type { AlertSchedule } from './due-messages.ts';
 interface AnyReceiver {
   /** Only alerts of this severity. Default: all. */
   readonly only?: Severity;
+  /** Only alerts that have come to this level of on-call: 2 for who is called when the first has not looked, and so on. Default: 1, all. */
+  readonly fromLevel?: 1 | 2 | 3 | 4;
   /** How often it hears again of what still fires. Default: that of all. */
   readonly repeatEvery?: Duration;
 }
@@ -62,6 +64,7 @@ export interface CheckedReceiver {
   readonly name: string;
   readonly receiver: AlertReceiver;
   readonly only: Severity | null;
+  readonly fromLevel: number;
   readonly schedule: AlertSchedule;
 }
 
@@ -72,6 +75,8 @@ const knownOf: Readonly<Record<AlertReceiver['kind'], readonly string[]>> = {
   email: ['transport', 'from', 'to'],
 };
 const secretMin = 16;
+/** As escalationLevel (triage/service-level.ts) has them; every other alert is of the first. */
+const levels: readonly number[] = [1, 2, 3, 4];
 const nameForm = /^[A-Za-z0-9][\w.-]{0,63}$/;
 
 /** @throws FactlineError OPTION_INVALID, naming the option and never its value: that may be a secret. */
@@ -100,10 +105,12 @@ const checkReceiver = (
   if (typeof kind !== 'string' || !Object.hasOwn(knownOf, kind))
     throw invalid(`${place}.kind`, `one of ${Object.keys(knownOf).join(', ')}`, kindOf(kind));
   const names = knownOf[kind as AlertReceiver['kind']];
-  const fields = fieldsOf(place, value, ['kind', 'only', 'repeatEvery', ...names]);
-  const { only } = fields;
+  const fields = fieldsOf(place, value, ['kind', 'only', 'fromLevel', 'repeatEvery', ...names]);
+  const { only, fromLevel = 1 } = fields;
   if (only !== undefined && only !== 'page' && only !== 'ticket')
     throw invalid(`${place}.only`, 'page or ticket', kindOf(only));
+  if (!levels.includes(fromLevel as number))
+    throw invalid(`${place}.fromLevel`, `a level of on-call, ${levels.join(', ')}`, kindOf(fromLevel));
   checks[kind as AlertReceiver['kind']](place, fields);
   const { repeatEvery } = fields;
   const repeatEveryMs =
@@ -114,6 +121,7 @@ const checkReceiver = (
     name,
     receiver: value as AlertReceiver,
     only: only ?? null,
+    fromLevel: fromLevel as number,
     schedule: { ...schedule, repeatEveryMs },
   };
 };
