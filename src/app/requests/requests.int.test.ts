@@ -2,11 +2,11 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { createTestDatabase, type TestDatabase } from '../../../test/database.ts';
-import { defineHandler, type HandlerDeclaration } from '../../consumers/index.ts';
+import { defineHandler, defineWorkflow, type HandlerDeclaration } from '../../consumers/index.ts';
 import { defineCommand, defineEvent, type EventContract } from '../../contracts/index.ts';
 import { TransientError } from '../../foundation/index.ts';
 import { fromPg } from '../../postgres/index.ts';
-import { createFactline, type Factline, internals } from '../index.ts';
+import { createFactline, type Factline, type FactlineOptions, internals } from '../index.ts';
 
 const schema = z.object({ orderId: z.string() });
 const Charged = defineEvent({ type: 'payments.card.charged.v1', key: 'orderId', schema });
@@ -38,7 +38,7 @@ const start = async (name: string, consumers: ReturnType<typeof payment>[]): Pro
   await app.start();
   return app;
 };
-const create = (name: string, consumers: ReturnType<typeof payment>[]): Factline => {
+const create = (name: string, consumers: FactlineOptions['consumers']): Factline => {
   const contracts: EventContract[] = [ChargeCard, Charged, Declined];
   const app = createFactline({ name, database: database.url, consumers, contracts, handleSignals: false });
   apps.push(app);
@@ -104,6 +104,28 @@ describe('a request', () => {
     expect(await stored(Charged.type)).toHaveLength(1);
     expect(await stored(Declined.type)).toEqual([expect.objectContaining({ causation: request.id })]);
     expect(beside).toHaveLength(1);
+  });
+
+  it('is answered by a workflow that the command starts, steps later; a handler beside it is refused', async () => {
+    const charging = defineWorkflow({
+      name: 'charging',
+      on: ChargeCard,
+      run: async ({ data: { orderId } }, { step, sleep, publish }) => {
+        await step('ask the bank', async () => null);
+        await sleep('20ms');
+        publish(Charged({ orderId }));
+      },
+    });
+    const app = create('shop', [charging]);
+    await app.start();
+    const request = await app.request(ChargeCard, { orderId: 'A1' }, { within: '10s' });
+    expect(await request.reply()).toMatchObject({ type: Charged.type, causationId: request.id });
+    expect(() => create('shop', [charging, payment(answer)])).toThrow(
+      expect.objectContaining({
+        code: 'COMMAND_HANDLED_TWICE',
+        details: expect.objectContaining({ handlers: 'charging, payment' }),
+      }),
+    );
   });
 
   it('with a dedupeKey that was used before is the first request again, also when that one was answered long ago', async () => {
