@@ -64,6 +64,9 @@ describe('factline replay', () => {
     for (const line of estimated.out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100);
 
     expect((await run('replay request 1 --by ada')).out).toContain('Approvals: 0 of 1');
+    const early = (await run('replay run 1 --by ada')).err.replace(/\s+/g, ' ');
+    expect(early).toContain('is pending approval: run is not possible now');
+    expect(early).toContain('Possible now: plan --revise, estimate, approve, reject, abort');
     const { frozen } = (await json('replay show 1')) as unknown as { frozen: { digest: string } };
     const asked = await run('replay approve 1 --by bob');
     expect(asked.code).toBe(2);
@@ -104,6 +107,7 @@ describe('factline replay', () => {
       `mailing --to head --effects execute --effects-max 5 --rollback none --reason ${reason}`,
       "onReplay: 'execute'",
     ],
+    [`mailing --to head --effects execute --effects-max 5 --reason ${reason}`, 'it is missing'],
     [`mailing --to 99999 --reason ${reason}`, 'where the log ends'],
     [`mailing --to head --where pence --reason ${reason}`, 'pence>=1000'],
     [`mailing --to head --where sender=1 --reason ${reason}`, 'does not declare the field'],

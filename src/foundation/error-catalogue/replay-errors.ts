@@ -13,9 +13,10 @@ export const replayErrors = {
       'Ask somebody else. In an emergency: npx factline replay approve {replay} --break-glass --reason TEXT',
   },
   REPLAY_MANIFEST_INVALID: {
-    message: 'The replay cannot be planned: {field} is not {expected}, but {actual}.',
+    message: 'The replay cannot be planned: {field} has to be {expected}; it is {actual}.',
     cause: 'A field of its manifest has a value that cannot work.',
-    remedy: 'Correct the field named above. What a manifest holds: npx factline replay plan --help',
+    remedy:
+      'Correct the field named above; on the command line it is an option, such as --rollback or --effects-max. See: npx factline replay plan --help',
     exitCode: 2,
   },
   REPLAY_UNBOUNDED: {

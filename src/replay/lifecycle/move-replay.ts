@@ -46,10 +46,27 @@ export const moveReplay = async (client: Queryable, move: Move): Promise<Moved> 
 export const stepRefused = (id: number, state: ReplayState, step: ReplayStep): FactlineError =>
   new FactlineError('REPLAY_STEP_REFUSED', {
     replay: id,
-    state,
-    step,
-    possible: stepsFrom(state).join(', ') || 'nothing: it has ended',
+    state: state.replaceAll('_', ' '),
+    step: commandOf[step] ?? step,
+    possible:
+      [...new Set(stepsFrom(state).flatMap((each) => commandOf[each] ?? []))].join(', ') ||
+      'nothing: it has ended',
   });
+
+/** What people call the steps that they take; the others follow by themselves. */
+const commandOf: Readonly<Partial<Record<ReplayStep, string>>> = {
+  edit: 'plan --revise',
+  estimate: 'estimate',
+  request: 'request',
+  approve: 'approve',
+  reject: 'reject',
+  begin_canary: 'run',
+  begin: 'run',
+  pause: 'pause',
+  resume_canary: 'resume',
+  resume: 'resume',
+  abort: 'abort',
+};
 
 export interface ActOnReplay extends Omit<Move, 'by'> {
   readonly actor: Actor;

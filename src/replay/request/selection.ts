@@ -40,7 +40,7 @@ export const manifestInvalid = (field: string, expected: string, actual: unknown
   new FactlineError('REPLAY_MANIFEST_INVALID', {
     field,
     expected,
-    actual: (JSON.stringify(actual) ?? 'nothing').slice(0, 80),
+    actual: actual === null || actual === undefined ? 'missing' : JSON.stringify(actual).slice(0, 80),
   });
 
 /** @throws FactlineError REPLAY_MANIFEST_INVALID for the first member that nobody knows. */
