@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProject, type Project } from '../../test/command-line.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/database.ts';
@@ -99,5 +100,41 @@ describe('the command as a process', () => {
     const { child, ended } = start(['--help']);
     child.stdout?.destroy();
     expect((await ended).code).toBe(0);
+  });
+
+  it('start does not take a handler that exits the process with 0 for one that has handled its event', {
+    timeout: 120_000,
+  }, async () => {
+    const own = await createTestDatabase({ migrated: true });
+    const pool = new pg.Pool({ connectionString: own.url });
+    project.write(
+      'exiting.ts',
+      `import { createFactline, defineEvent, defineHandler } from 'factline'
+       import { z } from 'zod'
+       const Placed = defineEvent({ type: 'shop.order.placed.v1', key: 'orderId', schema: z.object({ orderId: z.string() }) })
+       const pay = defineHandler({ name: 'pay', on: Placed, handle: async () => process.exit(0) })
+       export const app = createFactline({ name: 'exiting', consumers: [pay] })`,
+    );
+    const begin = (): Child =>
+      start(['start', '--no-server', '--app', 'exiting.ts'], { DATABASE_URL: own.url });
+    try {
+      const first = begin();
+      await first.shows(/exiting runs 1 consumer/);
+      await pool.query(
+        `insert into factline.events (id, type, source, key, key_hash, data, meta, time) values (gen_random_uuid(),
+         'shop.order.placed.v1', 'exiting', 'orderId=A', 7, '{"orderId": "A"}', '{"correlationId": "c"}', now())`,
+      );
+      expect((await first.ended).code).toBe(0);
+      // Its successor writes down that it begins with what may have been deadly, before it does.
+      expect((await begin().ended).code).toBe(0);
+      const { rows } = await pool.query(
+        'select p.key, e.killed_attempts::int as killed from factline.parked p join factline.parked_events e using (consumer_id, position)',
+      );
+      expect(rows).toEqual([{ key: 'orderId=A', killed: 1 }]);
+      expect((await pool.query('select from factline.inbox')).rowCount).toBe(0);
+    } finally {
+      await pool.end();
+      await own.drop();
+    }
   });
 });

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { OrderPaid, OrderPlaced, placed, useTestBench } from '../../../test/operational/fixtures.ts';
+import {
+  eventually,
+  OrderPaid,
+  OrderPlaced,
+  placed,
+  useTestBench,
+} from '../../../test/operational/fixtures.ts';
 import { PermanentError, TransientError } from '../../foundation/index.ts';
 import { defineHandler } from './define-handler.ts';
 
@@ -117,5 +123,46 @@ describe('an operational handler', () => {
     await process.settled();
     expect(seen).toEqual(['bad:0', 'good:1', 'good:2', 'bad:1', 'bad:2', 'bad:3']);
     expect(await process.parked()).toEqual([]);
+  });
+
+  test('takes keys that look dangerous as any other: parked, retried, in order', async () => {
+    const keys = [
+      "'; drop table factline.events; --",
+      '%s\\\\"{}$1',
+      '🦄👩‍👩‍👧\u202e\ufeff',
+      ' ',
+      '__proto__',
+      '../../etc',
+      'x'.repeat(1_000),
+    ];
+    const seen: string[] = [];
+    let broken = true;
+    const handler = defineHandler({
+      name: 'subject',
+      on: [OrderPlaced],
+      handle: async ({ data: { orderId, n } }, { effect, transaction }) => {
+        if (broken) throw new PermanentError(`not ${orderId}`);
+        await effect('call', async () => orderId);
+        await transaction(async (tx) => tx.publish(OrderPaid({ orderId, n })));
+        seen.push(`${orderId}:${n}`);
+      },
+    });
+    const process = await launch({ definitions: [handler] });
+    await process.publish(...keys.map((key) => placed(key, 1)), ...keys.map((key) => placed(key, 2)));
+    await process.settled();
+    const parked = await process.parked();
+    expect(new Set(parked.map(({ key }) => key))).toEqual(new Set(keys.map((key) => `orderId=${key}`)));
+    broken = false;
+    for (const { id, state } of parked)
+      if (state === 'quarantined')
+        expect(await process.ask('subject', 'retry', { id })).toMatchObject({ state: 'done' });
+    await eventually(async () => (await process.parked()).length === 0, 'everything handled');
+    for (const key of keys)
+      expect(seen.filter((each) => each.startsWith(`${key}:`))).toEqual([`${key}:1`, `${key}:2`]);
+    const paid = await process.rows(
+      "select key from factline.events where type = 'shop.order.paid.v1' order by position",
+    );
+    expect(paid).toHaveLength(2 * keys.length);
+    expect(new Set(paid.map(({ key }) => key))).toEqual(new Set(keys.map((key) => `orderId=${key}`)));
   });
 });
