@@ -18,6 +18,7 @@ import {
   root,
   writeBlocks,
 } from './documents.ts';
+import { rooms } from './structure/rooms.ts';
 
 const documents = readDocuments();
 const folders: ReturnType<typeof openDocumentsFolder>[] = [];
@@ -124,5 +125,11 @@ describe('the documents', () => {
       ...engineSteps,
     ];
     expect(steps.filter((step) => !text.includes(`\`${step}\``))).toEqual([]);
+  });
+
+  test('ARCHITECTURE.md has a row for each room, in the order of the law', () => {
+    const { text } = documents.find(({ file }) => file === 'ARCHITECTURE.md') ?? { text: '' };
+    const rows = [...text.matchAll(/^\| `(\w+)\/` \|/gm)].map(([, room]) => room);
+    expect(rows).toEqual(rooms.filter((room) => existsSync(path.join(root, 'src', room))));
   });
 });

