@@ -89,7 +89,7 @@ const effectsText = ({ mode, manifest: { effects, publish } }: Replay): string =
   if (mode === 'release') return 'released from quarantine: effects and published events as in life';
   if (mode === 'blue-green') return 'rebuilt beside the live table, switched when it agrees';
   const limit = effects.max === null ? '' : ` (at most ${effects.max})`;
-  return `delivered again, effects: ${effects.policy}${limit}, ${publish === 'publish' ? 'publishes events' : 'publishes nothing'}`;
+  return `delivered again, in order of each key and after live ones, effects: ${effects.policy}${limit}, ${publish === 'publish' ? 'publishes events' : 'publishes nothing'}`;
 };
 
 const frozenText = ({ frozen }: Replay): string =>

@@ -12,9 +12,14 @@ import {
 import type { Behaviour } from '../../examples/order-pipeline/provider/behaviour.ts';
 import { startProvider } from '../../examples/order-pipeline/provider/start-provider.ts';
 import type { Factline } from '../../src/app/index.ts';
+import type { Draft } from '../../src/contracts/index.ts';
 import { createDatabase, type Database } from '../../src/postgres/index.ts';
 import { createProject, type Ran, runWords } from '../command-line.ts';
 import { createTestDatabase } from '../database.ts';
+
+interface OrderTerms {
+  readonly totalPence?: number;
+}
 
 /** The order pipeline, with a folder in which the command line finds it, as a person who is on call has it before them. */
 export interface PipelineAtHand {
@@ -31,9 +36,10 @@ export interface PipelineAtHand {
   json<T>(words: string): Promise<T>;
   query(text: string, values?: readonly unknown[]): Promise<pg.QueryResult>;
   /** Orders of one line, 1530 pence each. */
-  place(orderIds: readonly string[], over?: { readonly totalPence?: number }): Promise<void>;
-  /** Another process with another release of the same code; ends when the answer is called. */
-  deploy(codeVersion: string): Promise<() => Promise<void>>;
+  drafts(orderIds: readonly string[], over?: OrderTerms): Draft[];
+  place(orderIds: readonly string[], over?: OrderTerms): Promise<void>;
+  /** Another process with another release of the same code. */
+  deploy(codeVersion: string): Promise<Pipeline>;
   /** Ends the process that works the consumers; `start` is another one. */
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -98,16 +104,17 @@ export const startPipeline = async ({
     run,
     json: async (words) => JSON.parse((await run(`${words} --json`)).out),
     query: (text, values = []) => database.operations.query(text, [...values]),
-    place: async (orderIds, { totalPence = 1530 } = {}) => {
-      const drafts = orderIds.map((orderId) => OrderPlaced({ ...order, orderId, totalPence }));
-      await atHand.app.publish(drafts);
+    drafts: (orderIds, { totalPence = 1530 } = {}) =>
+      orderIds.map((orderId) => OrderPlaced({ ...order, orderId, totalPence })),
+    place: async (orderIds, over) => {
+      await atHand.app.publish(atHand.drafts(orderIds, over));
     },
     deploy: async (codeVersion) => {
       process.env['FACTLINE_CODE_VERSION'] = codeVersion;
       const other = createPipeline(surroundings, 'parent');
       delete process.env['FACTLINE_CODE_VERSION'];
       await other.app.start();
-      return () => other.stop();
+      return other;
     },
     start: async () => {
       pipeline = createPipeline(surroundings, 'parent');

@@ -82,16 +82,25 @@ const numbered = (name: string, count: number): string[] =>
   Array.from({ length: count }, (_, n) => `${name}${n}`);
 
 describe('the runbook of', () => {
-  it('authorisation: the provider has suspended the account', async () => {
+  it('authorisation: the provider has suspended the account, and a deploy in between changes nothing', async () => {
     const orders = numbered('suspended', 3);
     await pipeline.behave({ suspended: true });
-    await pipeline.place(orders);
-    const group = await quarantined(3);
-    expect(await walk('authorisation', group, () => pipeline.behave({ suspended: false }))).toContain(
-      '3 of 3 handled',
-    );
+    await pipeline.place(orders.slice(0, 2));
+    expect(await quarantined(2)).toMatchObject({ introducedBy: '0.0.0', lastCodeVersion: '0.0.0' });
+    await pipeline.stop();
+    const deployed = await pipeline.deploy('2.0.0');
+    try {
+      await deployed.app.publish(pipeline.drafts(orders.slice(2)));
+      const group = await quarantined(3);
+      expect(group).toMatchObject({ introducedBy: '0.0.0', lastCodeVersion: '2.0.0' });
+      const output = await walk('authorisation', group, () => pipeline.behave({ suspended: false }));
+      expect(output).toContain('3 of 3 handled');
+    } finally {
+      await deployed.stop();
+      await pipeline.start();
+    }
     await paid(orders);
-  }, 60_000);
+  }, 120_000);
 
   it('systemic: it is suspended while a hundred orders come', async () => {
     const orders = numbered('many', 100);
@@ -102,7 +111,7 @@ describe('the runbook of', () => {
     const output = await walk('systemic', group, () => pipeline.behave({ suspended: false }));
     expect(output).toContain('100 of 100 handled');
     await paid(orders);
-  }, 60_000);
+  }, 120_000);
 
   it('dependency: the provider was away for longer than the retries last', async () => {
     const orders = numbered('away', 2);
@@ -113,7 +122,7 @@ describe('the runbook of', () => {
       '2 of 2 handled',
     );
     await paid(orders);
-  }, 60_000);
+  }, 120_000);
 
   it('timeout: somebody has locked the payments', async () => {
     const orders = numbered('locked', 2);
@@ -128,14 +137,14 @@ describe('the runbook of', () => {
       await client.end();
     }
     await paid(orders);
-  }, 60_000);
+  }, 120_000);
 
   it('invariant: an order of nothing, whose total was typed wrong', async () => {
     await pipeline.place(['nothing'], { totalPence: 0 });
     const output = await walk('invariant', await quarantined(1), async () => {});
     expect(output).toContain('/totalPence: 0 → 1530');
     await paid(['nothing']);
-  }, 60_000);
+  }, 120_000);
 
   it('poison: the code of a release whose migration was forgotten', async () => {
     const orders = numbered('migrated', 2);
@@ -146,7 +155,7 @@ describe('the runbook of', () => {
       pipeline.query('alter table payment.payments rename charge to charge_id');
     expect(await walk('poison', group, repair)).toContain('2 of 2 handled');
     await paid(orders);
-  }, 60_000);
+  }, 120_000);
 
   it('schema: somebody publishes what the contract does not say; a release reads both', async () => {
     const Placed = defineEvent({
@@ -189,5 +198,5 @@ describe('the runbook of', () => {
       await release.stop();
     }
     await paid(['legacy']);
-  }, 60_000);
+  }, 120_000);
 });

@@ -99,6 +99,11 @@ describe('when something is wrong with a replay', () => {
     // The provider takes one mail more; then effects are blocked.
     const first = await mailsAgain(`${execute} 1 --same-failure 1`);
     await becomes(first, 'paused');
+    const { paused } = await pipeline.json<{ paused: object }>(`replay show ${first}`);
+    expect(paused).toMatchObject({
+      kind: 'guard',
+      reason: expect.stringMatching(/^1 events failed with [0-9a-f]{16}$/),
+    });
     const said = await follow(report, first);
     expect(said).toContain('new failure');
     // It has not ended: its estimate is neither right nor wrong yet.
@@ -147,14 +152,14 @@ describe('when something is wrong with a replay', () => {
     const [show = '', resume = '', abort = '', ...others] = commandsOf('Other code runs');
     expect(others).toEqual([]);
     const id = await mailsAgain('--effects reuse --rate 2');
-    const rollBack = await pipeline.deploy('2.0.0');
+    const deployed = await pipeline.deploy('2.0.0');
     try {
       await becomes(id, 'paused');
       expect(await follow(show, id)).toContain('it was approved for the code 0.0.0, and 2.0.0 is running');
       await follow(resume, id);
       await becomes(id, 'paused');
     } finally {
-      await rollBack();
+      await deployed.stop();
     }
     await follow(resume, id);
     expect(['canary', 'running']).toContain(await state(id));
