@@ -376,6 +376,7 @@ describe('repairs of what is under way', () => {
         `workflow repair patch ${id} --step charge --patch @missing.json --reason x`,
         'a file that can be read',
       ],
+      [`workflow fork ${id} --after-step chrage --key F1 --reason x`, 'no finished step chrage; finished'],
       ['workflow verify nowhere', 'folders and files that exist'],
       ['workflow verify', 'no journal in journals'],
     ])

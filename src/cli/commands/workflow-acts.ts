@@ -12,7 +12,11 @@ export const actOptions = [...personOptions, ...waitOptions, ...databaseOptions]
 /** @throws FactlineError OPTION_INVALID */
 export const requireReason = (context: CommandContext): void => {
   if (personOf(context).reason !== undefined) return;
-  throw new FactlineError('OPTION_INVALID', { option: '--reason', expected: 'why', actual: 'none' });
+  throw new FactlineError('OPTION_INVALID', {
+    option: '--reason',
+    expected: 'why, for the record',
+    actual: 'none',
+  });
 };
 
 /** Looks the instance up, and asks the process that runs it. */

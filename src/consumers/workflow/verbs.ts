@@ -55,11 +55,18 @@ const text = (request: OwnerRequest, name: string): string | null => {
   return typeof value === 'string' && value !== '' ? value : null;
 };
 
-/** Of a step in the forward direction. */
-const stepNamed = ({ journal }: Target, name: string | null): JournalEntry | undefined =>
-  journal.find(
-    (entry) => !entry.undo && entry.name === name && (entry.kind === 'step' || entry.kind === 'transaction'),
-  );
+/** In the forward direction. */
+const stepsOf = ({ journal }: Target): readonly JournalEntry[] =>
+  journal.filter(({ undo, kind }) => !undo && (kind === 'step' || kind === 'transaction'));
+
+const stepNamed = (target: Target, name: string | null): JournalEntry | undefined =>
+  stepsOf(target).find((entry) => entry.name === name);
+
+const noFinishedStep = (target: Target, name: string | null): OwnerAnswer => {
+  const finished = stepsOf(target).filter(({ completion }) => completion !== null);
+  const known = finished.map((step) => step.name).join(', ') || 'none';
+  return refused(`it has no finished step ${name}; finished are: ${known}`);
+};
 
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
 
@@ -224,7 +231,7 @@ const compensateFrom = async (verbs: Verbs, act: Act): Promise<OwnerAnswer> => {
   const { request, target } = act;
   const from = text(request, 'from');
   const step = from === null ? null : stepNamed(target, from);
-  if (step !== null && step?.completion == null) return refused(`it has no finished step ${from}`);
+  if (step !== null && step?.completion == null) return noFinishedStep(target, from);
   const answer = await endInstance(verbs, act, 'failed');
   if (answer.state !== 'done' || step === null) return answer;
   const later = await verbs.calledAfter(target, step);
@@ -255,7 +262,7 @@ const fork = async (verbs: Verbs, act: Act): Promise<OwnerAnswer> => {
   const { request, target } = act;
   const name = text(request, 'step');
   const step = name === null ? null : stepNamed(target, name);
-  if (step !== null && step?.completion == null) return refused(`it has no finished step ${name}`);
+  if (step !== null && step?.completion == null) return noFinishedStep(target, name);
   const completion = step?.completion ?? 0;
   const called = await verbs.called(target, completion);
   const kept = target.journal.filter(
