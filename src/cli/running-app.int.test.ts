@@ -33,9 +33,11 @@ describe('with a running app', () => {
     const controller = new AbortController();
     try {
       expect((await runWords('migrate', surroundings)).out).toContain('payment registered');
+      const lines: string[] = [];
       const running = runWords('start --port 0 --host 127.0.0.1', {
         ...surroundings,
         signal: controller.signal,
+        onLine: (line) => void lines.push(line),
       });
       const { app, OrderPlaced } = await import(path.join(project.directory, 'factline.config.ts'));
       await app.publish([
@@ -46,6 +48,15 @@ describe('with a running app', () => {
       await expect
         .poll(async () => (await runWords('quarantine list --json', surroundings)).out, { timeout: 15_000 })
         .toContain('the amount is zero');
+      const served = /health (http:\/\/[\d.:]+)/.exec(lines.join('\n'))?.[1];
+      const ready = await fetch(`${served}/health/ready`);
+      expect([ready.status, await ready.json()]).toMatchObject([
+        200,
+        { status: 'ready', consumers: [{ consumer: 'orders' }, { consumer: 'payment', verdict: 'OK' }] },
+      ]);
+      const metrics = await (await fetch(`${served}/metrics`)).text();
+      expect(metrics).toMatch(/factline_events_handled_total\{consumer="orders"\} 3/);
+      expect(metrics).toContain('factline_quarantined{consumer="payment"} 1');
       expect(await runWords('quarantine retry 1', surroundings)).toMatchObject({
         code: 1,
         out: expect.stringContaining('#1 failed again: the amount is zero'),
