@@ -144,10 +144,9 @@ const estimate = async (database: Database, request: EstimateRequest, replay: Re
   const { id, freeze, manifest } = replay;
   const { selection } = manifest;
   const { compactedBelow, epoch } = end;
+  const place = { id, freeze, consumer };
   const frozen = await freezeSelection(pool, {
-    id,
-    freeze,
-    consumer,
+    ...place,
     types,
     selection,
     settled,
@@ -157,32 +156,13 @@ const estimate = async (database: Database, request: EstimateRequest, replay: Re
     clock,
     signal,
   });
-  const profile = await profileSelection(pool, {
-    id,
-    freeze,
-    consumer,
-    frozen,
-    shownKey: (key) => contracts.shownKey(key),
-  });
-  const fanOut = await observeFanOut(pool, {
-    id,
-    freeze,
-    consumer,
-    types,
-    events: frozen.selected,
-    head: end.head,
-  });
+  const shownKey = (key: string): string => contracts.shownKey(key);
+  const profile = await profileSelection(pool, { ...place, frozen, shownKey });
+  const events = frozen.selected;
+  const fanOut = await observeFanOut(pool, { ...place, types, events, head: end.head });
   const noSample = whyNoSample(request, consumer);
   const { source } = request;
-  const sampled = {
-    id,
-    freeze,
-    events: frozen.selected,
-    types: profile.types.length,
-    definition,
-    manifest,
-    source,
-  };
+  const sampled = { id, freeze, events, types: profile.types.length, definition, manifest, source };
   const sample = noSample === null ? await runSample({ ...sampled, database, clock, signal }) : null;
   const readers = await readersOf(
     pool,
