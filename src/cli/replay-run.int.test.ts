@@ -47,7 +47,8 @@ const run = (words: string): Promise<Ran> =>
 it('a running app carries a replay out that was begun on the command line, and what it came to is reported', async () => {
   const plan = 'replay plan mailing --to head --effects reuse --rate 200 --canary 2 --failure-rate 1';
   await run(`${plan} --reason "the provider lost mails on Monday" --by ada`);
-  await run('replay estimate 1 --no-sample --by ada');
+  const estimated = await run('replay estimate 1 --by ada');
+  expect(estimated.out).toContain('1 of 20 sampled events failed');
   await run('replay request 1 --by ada');
   const { frozen } = JSON.parse((await run('replay show 1 --json')).out);
   const approved = await run(`replay approve 1 --digest ${frozen.digest.slice(0, 12)} --by bob`);
@@ -80,7 +81,27 @@ it('a running app carries a replay out that was begun on the command line, and w
     'new failure',
   ])
     expect(report.out).toContain(text);
-  const { replay } = JSON.parse((await run('replay report 1 --json')).out);
+  const { replay, comparison, runSeconds, estimatedSeconds } = JSON.parse(
+    (await run('replay report 1 --json')).out,
+  );
+  expect([runSeconds, estimatedSeconds]).toEqual([expect.any(Number), 1]);
+  const within = true;
+  expect(comparison).toEqual([
+    expect.objectContaining({
+      what: 'handled',
+      estimated: { likely: 19, low: 19, high: 19 },
+      actual: 19,
+      within,
+    }),
+    expect.objectContaining({ what: 'failed', actual: 1, within }),
+    expect.objectContaining({
+      what: 'effect mail',
+      estimated: { likely: 0, low: 0, high: 0 },
+      actual: 0,
+      within,
+    }),
+    expect.objectContaining({ what: 'published', actual: 0, within }),
+  ]);
   expect(replay.outcome).toMatchObject({
     selected: 20,
     handled: 19,
@@ -91,4 +112,15 @@ it('a running app carries a replay out that was begun on the command line, and w
   const parked = await run('quarantine list');
   expect(parked.out).not.toContain('mailing');
   expect(await run('replay run 1 --by ada')).toMatchObject({ code: 1 });
+
+  // What is published is compared as well, and one less than was estimated is said so.
+  await run(`${plan} --publish --reason "receipts were lost on Monday" --by ada`);
+  await run('replay estimate 2 --no-sample --by ada');
+  await run('replay request 2 --by ada');
+  const second = JSON.parse((await run('replay show 2 --json')).out);
+  await run(`replay approve 2 --digest ${second.frozen.digest.slice(0, 12)} --by bob`);
+  await run('replay run 2 --by ada');
+  await run('replay watch 2 --every 200ms');
+  const { out } = await run('replay report 2');
+  expect(out).toContain('published: 20, actual 19 – outside of the estimate');
 }, 60_000);

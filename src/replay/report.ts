@@ -22,6 +22,8 @@ export interface ReplayReport {
   readonly comparison: readonly EstimatedAgainstActual[];
   /** From its beginning, or until now. */
   readonly runSeconds: number | null;
+  /** What was estimated for that; null: nothing was. */
+  readonly estimatedSeconds: number | null;
   /** Of a shadow: what came to something else, the first hundred. */
   readonly differences: readonly ShadowDifference[];
   readonly compared: Compared | null;
@@ -47,6 +49,7 @@ export const reportReplay = async (on: Queryable, id: number): Promise<ReplayRep
     differences: replay.mode === 'shadow' ? await readDifferences(on, replay) : [],
     comparison: beganAt === null ? [] : comparisonOf(replay, counts),
     runSeconds: beganAt === null ? null : secondsBetween(beganAt, endedAt ?? end.now),
+    estimatedSeconds: replay.estimate?.blastRadius.durationSeconds?.likely ?? null,
     arrivedSince: await arrivedSince(on, replay, end.head),
     timeline: timeline.reverse(),
   };
@@ -55,8 +58,14 @@ export const reportReplay = async (on: Queryable, id: number): Promise<ReplayRep
 const secondsBetween = (from: string, to: string): number =>
   Math.round((Date.parse(to) - Date.parse(from)) / 100) / 10;
 
+/** Each may be as low, or as high, as it was predicted: together a wide interval. */
+const sumOf = (predictions: readonly Predicted[]): Predicted => {
+  const sum = (of: keyof Predicted): number => predictions.reduce((total, each) => total + each[of], 0);
+  return { likely: sum('likely'), low: sum('low'), high: sum('high') };
+};
+
 const comparisonOf = (
-  { estimate, manifest, mode }: Replay,
+  { estimate, manifest, mode, outcome }: Replay,
   counts: ReplayCounts,
 ): readonly EstimatedAgainstActual[] => {
   // A rebuild counts nothing event by event: its build was compared as a whole.
@@ -75,12 +84,17 @@ const comparisonOf = (
       ? []
       : [compare('failed', failuresOf(sample.errorRate, profile.events), counts.quarantined)];
   const executed = manifest.effects.policy === 'execute' || mode === 'release';
+  const published = manifest.publish === 'publish';
+  const derived = sumOf(fanOut.derived.map(({ predicted }) => predicted));
   return [
     compare('handled', exactly(profile.events - (failed[0]?.estimated.likely ?? 0)), counts.handled),
     ...failed,
     ...fanOut.effects.map(({ name, predicted }) =>
       compare(`effect ${name}`, executed ? predicted : exactly(0), happened(name)),
     ),
+    ...(outcome === null || mode !== 'redeliver'
+      ? []
+      : [compare('published', published ? derived : exactly(0), Number(outcome['published']))]),
   ];
 };
 

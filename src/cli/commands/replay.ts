@@ -129,6 +129,7 @@ export const replayReport: Command = {
       help: 'Of a shadow: { selected, equal, differs }; { position, eventId, type, findings[] } of the first hundred.',
     },
     { name: 'runSeconds', help: 'How long it ran; null: it did not.' },
+    { name: 'estimatedSeconds', help: 'What was estimated for that; null: nothing was.' },
     { name: 'arrivedSince', help: '{ count, exact }: events that match and came later; no part of it.' },
     { name: 'timeline[]', help: 'Everything on record, as in `audit list`.' },
   ],
