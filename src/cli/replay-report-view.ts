@@ -54,27 +54,18 @@ const findingText = (finding: ShadowFinding): string => {
   }
 };
 
+const ranText = ({ replay, runSeconds, estimatedSeconds }: ReplayReport): string => {
+  if (runSeconds === null) return 'not yet';
+  const estimated = estimatedSeconds === null ? '' : `, estimated ${durationText(estimatedSeconds * 1_000)}`;
+  return `${durationText(runSeconds * 1_000)}${hasEnded(replay.state) ? '' : ' so far'}${estimated}`;
+};
+
 /** What was asked and approved, what it came to, and everything on record. */
 export const reportLines = (report: ReplayReport, view: ReplayViewOptions): string[] => {
-  const {
-    replay,
-    counts,
-    comparison,
-    compared,
-    differences,
-    runSeconds,
-    estimatedSeconds,
-    arrivedSince,
-    timeline,
-  } = report;
+  const { replay, counts, comparison, compared, differences, arrivedSince, timeline } = report;
   const { style } = view;
   const rows: (readonly [string, string])[] = [
-    [
-      'ran',
-      runSeconds === null
-        ? 'not yet'
-        : `${durationText(runSeconds * 1_000)}${hasEnded(replay.state) ? '' : ' so far'}${estimatedSeconds === null ? '' : `, estimated ${durationText(estimatedSeconds * 1_000)}`}`,
-    ],
+    ['ran', ranText(report)],
     // Of a rebuild the outcome tells what there is to tell.
     [
       'handled',
