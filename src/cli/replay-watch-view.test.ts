@@ -15,7 +15,7 @@ const moment: ReplayMoment = {
   ratePerSecond: 25,
   allowedPerSecond: 25.04,
   ceiling: 50,
-  yielding: 'goes slower: live events of mailing take longer beside it',
+  yielding: 'goes slower: live events take longer beside it',
   live: { consumer: 'mailing', danger: 0.31 },
   pausedReason: null,
 };
@@ -26,7 +26,7 @@ test('a replay shows its rate against what is allowed and its ceiling, live dang
   expect(shown({})).toContain('100 of 200, 2 failed, 18 under way');
   expect(shown({})).toContain('25/s, allowed 25, ceiling 50');
   expect(shown({})).toContain('mailing: 31 % of its promise');
-  expect(shown({})).toContain('goes slower: live events of mailing take longer beside it');
+  expect(shown({})).toContain('goes slower: live events take longer beside it');
 });
 
 test('a rebuild has no ceiling of events: it goes as fast as live consumers allow', () => {

@@ -10,6 +10,7 @@ import {
 } from '../foundation/index.ts';
 import type { Tail } from '../log/index.ts';
 import type { Database, Queryable } from '../postgres/index.ts';
+import { LiveDelays } from './ceiling/index.ts';
 import { type ConsumerClasses, classOf } from './consumer-class.ts';
 import { ConsumerUnit } from './consumer-unit.ts';
 import type { ConsumerDefinition } from './definition.ts';
@@ -84,6 +85,7 @@ class Engine extends Lifecycle implements ConsumerEngine {
   readonly #options: ConsumerEngineOptions;
   readonly #wake: Signal;
   readonly #units = new Map<number, ConsumerUnit>();
+  readonly #liveDelays = new LiveDelays();
   /** Units of consumers that were retired, until their last step has ended. */
   readonly #leaving = new Set<ConsumerUnit>();
   #registering: Promise<readonly Registration[]> | undefined;
@@ -292,7 +294,18 @@ class Engine extends Lifecycle implements ConsumerEngine {
     const { database, tail, telemetry, clock, randomness, app, testStep } = this.#options;
     const { id, incarnation } = this.#membership as Membership;
     const process = { id, incarnation };
-    const shared = { database, tail, telemetry, clock, randomness, app, process, consumer, onLeaseLost };
+    const shared = {
+      database,
+      tail,
+      telemetry,
+      liveDelays: this.#liveDelays,
+      clock,
+      randomness,
+      app,
+      process,
+      consumer,
+      onLeaseLost,
+    };
     return testStep === undefined ? shared : { ...shared, testStep };
   }
 

@@ -1,4 +1,11 @@
-export { DangerTrend, type LiveDanger, nextRate, Pace, readLiveDanger } from './ceiling/index.ts';
+export {
+  DangerTrend,
+  type LiveDanger,
+  nextRate,
+  Pace,
+  type RateLimits,
+  readLiveDanger,
+} from './ceiling/index.ts';
 export type { ConsumerClass, ConsumerClasses, Preparation } from './consumer-class.ts';
 export {
   type ConsumerDefinition,

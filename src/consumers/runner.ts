@@ -27,6 +27,7 @@
 import type { Clock, Randomness, Telemetry } from '../foundation/index.ts';
 import type { Tail } from '../log/index.ts';
 import type { Database } from '../postgres/index.ts';
+import type { LiveDelays } from './ceiling/index.ts';
 import type { ConsumerDefinition, Ordering } from './definition.ts';
 
 /** A consumer as it is stored. */
@@ -163,6 +164,8 @@ export interface RunnerServices {
   readonly database: Database;
   readonly tail: Tail;
   readonly telemetry: Telemetry;
+  /** Of all consumers of the process. */
+  readonly liveDelays: LiveDelays;
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly app: AppIdentity;

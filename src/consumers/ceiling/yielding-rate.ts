@@ -4,7 +4,7 @@
  *
  *   danger ≥ 0.8, the error budget burns, or nobody knows ──► 0: it stands still
  *   danger ≥ 0.5, or something is strained ─────────────────► half of what was really done, not below the floor
- *   otherwise ──────────────────────────────────────────────► a sixtieth of the ceiling more
+ *   otherwise ──────────────────────────────────────────────► a sixtieth of the ceiling more, or less with care
  *
  * Danger is the age of the oldest event that a live consumer has not handled, as a share of what was promised.
  */
@@ -22,6 +22,8 @@ export interface RateLimits {
   readonly ceiling: number;
   /** Not below it as long as it may go at all. */
   readonly floor: number;
+  /** No more than this is added; default: a sixtieth of the ceiling. */
+  readonly growth?: number;
 }
 
 export interface Pacing {
@@ -38,9 +40,9 @@ const recoveryPasses = 60;
 /** @example nextRate({ rate: 1000, done: 800 }, { danger: 0.6 }, { ceiling: 1000, floor: 10 }) // 400 */
 export const nextRate = ({ rate, done }: Pacing, signs: LiveSigns, limits: RateLimits): number => {
   const { danger, strained = false, burning = false } = signs;
-  const { ceiling, floor } = limits;
+  const { ceiling, floor, growth = Infinity } = limits;
   if (danger === null || danger >= standStillAt || burning) return 0;
   // Half of an allowance that was never used would change nothing.
   if (danger >= giveWayAt || strained) return Math.min(ceiling, Math.max(floor, Math.min(rate, done) / 2));
-  return Math.min(ceiling, rate + ceiling / recoveryPasses);
+  return Math.min(ceiling, rate + Math.min(ceiling / recoveryPasses, growth));
 };

@@ -42,8 +42,6 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #running = new Map<KeyQueue, Attempt | null>();
   #handled = 0;
-  /** Events of a replay that run. */
-  #replaying = 0;
   #stopped = false;
   #pausedUntil = 0;
   /** A suspect was not let in when it was last looked at: see `Suspects`. */
@@ -95,9 +93,9 @@ export class Dispatcher {
   #pumpReplayed(): void {
     const { workload, breaker, limiter, suspects, redelivery } = this.#options;
     for (const queue of workload.readyReplayed) {
-      const slots = Math.min(this.freeSlots, redelivery.slots - this.#replaying);
+      const slots = Math.min(this.freeSlots, redelivery.slots - redelivery.pace.inFlight);
       if (workload.ready.size > 0 || slots <= 0 || breaker.open !== null) return;
-      if (!redelivery.pace.mayBegin(this.#running.size - this.#replaying)) return;
+      if (!redelivery.pace.mayBegin(this.#running.size - redelivery.pace.inFlight)) return;
       const entry = queue.nextReplayed;
       if (entry === undefined) workload.readyReplayed.delete(queue);
       else if (!entry.suspect || suspects.tryBegin(entry)) {
@@ -106,7 +104,6 @@ export class Dispatcher {
           return;
         }
         this.#begin(queue);
-        redelivery.pace.began();
       }
     }
   }
@@ -151,14 +148,14 @@ export class Dispatcher {
   }
 
   #begin(queue: KeyQueue): void {
-    const { workload, services, onChange } = this.#options;
+    const { workload, services, redelivery, onChange } = this.#options;
     workload.ready.delete(queue);
     workload.readyReplayed.delete(queue);
     const now = services.clock.monotonic();
     const entry = queue.begin(now) ?? queue.beginReplayed(now);
     if (entry === undefined) return;
     this.#running.set(queue, null);
-    if (entry.replay !== null) this.#replaying += 1;
+    if (entry.replay !== null) redelivery.pace.began();
     const probe = entry.replay === null && this.#options.breaker.beginAttempt();
     void this.#run(queue, entry, probe)
       .catch((error: unknown) => this.#defect(queue, entry, error))
@@ -166,7 +163,7 @@ export class Dispatcher {
         this.#running.delete(queue);
         if (entry.suspect) this.#options.suspects.end(entry);
         if (entry.replay === null) this.#options.breaker.endAttempt(probe);
-        else this.#replaying -= 1;
+        else redelivery.pace.ended();
         workload.refresh(queue);
         onChange();
       });
@@ -316,13 +313,13 @@ export class Dispatcher {
 
   /** What a replay delivers does not count as live work. */
   #measure({ event }: Entry, durationMs: number): void {
-    const { telemetry, clock } = this.#options.services;
+    const { telemetry, liveDelays, clock } = this.#options.services;
     this.#handled += 1;
     this.#count('handled');
     telemetry.metrics.count('factline_events_handled_total', this.#label);
     telemetry.metrics.observe('factline_handle_duration_seconds', this.#label, durationMs / 1000);
     const latencyMs = Math.max(clock.wall().getTime() - Date.parse(event.recordedAt), 0);
-    this.#options.redelivery.pace.liveHandled(latencyMs, this.#replaying);
+    liveDelays.handled(this.#options.tools.handler.name, event.recordedAt);
     telemetry.metrics.observe('factline_handle_latency_seconds', this.#label, latencyMs / 1000);
   }
 

@@ -1,15 +1,21 @@
 import { expect, test } from 'vitest';
 import { createManualClock } from '../../foundation/index.ts';
+import { LiveDelays } from '../ceiling/index.ts';
 import { RedeliveryPace } from './redelivery-pace.ts';
 
 const begin = (perSecond: number) => {
   const clock = createManualClock();
   const world = { liveInFlight: 0, begun: 0, live: false };
-  const pace: RedeliveryPace = new RedeliveryPace(clock, () => pump());
+  const liveDelays = new LiveDelays();
+  const pace: RedeliveryPace = new RedeliveryPace({ clock, liveDelays }, () => pump());
+  /** A live event of a consumer of the process, so long after it was recorded. */
+  const live = (ms: number, consumer = 'mailing'): void =>
+    liveDelays.handled(consumer, new Date(1_000_000 + clock.monotonic() - ms).toISOString());
   /** As the dispatcher: whatever may begin, with enough of it at hand. */
   const pump = (): void => {
     while (pace.mayBegin(world.liveInFlight)) {
       pace.began();
+      pace.ended();
       world.begun += 1;
     }
   };
@@ -18,13 +24,13 @@ const begin = (perSecond: number) => {
   const during = async (ms: number): Promise<number> => {
     const before = world.begun;
     for (let at = 0; at < ms; at += 10) {
-      if (world.live) pace.liveHandled(3, 0);
+      if (world.live) live(3);
       pump();
       await clock.advance(10);
     }
     return world.begun - before;
   };
-  return { clock, world, pace, during };
+  return { clock, world, pace, live, during };
 };
 
 test('events begin one by one, in even steps', async () => {
@@ -75,16 +81,37 @@ test('it waits for a moment without live events, but not for long', async () => 
   expect(await during(1_000)).toBeGreaterThan(waiting);
 });
 
-test('what live events feel is told once, and then measured anew', async () => {
-  const { clock, pace } = begin(50);
-  let felt = 0;
+test.each(['mailing', 'of somebody else'])(
+  'what live events of %s feel is told once, and then measured anew',
+  async (consumer) => {
+    const { clock, pace, live } = begin(50);
+    let felt = 0;
+    for (let at = 0; at < 20_000; at += 10) {
+      const resting = clock.monotonic() % 1_730 < 350;
+      if (!resting) {
+        pace.began();
+        pace.ended();
+      }
+      live(resting ? 2 : 9, consumer);
+      if (pace.takeFelt()) felt += 1;
+      await clock.advance(10);
+    }
+    expect(felt).toBeGreaterThanOrEqual(2);
+    expect(felt).toBeLessThanOrEqual(20_000 / 1_730);
+  },
+);
+
+test('as long as an event of the replay runs no live event has the process to itself', async () => {
+  const { clock, pace, live } = begin(50);
+  pace.began();
   for (let at = 0; at < 20_000; at += 10) {
     const resting = clock.monotonic() % 1_730 < 350;
-    if (!resting) pace.began();
-    pace.liveHandled(resting ? 2 : 9, 0);
-    if (pace.takeFelt()) felt += 1;
+    if (!resting) {
+      pace.began();
+      pace.ended();
+    }
+    live(resting ? 2 : 9);
     await clock.advance(10);
   }
-  expect(felt).toBeGreaterThanOrEqual(2);
-  expect(felt).toBeLessThanOrEqual(20_000 / 1_730);
+  expect(pace.takeFelt()).toBe(false);
 });

@@ -66,7 +66,7 @@ export class Redelivery {
 
   constructor(options: RedeliveryOptions) {
     this.#options = options;
-    this.pace = new RedeliveryPace(options.services.clock, options.onChange);
+    this.pace = new RedeliveryPace(options.services, options.onChange);
   }
 
   get slots(): number {

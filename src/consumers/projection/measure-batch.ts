@@ -6,12 +6,14 @@ const measuredPerBatch = 100;
 
 /** What telemetry learns of a committed batch. */
 export const measureBatch = (services: RunnerServices, batch: PreparedBatch, checkpoint: number): void => {
-  const { telemetry, consumer, clock } = services;
+  const { telemetry, liveDelays, consumer, clock } = services;
   const labels = { consumer: consumer.name };
   telemetry.metrics.count('factline_events_handled_total', labels, batch.handled);
   telemetry.metrics.set('factline_checkpoint_position', labels, checkpoint);
   const now = clock.wall().getTime();
   const { events } = batch;
+  const [oldest] = events;
+  if (oldest !== undefined && consumer.state === 'live') liveDelays.handled(consumer.name, oldest.recordedAt);
   const stride = Math.ceil(events.length / measuredPerBatch);
   for (let index = events.length - 1; index >= 0; index -= stride) {
     const recordedAt = Date.parse(events[index]?.recordedAt ?? '');

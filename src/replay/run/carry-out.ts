@@ -1,8 +1,6 @@
 import {
   type ConsumerDefinition,
-  DangerTrend,
   type LiveDanger,
-  nextRate,
   orderingKey,
   orderingKeyHash,
   readLiveDanger,
@@ -25,6 +23,7 @@ import { allowance, canaryTarget, type Failures, trippedGuard } from './guards.t
 import { askForRelease, releaseFacts, settleReleased, withdrawReleases } from './release-events.ts';
 import { runQueries } from './run-queries.ts';
 import { verifyReplay } from './verify.ts';
+import { rateAtFirst, YieldingRate } from './yielding.ts';
 
 export interface CarryOutOptions {
   readonly database: Database;
@@ -52,8 +51,6 @@ export type ReplayRunStep = (typeof replayRunSteps)[number];
 const aheadSeconds = 2;
 const aheadMin = 10;
 const aheadMax = 250;
-/** Events a second: whoever may go faster comes to it within a minute, so that what is too fast is seen before it hurts. */
-const beginsAt = 50;
 
 /**
  * Carries replays out, one bounded pass at a time. It keeps nothing that matters in memory: the cursor, the pace and the
@@ -62,9 +59,7 @@ const beginsAt = 50;
  */
 export class ReplayRun {
   readonly #options: CarryOutOptions;
-  /** By replay: how many were handed over when this process last decided about the rate. */
-  readonly #releasedAtLook = new Map<number, number>();
-  readonly #trends = new Map<number, DangerTrend>();
+  readonly #rates = new Map<number, YieldingRate>();
 
   constructor(options: CarryOutOptions) {
     this.#options = options;
@@ -155,7 +150,7 @@ export class ReplayRun {
     return true;
   }
 
-  /** Outside of its hours nothing is handed over, and it says so; with them it begins at its ceiling again. Null: outside. */
+  /** Outside of its hours nothing is handed over, and it says so; with them it begins again as at first. Null: outside. */
   async #withinHours(replay: Replay): Promise<Replay | null> {
     const { id, manifest, run: progress } = replay;
     const { window, rate } = manifest;
@@ -170,29 +165,31 @@ export class ReplayRun {
       return null;
     }
     if (!waited) return replay;
-    await noteRate(operations, { id, rateNow: rate.ceiling, yielding: null });
-    return { ...replay, run: { ...progress, rateNow: rate.ceiling, yielding: null } };
+    const rateNow = rateAtFirst(rate);
+    await noteRate(operations, { id, rateNow, yielding: null });
+    return { ...replay, run: { ...progress, rateNow, yielding: null } };
   }
 
   /** What the ceiling allows now, decided once a second over all processes; null: it does not run any more. */
   async #rate(replay: Replay): Promise<number | null> {
     const { id, run: progress, manifest } = replay;
     const { operations } = this.#options.database;
-    const rate = progress.rateNow ?? Math.min(manifest.rate.ceiling, beginsAt);
+    const rate = progress.rateNow ?? rateAtFirst(manifest.rate);
     const [look] = await run(operations, runQueries.claim_look, [id]);
     if (look === undefined) return rate;
     const seen = await (this.#options.look?.() ?? readLiveDanger(operations)).catch(() => null);
-    const trend = this.#trends.get(id) ?? new DangerTrend();
-    this.#trends.set(id, trend);
-    const danger = seen === null ? null : trend.ahead(seen, Number(look['now']));
-    const before = this.#releasedAtLook.get(id);
-    const done = before === undefined ? rate : progress.released - before;
-    this.#releasedAtLook.set(id, progress.released);
+    const yieldingRate = this.#rates.get(id) ?? new YieldingRate();
+    this.#rates.set(id, yieldingRate);
     const strained = look['strained'] === true;
-    const next = nextRate({ rate, done }, { danger, strained }, manifest.rate);
+    const { released } = progress;
+    const next = yieldingRate.next(
+      rate,
+      { seen, strained, released, head: Number(look['head']), now: Number(look['now']) },
+      manifest.rate,
+    );
     const yielding =
       next < rate || next === 0
-        ? yieldReason(next, seen, strained ? replay.consumer : null)
+        ? yieldReason(next, seen, strained)
         : next < manifest.rate.ceiling
           ? progress.yielding
           : null;
@@ -284,10 +281,10 @@ interface RunFacts extends Failures {
   readonly seen: Partial<Failures>;
 }
 
-/** `strained`: the consumer whose live events take longer beside it; null: they do not. */
-const yieldReason = (rate: number, seen: LiveDanger | null, strained: string | null): string => {
+/** `strained`: live events take longer beside it. */
+const yieldReason = (rate: number, seen: LiveDanger | null, strained: boolean): string => {
   if (seen === null) return 'stands still: nobody knows how live consumers are';
-  if (rate > 0 && strained !== null) return `goes slower: live events of ${strained} take longer beside it`;
+  if (rate > 0 && strained) return 'goes slower: live events take longer beside it';
   const whom = seen.consumer ?? 'live consumers';
   return rate === 0 ? `stands still: ${whom} would break its promise` : `goes slower for the sake of ${whom}`;
 };

@@ -105,7 +105,7 @@ test('where live events take longer beside it the rate is halved, and it says so
   await process.rows('update factline.replays set strained_at = factline.clock()');
   await until(({ rateNow }) => (rateNow ?? 20) <= 10);
   const { yielding } = (await readReplay(operations, id)).run;
-  expect(yielding).toBe('goes slower: live events of subject take longer beside it');
+  expect(yielding).toBe('goes slower: live events take longer beside it');
   const slow = (await readReplay(operations, id)).run.rateNow ?? 0;
   await until(({ rateNow }) => (rateNow ?? 0) > slow);
 }, 30_000);

@@ -20,8 +20,8 @@ select count(*) filter (where state = 'quarantined') as failed,
 from rows
 
 -- name: claim_look
--- $1 replay: a row for one process in each second, with the seconds of the clock, and whether an owner has found since the last look that live
--- events take longer beside it. A look that lies ahead was made before the clock was set back: it holds nobody up.
+-- $1 replay: a row for one process in each second, with the seconds of the clock, the highest position given, and whether an owner has found
+-- since the last look that live events take longer beside it. A look that lies ahead was made before the clock was set back: it holds nobody up.
 with before as (
   select b.id, b.looked_at from factline.replays b where b.id = $1::bigint
 )
@@ -29,7 +29,8 @@ update factline.replays r set looked_at = factline.clock()
   from before
  where r.id = before.id and r.state in ('canary', 'running')
    and coalesce(r.looked_at not between factline.clock() - interval '900 milliseconds' and factline.clock() + interval '1 second', true)
-returning extract(epoch from factline.clock()) as now, coalesce(r.strained_at > before.looked_at, false) as strained
+returning extract(epoch from factline.clock()) as now, coalesce(r.strained_at > before.looked_at, false) as strained,
+          pg_sequence_last_value('factline.events_position_seq'::regclass) as head
 
 -- name: note_impact
 -- $1 replay, $2 danger or null, $3 whether it yields.
