@@ -1,4 +1,5 @@
 import type { CatalogueEntry } from '../contracts/index.ts';
+import { countText } from '../operations/index.ts';
 import { printable, type Style, truncate, wrap } from './style.ts';
 
 interface CatalogueView {
@@ -14,8 +15,8 @@ export const catalogueLines = (entries: readonly CatalogueEntry[], view: Catalog
   return [
     ...entries.flatMap((entry) => [...entryLines(entry, view), '']),
     missing.length === 0
-      ? `${entries.length} events, each with schema, example, owner, producer and consumer.`
-      : `${entries.length} events, ${missing.length} of them with gaps.`,
+      ? `${countText(entries.length, 'event')} with schema, example, owner, producer and consumer.`
+      : `${countText(entries.length, 'event')}, ${missing.length} with gaps.`,
   ];
 };
 

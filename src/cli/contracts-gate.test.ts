@@ -163,6 +163,7 @@ describe('the gate, day by day', { timeout: 60_000 }, () => {
       run('readiness', 'shop.order.placed.v1'),
     ]);
     expect(text.out).toMatch(/payment \(operational, payments\) reads pence/);
+    expect(text.out).toMatch(/\n1 event with schema, example, owner, producer and consumer\.$/);
     expect(JSON.parse(json.out).events).toMatchObject([
       { type: 'shop.order.created.v1', gaps: ['consumer'] },
       { accepted: true },
