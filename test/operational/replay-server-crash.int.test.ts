@@ -20,7 +20,7 @@ import { beginReplayOf } from './replays.ts';
  */
 const settings = { max_connections: '100', wal_writer_delay: '10s' };
 
-const count = 120;
+const count = 200;
 
 let folder: string;
 let server: EmbeddedServer;
@@ -54,6 +54,7 @@ type Moment = 'an effect is called' | 'a commit is told';
 let onReplayed: (moment: Moment, consumer: string) => void = () => {};
 /** How soon the outside world answers, and the next live event comes. */
 let answers: Promise<void> = Promise.resolve();
+let letAnswer: () => void = () => {};
 
 const handlerOf = (name: string, callsFor: (n: number, replayed: boolean) => boolean): Handler =>
   defineHandler({
@@ -117,9 +118,11 @@ const states = (): Promise<unknown[]> =>
     () => [],
   );
 
+/** Kills the process at such a moment, when twenty more replayed events are handled. */
 const killSoon = (moment: Moment, pid: number): Promise<void> =>
   new Promise((resolve) => {
     const answer = Promise.withResolvers<void>();
+    letAnswer = answer.resolve;
     let [handled, unhurried] = [0, 0];
     onReplayed = (at, consumer) => {
       if (at === 'a commit is told') handled += 1;
@@ -132,7 +135,7 @@ const killSoon = (moment: Moment, pid: number): Promise<void> =>
       }
       onReplayed = () => {};
       process.kill(pid, 'SIGKILL');
-      answer.resolve();
+      letAnswer();
       resolve();
     };
   });
@@ -207,6 +210,7 @@ test('a server that crashes under replays loses nothing that was promised, and d
     await crashOfAll('a commit is told');
     await expect.poll(states, { timeout: 40_000 }).toEqual(['done', 'done', 'done']);
   } finally {
+    letAnswer();
     over.abort();
   }
   const acknowledged = await publishing;
