@@ -6,6 +6,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { FactlineError } from '../../foundation/index.ts';
 import { defineEvent } from '../define-event.ts';
+import { accept } from './accept.ts';
+import { checkLock } from './check-lock.ts';
 import { describeContracts } from './describe-contracts.ts';
 import type { ContractsLock } from './lock.ts';
 import { readLock, writeLock } from './lock-file.ts';
@@ -247,14 +249,37 @@ describe('the file', () => {
     expect((await readLock(file()))?.contracts.size).toBe(2);
   });
 
-  test('of two branches that change one contract is a conflict, which is explained', async () => {
-    await begin();
-    await commit('one', lockOf(placedWith('note'), paid));
-    await commit('two', lockOf(placedWith('voucher'), paid));
-    expect(() => git('merge', '-q', 'one')).toThrow();
-    await expect(readLock(file())).rejects.toMatchObject({
-      code: 'LOCK_CONFLICT',
-      details: { file: file() },
-    });
-  });
+  test.each(['ours', 'theirs'])(
+    'of two branches that change one contract is a conflict, which is explained, and mended from %s',
+    async (side) => {
+      await begin();
+      await commit('one', lockOf(placedWith('note'), paid));
+      await commit('two', lockOf(placedWith('voucher'), paid));
+      expect(() => git('merge', '-q', 'one')).toThrow();
+      await expect(readLock(file())).rejects.toMatchObject({
+        code: 'LOCK_CONFLICT',
+        details: { file: file() },
+      });
+      git('checkout', `--${side}`, '.');
+      const merged = subjectOf(
+        event(
+          'shop.order.placed.v1',
+          z.object({ pence: z.int(), note: z.string().optional(), voucher: z.string().optional() }),
+        ),
+        paid,
+      );
+      const now = new Date('2026-11-22');
+      const { lock } = await accept({
+        lock: await readLock(file()),
+        subject: merged,
+        types: [],
+        waivers: [],
+        now,
+      });
+      await writeLock(file(), lock);
+      git('commit', '-q', '-am', 'merged');
+      const { findings } = await checkLock(await readLock(file()), merged, { now });
+      expect(findings.filter(({ severity }) => severity === 'error')).toEqual([]);
+    },
+  );
 });

@@ -61,6 +61,17 @@ describe('schemas that say the same in other words', () => {
       },
     ],
     [
+      'draft-06 and 2020-12',
+      {
+        $schema: 'http://json-schema.org/draft-06/schema#',
+        exclusiveMinimum: 1,
+        items: [{ type: 'string' }],
+        definitions: { a: { const: 1 } },
+        properties: { a: { $ref: '#/definitions/a', type: 'string' } },
+      },
+      { exclusiveMinimum: 1, prefixItems: [{ type: 'string' }], properties: { a: { const: 1 } } },
+    ],
+    [
       'draft-04 and 2020-12',
       { $schema: 'http://json-schema.org/draft-04/schema#', minimum: 1, exclusiveMinimum: true },
       { exclusiveMinimum: 1 },
