@@ -52,7 +52,7 @@ afterAll(async () => {
 });
 
 describe('npm start', { timeout: 120_000 }, () => {
-  it('says in one line what is wrong, before anything is started', async () => {
+  it('says in one line what is wrong', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;

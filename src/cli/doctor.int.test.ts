@@ -192,7 +192,7 @@ describe('the doctor', { timeout: 60_000 }, () => {
       const told = await examine({ database: looking, clock: wrong });
       expect(told.find(({ check }) => check === 'clock')).toMatchObject({
         status: 'warn',
-        message: expect.stringMatching(/differ by (1 min|60 s)/),
+        message: expect.stringMatching(/differ by \d+ .*will look wrong/),
       });
     } finally {
       await looking.stop();
@@ -219,7 +219,7 @@ describe('the doctor', { timeout: 60_000 }, () => {
       .poll(() => finding('tail'), { interval: 1_000, timeout: 50_000 })
       .toMatchObject({
         status: 'warn',
-        message: expect.stringMatching(new RegExp(`process ${pid} .* has held up the log for 1\\d s`)),
+        message: expect.stringMatching(new RegExp(`process ${pid} .* has held up the log for \\d+`)),
         remedy: expect.stringContaining(`pg_terminate_backend(${pid})`),
       });
     await client.query('rollback');
