@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PipelineAtHand, startPipeline } from './pipeline-at-hand.ts';
 import { readRunbooks } from './runbook-page.ts';
@@ -119,9 +120,11 @@ describe('when something is wrong with a replay', () => {
   }, 90_000);
 
   it('it stands still: the live consumer is what is looked at, and the replay can be paused meanwhile', async () => {
-    // The provider takes its time, and half an hour of that has passed.
-    await pipeline.behave({ latencyMs: [4_000, 4_000] });
+    // Somebody has locked the payments, and half an hour of that has passed.
+    const client = new pg.Client({ connectionString: pipeline.databaseUrl });
+    await client.connect();
     try {
+      await client.query('begin; lock table payment.payments in exclusive mode');
       await pipeline.place(['late']);
       await pipeline.query(
         "update factline.events set recorded_at = recorded_at - interval '30 minutes' where key = 'orderId=late'",
@@ -136,7 +139,7 @@ describe('when something is wrong with a replay', () => {
       expect(await follow(status, id)).toContain('LATE');
       await follow(pause, id);
       expect(await state(id)).toBe('paused');
-      await pipeline.behave({ latencyMs: [0, 0] });
+      await client.query('rollback');
       expect(await pipeline.run(`replay resume ${id} --reason "the burst is over"`)).toMatchObject({
         code: 0,
       });
@@ -145,7 +148,7 @@ describe('when something is wrong with a replay', () => {
       await expect.poll(released, { timeout: 20_000 }).toBeGreaterThan(3);
       await pipeline.run(`replay abort ${id} --reason "it goes on"`);
     } finally {
-      await pipeline.behave({ latencyMs: [0, 0] });
+      await client.end();
     }
   }, 90_000);
 
