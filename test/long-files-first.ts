@@ -13,9 +13,11 @@ const longFiles = [
   'test/faults/processes.int.test.ts',
   'test/faults/engine-steps.int.test.ts',
   'test/faults/chaos.int.test.ts',
-  'src/cli/quarantine.int.test.ts',
-  'src/cli/replay-runbooks.int.test.ts',
+  'test/runbooks/quarantine.int.test.ts',
+  'test/runbooks/replay.int.test.ts',
   'test/runbooks/alerts.int.test.ts',
+  'test/operational/replay-server-crash.int.test.ts',
+  'src/cli/quarantine.int.test.ts',
   'examples/order-pipeline/pipeline.test.ts',
   'examples/order-pipeline/orchestrated.test.ts',
   'src/log/plans.int.test.ts',
@@ -25,6 +27,11 @@ const longFiles = [
   'src/consumers/workflow/bad-input.int.test.ts',
   'src/operations/workflows/plans.int.test.ts',
   'src/cli/contracts-gate.test.ts',
+  'test/chaos/killed.int.test.ts',
+  'test/workflow/kill.int.test.ts',
+  'src/cli/doctor.int.test.ts',
+  'src/cli/authority.int.test.ts',
+  'examples/order-pipeline/main.test.ts',
 ];
 
 const rankOf = ({ moduleId }: TestSpecification): number => {

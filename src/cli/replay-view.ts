@@ -64,7 +64,7 @@ const selectionText = ({ manifest: { selection } }: Replay): string => {
   return [
     ids === null
       ? `log from position ${from}${to === null ? '' : ` to ${to}`}`
-      : `${ids.length} events by id`,
+      : `${ids.length === 1 ? '1 event' : `${ids.length} events`} by id`,
     since === null ? '' : `since ${since}`,
     until === null ? '' : `until ${until}`,
     types === null ? '' : `of ${types.join(', ')}`,

@@ -35,7 +35,8 @@ select a.pid, a.application_name, a.state, a.query,
   from pg_stat_activity a
  where a.xact_start < clock_timestamp() - make_interval(secs => $1::double precision / 1000)
    and exists (select from pg_locks l
-                where l.pid = a.pid and l.locktype = 'relation' and l.mode = 'RowExclusiveLock'
+                where l.pid = a.pid and l.database = (select d.oid from pg_database d where d.datname = current_database())
+                  and l.locktype = 'relation' and l.mode = 'RowExclusiveLock'
                   and l.relation = 'factline.events_position_seq'::regclass)
  order by a.xact_start
 

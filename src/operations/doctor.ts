@@ -49,8 +49,11 @@ const preconditions: readonly (readonly [string, Check])[] = [
   [
     'server',
     async ({ database }) => {
-      const { version } = await checkServer(database.operations, hostOf(database.url));
-      return [ok('server', `PostgreSQL ${version} at ${hostOf(database.url)}, writable`)];
+      const { version, isNewer } = await checkServer(database.operations, hostOf(database.url));
+      const text = `PostgreSQL ${version} at ${hostOf(database.url)}, writable`;
+      if (!isNewer) return [ok('server', text)];
+      const advice = 'Try it on a copy first, or look for a newer release of Factline';
+      return [warn('server', `${text}; newer than what this release was tested with`, advice)];
     },
   ],
   [

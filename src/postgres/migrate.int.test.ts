@@ -97,8 +97,9 @@ describe('a server', () => {
       'db.example',
     );
 
-  it('that is older than what the proof was made for is refused, with what is supported', async () => {
-    await expect(looksLike({})).resolves.toEqual({ version: '16.4' });
+  it('that is older than what the proof was made for is refused, with what is supported; of a newer one it is said', async () => {
+    await expect(looksLike({})).resolves.toEqual({ version: '16.4', isNewer: false });
+    await expect(looksLike({ version: 190_000, text: '19.0' })).resolves.toMatchObject({ isNewer: true });
     await expect(looksLike({ version: 140_012, text: '14.12' })).rejects.toMatchObject({
       code: 'DATABASE_VERSION_UNSUPPORTED',
       message: 'PostgreSQL 14.12 is not supported; 15 to 18 are.',

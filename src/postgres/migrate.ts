@@ -37,9 +37,13 @@ const majorMin = 15;
 const majorMax = 18;
 
 /**
+ * `isNewer`: than all that this release was tested with.
  * @throws FactlineError DATABASE_VERSION_UNSUPPORTED, DATABASE_READ_ONLY, DATABASE_UNREACHABLE, DATABASE_AUTHENTICATION_FAILED
  */
-export const checkServer = async (on: Queryable, host: string): Promise<{ version: string }> => {
+export const checkServer = async (
+  on: Queryable,
+  host: string,
+): Promise<{ readonly version: string; readonly isNewer: boolean }> => {
   const [row] = await run(on, sql.server);
   const major = Math.floor(Number(row?.['version']) / 10_000);
   if (major < majorMin) {
@@ -53,7 +57,7 @@ export const checkServer = async (on: Queryable, host: string): Promise<{ versio
   if (row?.['read_only'] === true) {
     throw new FactlineError('DATABASE_READ_ONLY', { host, reason: 'default_transaction_read_only is on' });
   }
-  return { version: String(row?.['text']) };
+  return { version: String(row?.['text']), isNewer: major > majorMax };
 };
 
 /** The names of migrations that the database lacks. */

@@ -17,7 +17,11 @@ export const quarantineResolve: Command = {
     { name: 'did-not-happen', help: 'It did not: the handler calls again.' },
     { name: 'result', value: 'JSON', help: 'With --happened: what the call returned. Default: nothing.' },
     { name: 'effect', value: 'NAME', help: 'Which effect, when several are open.' },
-    { name: 'by', value: 'NAME', help: 'Who says so; stays on record. Default: the user of this machine.' },
+    {
+      name: 'by',
+      value: 'NAME',
+      help: 'Who says so; stays on record. Default: FACTLINE_ACTOR, else the user of this machine.',
+    },
     { name: 'reason', value: 'TEXT', help: 'How it is known; stays on record.' },
     ...waitOptions,
     ...databaseOptions,

@@ -180,7 +180,11 @@ export const quarantineRetry: Command = {
     'Asks the process that works the lane to try the event again, with all its attempts before it, and waits for the outcome. When it succeeds, what waits behind it follows in order.',
   arguments: [{ name: 'ID', help: 'Numbers from `quarantine list`.', required: true, many: true }],
   options: [
-    { name: 'by', value: 'NAME', help: 'Who decides; stays on record. Default: the user of this machine.' },
+    {
+      name: 'by',
+      value: 'NAME',
+      help: 'Who decides; stays on record. Default: FACTLINE_ACTOR, else the user of this machine.',
+    },
     { name: 'reason', value: 'TEXT', help: 'Why; stays on record.' },
     ...waitOptions,
     ...databaseOptions,
