@@ -8,7 +8,8 @@ export const workflowErrors = {
   },
   WORKFLOW_CALL_INSIDE_STEP: {
     message: 'The workflow {workflow} called {call} of its context inside of {what}.',
-    cause: 'A finished step never runs again: what it called would be on record, and the next run of the function would not call it.',
+    cause:
+      'A finished step never runs again: what it called would be on record, and the next run of the function would not call it.',
     remedy:
       'Call it in the function, before or after the step, and hand its value in. In step.transaction, tx.publish publishes with the step.',
   },
