@@ -19,6 +19,8 @@ export type {
   SchemaFormat,
 } from './compare/comparison.ts';
 export type { ComparisonMode, ProtobufMode } from './compare/comparison-mode.ts';
+export { fetchReferences } from './compare/fetch-references.ts';
+export { RemoteDocuments, type RemoteDocumentsOptions } from './compare/remote-documents.ts';
 export {
   type CommandContract,
   type CommandDraft,

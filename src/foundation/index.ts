@@ -11,6 +11,8 @@ export {
   TransientError,
 } from './errors.ts';
 export { nextTurn } from './event-loop.ts';
+export { httpFailure } from './http-failure.ts';
+export { type HttpDocument, type HttpGet, httpGet } from './http-get.ts';
 export { type HttpAnswer, type HttpPost, httpPost } from './http-post.ts';
 export { isDerivedId, uuidv7, uuidv8 } from './ids.ts';
 export { canonicalJson, type Json, toPosition } from './json.ts';

@@ -1,6 +1,12 @@
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
-import { type CompareRequest, compare, compareBatch } from '../../contracts/index.ts';
+import {
+  type CompareRequest,
+  compare,
+  compareBatch,
+  fetchReferences,
+  RemoteDocuments,
+} from '../../contracts/index.ts';
 import { exitCodes, FactlineError } from '../../foundation/index.ts';
 import type { Command, CommandContext, Given } from '../command.ts';
 import { readSchema, type SchemaOnDisk } from '../schema-files.ts';
@@ -39,6 +45,12 @@ export const contractsCompare: Command = {
       negated: true,
     },
     {
+      name: 'fetch',
+      value: 'PREFIX',
+      help: 'JSON Schema: fetch documents that schemas refer to, if their address begins with PREFIX; again for each. Without it nothing is fetched.',
+      many: true,
+    },
+    {
       name: 'batch',
       value: 'FILE',
       help: 'Answer each line of FILE (- is standard input) with a line, instead of OLD and NEW.',
@@ -68,10 +80,19 @@ export const contractsCompare: Command = {
   run: (context) => (context.given.text('batch') !== undefined ? runBatch(context) : runPair(context)),
 };
 
-const runPair = async ({ given, terminal }: CommandContext): Promise<number> => {
-  const { compatible, changes } = await compare(requestOf(given, terminal.directory));
+const runPair = async ({ given, terminal, signal }: CommandContext): Promise<number> => {
+  const request = requestOf(given, terminal.directory);
+  const documents = documentsOf(given, signal);
+  const whole = documents === undefined ? request : await fetchReferences(request, documents);
+  const { compatible, changes } = await compare(whole);
   terminal.out(JSON.stringify({ compatible, changes }));
   return compatible ? 0 : exitCodes.failure;
+};
+
+/** Undefined when nothing may be fetched. */
+const documentsOf = (given: Given, signal: AbortSignal): RemoteDocuments | undefined => {
+  const from = given.all('fetch');
+  return from.length === 0 ? undefined : new RemoteDocuments({ from, signal });
 };
 
 const requestOf = (given: Given, directory: string): CompareRequest => {
@@ -113,9 +134,8 @@ const runBatch = async ({ given, terminal, signal }: CommandContext): Promise<nu
   const file = given.text('batch') ?? '-';
   if (given.arguments.length > 0)
     throw new FactlineError('ARGUMENT_UNEXPECTED', { command: 'contracts compare --batch', argument: 'OLD' });
-  for await (const answer of compareBatch(
-    file === '-' ? terminal.input : openFile(file, terminal.directory),
-  )) {
+  const input = file === '-' ? terminal.input : openFile(file, terminal.directory);
+  for await (const answer of compareBatch(input, documentsOf(given, signal))) {
     terminal.out(answer);
     await terminal.drained();
     if (signal.aborted) break;

@@ -17,7 +17,10 @@ const barePattern = /^[A-Za-z_][\w.]*$/;
  * JSON out of a text; what is parsed already stays as it is.
  * @throws FactlineError SCHEMA_INVALID
  */
-export const jsonOf = ({ side, schema }: SchemaSource, format: SchemaFormat): Json => {
+export const jsonOf = (
+  { side, schema }: { readonly side: string; readonly schema?: Json | undefined },
+  format: SchemaFormat,
+): Json => {
   if (schema === undefined) throw missing(format, side);
   if (typeof schema !== 'string') return schema;
   // In Avro a bare name is a whole schema.
@@ -50,5 +53,5 @@ export const filesOf = ({ side, schema, files }: SchemaSource): ReadonlyMap<stri
   return all as ReadonlyMap<string, string>;
 };
 
-const missing = (format: SchemaFormat, side: SchemaSource['side']): FactlineError =>
+const missing = (format: SchemaFormat, side: string): FactlineError =>
   new FactlineError('SCHEMA_INVALID', { format, side, path: '(root)', reason: 'it was not given' });

@@ -13,7 +13,8 @@ const named = /json-schema\.org\/(?:draft\/)?(draft-04|draft-06|draft-07|2019-09
 
 export const isMetaSchema = (uri: string): boolean => named.test(uri);
 
-const namedBy = (schema: unknown): string | undefined => {
+/** What `$schema` says, if it is one of these drafts. */
+export const draftNamedBy = (schema: unknown): string | undefined => {
   const name =
     typeof schema === 'object' && schema !== null ? (schema as { $schema?: unknown }).$schema : undefined;
   return typeof name === 'string' ? named.exec(name)?.[1] : undefined;
@@ -21,7 +22,7 @@ const namedBy = (schema: unknown): string | undefined => {
 
 /** `$schema` decides when nobody said otherwise; 2020-12 when it does not say either. */
 export const draftOf = (schema: unknown, draft?: JsonSchemaDraft): JsonSchemaDraft => {
-  const name = draft ?? namedBy(schema);
+  const name = draft ?? draftNamedBy(schema);
   return jsonSchemaDrafts.find((known) => known === name) ?? '2020-12';
 };
 

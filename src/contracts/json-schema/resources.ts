@@ -88,9 +88,12 @@ const resolved = (reference: string, base: string): string | undefined => {
   return URL.canParse(reference, base) ? new URL(reference, base).href : undefined;
 };
 
-const withoutFragment = (uri: string): string => uri.split('#', 1)[0] ?? uri;
+export const withoutFragment = (uri: string): string => uri.split('#', 1)[0] ?? uri;
 
-/** The parts of one schema that references can name: embedded resources, anchors, places. Nothing is ever fetched. */
+/** Whether a document could be fetched from there, if that was allowed. */
+const isWebAddress = (uri: string): boolean => /^https?:/.test(uri);
+
+/** The parts of one schema that references can name: embedded resources, anchors, places. Nothing is fetched here. */
 export class Resources {
   readonly root: Location;
   readonly draft: JsonSchemaDraft;
@@ -165,6 +168,23 @@ export class Resources {
     return this.#dynamicAnchors.get(`${base}#${name}`);
   }
 
+  dynamicAnchors(): Iterable<Location> {
+    return this.#dynamicAnchors.values();
+  }
+
+  /** Whether a document or an embedded resource of this name is there. */
+  has(uri: string): boolean {
+    return this.#resources.has(uri);
+  }
+
+  /** The address that a reference leads to when it leads out of the schema; the meta-schemas of JSON Schema itself are none. */
+  foreign(reference: string, from: Location): string | undefined {
+    const uri = resolved(reference, from.base);
+    const isForeign =
+      uri !== undefined && isWebAddress(uri) && !this.has(withoutFragment(uri)) && !isMetaSchema(uri);
+    return isForeign ? uri : undefined;
+  }
+
   /** Every subschema that was found. */
   locations(): Iterable<Location> {
     return this.#locations.values();
@@ -198,9 +218,10 @@ export class Resources {
     const resource = this.#resources.get(base);
     if (resource === undefined) {
       if (isMetaSchema(uri)) return undefined;
+      const unless = isWebAddress(uri) ? ' unless `factline contracts compare --fetch PREFIX` allows it' : '';
       throw this.#refuse(
         pointer,
-        `${reference} is not part of this schema; other documents are never fetched`,
+        `${reference} is not part of this schema; other documents are never fetched${unless}`,
       );
     }
     const target =

@@ -33,8 +33,11 @@ function* appliedTo(location: Location, resources: Resources): Generator<Locatio
   if (!isObject(schema)) return;
   for (const keyword of ['$ref', '$dynamicRef', '$recursiveRef']) {
     const reference = own(schema, keyword);
+    // Definitions that nothing refers to may lean on what is not there.
     const target =
-      typeof reference === 'string' ? resources.resolve(reference, location, pointer) : undefined;
+      typeof reference === 'string' && resources.foreign(reference, location) === undefined
+        ? resources.resolve(reference, location, pointer)
+        : undefined;
     if (target !== undefined) yield target;
   }
   for (const keyword of applied) {

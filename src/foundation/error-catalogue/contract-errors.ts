@@ -96,6 +96,20 @@ export const contractErrors = {
     remedy: 'Correct the schema at the place named above, and give every file that it imports.',
     exitCode: 2,
   },
+  SCHEMA_FETCH_NOT_ALLOWED: {
+    message: '{origin} leads to {url}, which may not be fetched: allowed is {allowed}.',
+    cause: 'A schema leans on a document outside of what `--fetch` allows.',
+    remedy:
+      'Allow its address with another `--fetch`, or write the document into the schema, with its address as `$id`.',
+    exitCode: 2,
+  },
+  SCHEMA_FETCH_FAILED: {
+    message: 'The document {url} cannot be used: {reason}.',
+    cause: 'A schema leans on this document, and may be compared only with all that it leans on.',
+    remedy:
+      'Correct the reference or the document, or write the document into the schema, with its address as `$id`.',
+    exitCode: 2,
+  },
   BATCH_LINE_INVALID: {
     message: 'The line cannot be used: {reason}',
     cause: 'Each line of a batch is one JSON object in UTF-8: { id, format, mode, old, new, … }.',

@@ -3,6 +3,7 @@ import {
   type Clock,
   type HttpAnswer,
   type HttpPost,
+  httpFailure,
   httpPost,
   withDeadline,
 } from '../../foundation/index.ts';
@@ -39,16 +40,8 @@ export const sendMessage = async (
         return await sendEmail(channel, receiver, message);
     }
   } catch (error) {
-    return describe(error);
+    return httpFailure(error, timeoutMs);
   }
-};
-
-/** fetch hides the reason below its error. Never the address: that of an incoming webhook is a secret. */
-const describe = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause instanceof Error ? (error.cause as Error & { code?: string }) : null;
-  if (cause !== null) return cause.code ?? cause.message;
-  return error.name === 'TimeoutError' ? `no answer within ${timeoutMs / 1_000} s` : error.message;
 };
 
 const postTo = async (channel: Channel, request: Omit<HttpPost, 'timeoutMs'>): Promise<string | null> => {
