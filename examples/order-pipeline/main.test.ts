@@ -81,6 +81,14 @@ describe('npm start', { timeout: 120_000 }, () => {
     }
   });
 
+  it('survives the death of its workers: every order ends once, to the penny', async () => {
+    const { ended } = start(...'--workers 2 --chaos --rate 6 --until-drained'.split(' '));
+    const { code, out } = await ended;
+    expect(out).toMatch(/worker \d killed \(kill -9\)/);
+    expect(out).toMatch(/PARITY (\d+)\/\1/);
+    expect(code).toBe(0);
+  });
+
   it('stops at once at the second Ctrl-C, goes on with --keep, and at one Ctrl-C drains and counts', async () => {
     const first = start('--rate', '5', '--orders', '100');
     await first.shows(/order/i);
