@@ -9,7 +9,7 @@ const integration = [
 ];
 
 /*
- * On PostgreSQL 15 every statement is parsed (test/statements), and what depends on the server's version runs: plans, migrations, how the
+ * On PostgreSQL 15 every statement is parsed (test/statements), and what depends on the server's version runs: the plans of the log, migrations, how the
  * log is read, what projections and handlers do to their tables, the ORMs' adapters. What is built on those statements is proven on 18
  * alone: apps, workflows, operations and replays from step to step, the test kit, the command line, the documents, the examples, and of
  * those folders the files named here.
@@ -17,7 +17,6 @@ const integration = [
 const onOldServer = [
   'src/{log,postgres}/**/*.int.test.ts',
   'src/consumers/{membership,projection,operational}/**/*.int.test.ts',
-  'src/**/{workflow,log}/plans.int.test.ts',
   'src/testing/test-factline.int.test.ts',
   'test/statements.int.test.ts',
   'tools/**/*.test.ts',

@@ -82,7 +82,7 @@ describe('npm start', { timeout: 120_000 }, () => {
   });
 
   it('survives the death of its workers: every order ends once, to the penny', async () => {
-    const { ended } = start(...'--workers 2 --chaos --rate 6 --until-drained'.split(' '));
+    const { ended } = start(...'--workers 2 --chaos --orders 60 --rate 6 --until-drained'.split(' '));
     const { code, out } = await ended;
     expect(out).toMatch(/worker \d killed \(kill -9\)/);
     expect(out).toMatch(/PARITY (\d+)\/\1/);
