@@ -32,6 +32,8 @@ const replay = {
   app: 'shop',
   consumerId: 1,
   codeVersion: '1.2.3',
+  order: 'beside-live',
+  parity: 'every-row',
   paused: null,
   manifest: {
     title: summary.title,
@@ -91,6 +93,13 @@ test('what was estimated from a sample is shown in round numbers with its interv
   expect(lines).toContain(`frozen ${estimated} events up to position 10020000`);
   expect(lines).toContain(`events ${estimated} of at least 49,000 keys`);
   expect(replayListLines([summary], view).join('\n')).toContain('~9,980,000');
+});
+
+test('what has to agree is shown where something has', () => {
+  expect(replayLines(replay, view).join('\n')).toContain(
+    'every row with the live table, before readers see it',
+  );
+  expect(replayLines({ ...replay, parity: 'none' }, view).join('\n')).not.toContain('every row');
 });
 
 test('what was counted is shown as it is, also where it was stored before there were estimates of it', () => {

@@ -92,6 +92,12 @@ const effectsText = ({ mode, manifest: { effects, publish } }: Replay): string =
   return `delivered again, in order of each key and after live ones, effects: ${effects.policy}${limit}, ${publish === 'publish' ? 'publishes events' : 'publishes nothing'}`;
 };
 
+const parityTexts: Readonly<Record<Replay['parity'], string>> = {
+  'every-row': 'every row with the live table, before readers see it',
+  'every-outcome': 'every outcome with the recorded one',
+  none: '',
+};
+
 const frozenText = ({ frozen }: Replay): string =>
   frozen === null
     ? 'not yet'
@@ -115,6 +121,7 @@ export const replayLines = (replay: Replay, view: ReplayViewOptions): string[] =
           `${replay.consumer} (${replay.class}), code ${replay.codeVersion}, revision ${revision}`,
         ],
         ['how', effectsText(replay)],
+        ['compared', parityTexts[replay.parity]],
         ['selection', selectionText(replay)],
         ['hours', manifest.window === null ? '' : windowText(manifest.window)],
         ['frozen', frozenText(replay)],

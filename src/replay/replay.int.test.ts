@@ -176,6 +176,7 @@ describe('planning', () => {
       state: 'draft',
       revision: 1,
       mode: 'redeliver',
+      order: 'per-key-after-live',
       plannedBy: 'ada',
       codeVersion: '1.2.3',
     });

@@ -18,6 +18,10 @@ export const replayFields: readonly JsonField[] = [
     name: 'id, app, consumer, class, mode',
     help: 'What is replayed, and how: redeliver, release (from quarantine), shadow or blue-green.',
   },
+  {
+    name: 'order, parity',
+    help: 'What the mode brings with it. order: per-key-after-live or beside-live; parity, what has to agree before it is done: every-row, every-outcome or none.',
+  },
   { name: 'state, revision, codeVersion', help: 'Where it is in its life.' },
   { name: 'manifest', help: 'Everything that was asked for, as --manifest takes it.' },
   { name: 'plannedBy, requestedBy', help: 'Who wrote this revision; who asked for approval.' },

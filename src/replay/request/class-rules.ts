@@ -5,6 +5,21 @@ import type { LogSelection } from './selection.ts';
 
 export type ReplayMode = 'redeliver' | 'release' | 'shadow' | 'blue-green';
 
+/** What a mode brings with it, whatever is asked for. */
+export interface ModeTerms {
+  /** Each key in its order, live events first; or beside the live consumer, in the order of the log. */
+  readonly order: 'per-key-after-live' | 'beside-live';
+  /** What has to agree before it is done: every row with the live table, every outcome with the recorded one, or nothing to compare with. */
+  readonly parity: 'every-row' | 'every-outcome' | 'none';
+}
+
+export const modeTerms: Readonly<Record<ReplayMode, ModeTerms>> = {
+  redeliver: { order: 'per-key-after-live', parity: 'none' },
+  release: { order: 'per-key-after-live', parity: 'none' },
+  shadow: { order: 'beside-live', parity: 'every-outcome' },
+  'blue-green': { order: 'beside-live', parity: 'every-row' },
+};
+
 /** What each declaration allows: what it names, and everything that does less. */
 const weight: Readonly<Record<OnReplay, number>> = { skip: 0, reuse: 1, execute: 2 };
 

@@ -2,7 +2,7 @@ import { FactlineError } from '../../foundation/index.ts';
 import { loadQueries, type Queryable, type Row, run } from '../../postgres/index.ts';
 import type { ReplayEstimate, Within } from '../estimate/estimate.ts';
 import type { ReplayState } from '../lifecycle/lifecycle.ts';
-import type { ReplayMode } from './class-rules.ts';
+import { type ModeTerms, modeTerms, type ReplayMode } from './class-rules.ts';
 import type { ReplayManifest } from './manifest.ts';
 
 const sql = loadQueries<'read_replay' | 'list_replays'>(new URL('./request.sql', import.meta.url));
@@ -34,7 +34,7 @@ export interface FrozenSelection {
 }
 
 /** A replay as it stands in the database. Times are ISO 8601, by the database's clock. */
-export interface Replay {
+export interface Replay extends ModeTerms {
   readonly id: number;
   readonly app: string;
   readonly consumer: string;
@@ -96,6 +96,7 @@ const replayOf = (row: Row): Replay => ({
   consumerId: Number(row['consumer_id']),
   class: row['class'] as Replay['class'],
   mode: row['mode'] as ReplayMode,
+  ...modeTerms[row['mode'] as ReplayMode],
   state: row['state'] as ReplayState,
   revision: Number(row['revision']),
   manifest: row['manifest'] as ReplayManifest,

@@ -90,6 +90,7 @@ test('code that comes to the same: every event is equal, nothing has happened, a
   expect(await run()).toMatchObject({
     state: 'done',
     mode: 'shadow',
+    parity: 'every-outcome',
     approvals: { required: 0 },
     outcome: { selected: 10, equal: 10, differs: 0 },
   });
