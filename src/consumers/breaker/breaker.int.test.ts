@@ -35,7 +35,8 @@ describe('the breaker', () => {
     const callsWhenOpened = calls;
     const parked = await process.parked();
     expect(parked.length).toBeLessThan(60);
-    expect(parked.every((row) => row['state'] === 'retrying')).toBe(true);
+    // One that was due again when it tripped may be at work.
+    expect(parked.filter(({ state }) => state !== 'retrying' && state !== 'running')).toEqual([]);
     await eventually(
       async () => (await process.parked()).every((row) => row['attempts'] === 0),
       'attempts made before it tripped are given back',
@@ -74,7 +75,10 @@ describe('the breaker', () => {
       await eventually(() => failures() > before, 'a probe was made');
     }
     expect(isOpen(process)).toBe(true);
-    expect((await process.parked()).every((row) => row['attempts'] === 0)).toBe(true);
+    await eventually(
+      async () => (await process.parked()).every((row) => row['attempts'] === 0),
+      'the attempts of probes are given back',
+    );
   }, 40_000);
 
   test('a bug opens it as well, and a new code version closes it', async () => {
