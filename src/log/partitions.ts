@@ -1,4 +1,4 @@
-import { type Database, loadQueries, run, sqlState } from '../postgres/index.ts';
+import { type Database, loadQueries, lockNotAvailable, run, sqlState } from '../postgres/index.ts';
 
 const sql = loadQueries<'create_partitions' | 'partitions_ahead'>(
   new URL('./start-checks.sql', import.meta.url),
@@ -11,9 +11,6 @@ export const leavesAhead = 4;
 /** The number of the partition that holds a position. */
 export const leafOf = (position: number): number => Math.floor(position / leafSize);
 
-/** 55P03: somebody else holds what ATTACH needs, most likely to do the same. The next look finds it done, or tries again. */
-const lockNotAvailable = '55P03';
-
 /**
  * Creates the partitions ahead of the newest position, if some are missing. Any process may call it at any time:
  * it waits at most two seconds for locks, and never blocks readers or publishers.
@@ -23,6 +20,7 @@ export const ensurePartitions = async (database: Database): Promise<{ made: numb
   const made = await run(database.operations, sql.create_partitions).then(
     ([row]) => Number(row?.['made']),
     (error: unknown) => {
+      // Somebody else holds what ATTACH needs, most likely to do the same. The next look finds it done, or tries again.
       if (sqlState(error) === lockNotAvailable) return 0;
       throw error;
     },

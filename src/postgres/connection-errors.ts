@@ -34,6 +34,9 @@ export const isConnectionLost = (error: unknown): boolean => {
   );
 };
 
+/** SQLSTATE of a statement that would have had to wait for a lock. */
+export const lockNotAvailable = '55P03';
+
 const transientStates = /^(08|53|57P0|40001|40P01|55P03|25P03|25P04|58)/;
 
 /** How an error of the database is to be treated: tried again, not tried again, or (null) it is none of the database's. */

@@ -4,6 +4,7 @@ export {
   explainConnectionError,
   hostOf,
   isConnectionLost,
+  lockNotAvailable,
   sqlState,
 } from './connection-errors.ts';
 export {

@@ -179,16 +179,7 @@ export const quarantineRetry: Command = {
   description:
     'Asks the process that works the lane to try the event again, with all its attempts before it, and waits for the outcome. When it succeeds, what waits behind it follows in order.',
   arguments: [{ name: 'ID', help: 'Numbers from `quarantine list`.', required: true, many: true }],
-  options: [
-    {
-      name: 'by',
-      value: 'NAME',
-      help: 'Who decides; stays on record. Default: FACTLINE_ACTOR, else the user of this machine.',
-    },
-    { name: 'reason', value: 'TEXT', help: 'Why; stays on record.' },
-    ...waitOptions,
-    ...databaseOptions,
-  ],
+  options: [...personOptions, ...waitOptions, ...databaseOptions],
   examples: [
     { line: 'factline quarantine retry 7', does: 'one event' },
     { line: 'factline quarantine retry 7 8 9 --reason "fixed in 2.4.1"', does: 'several, in this order' },

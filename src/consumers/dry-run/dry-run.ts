@@ -1,6 +1,6 @@
 import { type Clock, FactlineError, type Issue, systemClock } from '../../foundation/index.ts';
 import type { StoredEvent } from '../../log/index.ts';
-import type { Database, TableChange } from '../../postgres/index.ts';
+import { type Database, lockNotAvailable, type TableChange } from '../../postgres/index.ts';
 import { type ConsumerDefinition, contractSetOf } from '../definition.ts';
 import type { ReplayTerms } from '../operational/entry.ts';
 import type { Handler } from '../operational/handler.ts';
@@ -102,8 +102,6 @@ const patiently = async (work: () => Promise<Rehearsal>, clock: Clock): Promise<
     await clock.sleep(busyPauseMs);
   }
 };
-
-const lockNotAvailable = '55P03';
 
 const isBusy = (thrown: unknown): boolean =>
   chainOf(thrown).some((each) => memberOf(each, 'code') === lockNotAvailable);

@@ -1,7 +1,7 @@
 import { type DraftEnvelope, storedDraftText } from '../../contracts/index.ts';
 import { type LastStatement, loadQueries } from '../../postgres/index.ts';
 import type { PublishedDraft } from './calls.ts';
-import type { EndingFailure, InstanceState, StuckReason } from './instance.ts';
+import { type EndingFailure, endStates, type InstanceState, type StuckReason } from './instance.ts';
 import type { JournalEntry } from './journal.ts';
 
 /** A row of the journal that is to be written. */
@@ -101,8 +101,6 @@ const lanesOf = (jobs: readonly FlushJob[]): readonly string[] => {
   return [arrayOf('consumerId'), arrayOf('lane'), arrayOf('token')];
 };
 
-const ended: ReadonlySet<InstanceState | undefined> = new Set(['completed', 'failed', 'cancelled']);
-
 /** One call that has ended, of one instance, which ends with it or goes on; null: there is more to record. */
 const singleStatement = (job: FlushJob): LastStatement | null => {
   const { consumerId, lane, token, rows, change } = job;
@@ -112,7 +110,7 @@ const singleStatement = (job: FlushJob): LastStatement | null => {
   const values = [consumerId, lane, token, rowText(job, row)];
   if (change === null) return { query: flushQueries.record_result, values };
   const { state, held, due, failure, ending } = change;
-  const isEnd = ended.has(state) && held === false && due === 'never';
+  const isEnd = state !== undefined && endStates.includes(state) && held === false && due === 'never';
   if (!isEnd || failure !== undefined || ending !== undefined) return null;
   return { query: flushQueries.record_end, values: [...values, changeText(job, change)] };
 };

@@ -1,12 +1,17 @@
 import { type Clock, FactlineError, type Telemetry } from '../../foundation/index.ts';
-import { type Database, type ForeignTransaction, run, sqlState } from '../../postgres/index.ts';
+import {
+  type Database,
+  type ForeignTransaction,
+  lockNotAvailable,
+  run,
+  sqlState,
+} from '../../postgres/index.ts';
 import { Grouping } from '../operational/grouping.ts';
 import { CommittedStarts } from './committed-starts.ts';
 import { hubOf, type WorkflowHub } from './hub.ts';
 import { storedOf } from './router.ts';
 import {
   freshInstance,
-  lockNotAvailable,
   noteRejected,
   reserveSlot,
   type Start,

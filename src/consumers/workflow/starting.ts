@@ -9,9 +9,6 @@ const sql = loadQueries<
   'start_instance' | 'start_instances' | 'queue_instance' | 'find_duplicate' | 'note_rejected'
 >(new URL('./starting.sql', import.meta.url));
 
-/** SQLSTATE of a statement that would have to wait for another transaction. */
-export const lockNotAvailable = '55P03';
-
 /** What is known of an instance that is to be started. */
 export interface Start {
   readonly workflow: AnyWorkflow;
