@@ -8,7 +8,7 @@ import { runChaos } from './run.ts';
 
 const usage = `npm run chaos -- [options]
 
-  --workflows N      how many instances (default 10000)
+  --workflows N      how many instances (default 10000); more where all have ended before something of each kind happened
   --workers N        processes that run them (default 3)
   --seed N           when to kill what, and when the outside world fails (default: by the clock, printed)
   --kill-every S     kill -9 of a worker about every S seconds (default 3; 0: never)

@@ -55,6 +55,7 @@ class ChaosRun {
   #fleet: Fleet | undefined;
   #disturbances: Disturbances | undefined;
   #outsideUrl = '';
+  #fed = 0;
   #pardoned = 0;
 
   constructor(options: ChaosOptions) {
@@ -62,7 +63,7 @@ class ChaosRun {
   }
 
   async run(): Promise<ChaosReport> {
-    const { seed, workflows, workers, database, timeline } = this.#options;
+    const { seed, workers, database, timeline } = this.#options;
     const outside = forkProgram('outside-process.ts', String(seed));
     const [{ port }] = (await once(outside, 'message')) as [{ port: number }];
     this.#outsideUrl = `http://127.0.0.1:${port}/`;
@@ -102,7 +103,7 @@ class ChaosRun {
     return {
       ok: this.#findings.length === 0,
       findings: this.#findings.slice(0, findingsMax),
-      workflows,
+      workflows: this.#fed,
       kills,
       restarts,
       frozen,
@@ -112,18 +113,18 @@ class ChaosRun {
     };
   }
 
-  /** What begins and what confirms the orders; an answer that was lost with the server is asked for again, under one key. */
+  /**
+   * What begins and what confirms the orders; an answer that was lost with the server is asked for again, under one key. Most of them come
+   * only after something of each kind has happened: a fast machine would have nothing to survive. But where those that came have all
+   * ended there is nothing left to disturb either: then more come, over the wanted number if need be.
+   */
   async #feed(app: Factline, disturbances: Disturbances): Promise<void> {
     const { workflows } = this.#options;
-    for (let first = 0; first < workflows; first += batchSize) {
-      const numbers = Array.from(
-        { length: Math.min(batchSize, workflows - first) },
-        (_, index) => first + index,
-      );
+    while (this.#fed < workflows || !disturbances.haveHappened) {
+      const length = this.#fed < workflows ? Math.min(batchSize, workflows - this.#fed) : batchSize;
+      const numbers = Array.from({ length }, (_, index) => this.#fed + index);
       const data = (number: number) => ({ orderId: orderIdOf(number), number });
       const confirmed = numbers.filter((number) => fateOf(number) !== 'nobody confirms');
-      // Most of them only after something of each kind has happened: a fast machine would have nothing to survive.
-      while (first > 0 && !disturbances.haveHappened && !this.#late) await sleep(lookMs);
       // Some are confirmed before anybody waits for it.
       await this.#insist(() =>
         app.publish(numbers.map((number) => Ordered(data(number), { dedupeKey: `ordered ${number}` }))),
@@ -131,7 +132,21 @@ class ChaosRun {
       await this.#insist(() =>
         app.publish(confirmed.map((number) => Confirmed(data(number), { dedupeKey: `confirmed ${number}` }))),
       );
+      this.#fed += length;
+      while (!disturbances.haveHappened && (await this.#ended()) < this.#fed && !this.#late) {
+        await this.#pardon().catch(() => {});
+        await sleep(lookMs);
+      }
+      if (this.#late) return;
     }
+  }
+
+  /** How many instances have ended; none while the server restarts. */
+  async #ended(): Promise<number> {
+    const [row] = await this.#query(
+      'select count(*)::int as ended from factline.workflow_instances where ended_at is not null',
+    ).catch(() => []);
+    return Number(row?.['ended'] ?? 0);
   }
 
   async #insist(act: () => Promise<unknown>): Promise<void> {
@@ -151,16 +166,13 @@ class ChaosRun {
   }
 
   async #untilEnded(disturbances: Disturbances): Promise<void> {
-    const { workflows, onProgress } = this.#options;
+    const { onProgress } = this.#options;
     let told = Date.now();
     for (;;) {
-      const [row] = await this.#query(
-        `select count(*) filter (where ended_at is not null)::int as ended, count(*)::int as all from factline.workflow_instances`,
-      ).catch(() => []);
-      if (Number(row?.['ended'] ?? 0) >= workflows) return;
+      if ((await this.#ended()) >= this.#fed) return;
       if (this.#late) {
         this.#findings.push(
-          `after ${this.#options.withinMs} ms not all ${workflows} have ended: ${await this.#states()}`,
+          `after ${this.#options.withinMs} ms not all ${this.#fed} have ended: ${await this.#states()}`,
         );
         return;
       }
@@ -214,7 +226,7 @@ class ChaosRun {
       new Map((await this.#query(sql)).map((row) => [String(row['id']), Number(row['count'])]));
     const [parked] = await this.#query('select count(*)::int as count from factline.parked');
     return {
-      workflows: this.#options.workflows,
+      workflows: this.#fed,
       instances: instances as unknown as ChaosFacts['instances'],
       bookings: await counts('select order_id as id, count(*) from bookings group by 1'),
       ended: await counts(
