@@ -33,8 +33,8 @@ export interface Answered {
 
 /**
  * One consumer in this process: its runner, the leases it holds, and the order of steps. `take`, `release` and `carryOut`
- * of the runner run one after the other, in the background, so that a handler that takes a minute to finish holds up
- * neither the heartbeat nor other consumers. `drop` comes in between at any time; a lease dropped while it is being
+ * of the runner run one after the other (acts beside one another, where the runner can), in the background, so that a handler that
+ * takes a minute to finish holds up neither the heartbeat nor other consumers. `drop` comes in between at any time; a lease dropped while it is being
  * taken or released is simply no longer in `#leases`.
  */
 export class ConsumerUnit {
@@ -45,7 +45,10 @@ export class ConsumerUnit {
   takeFailure: { readonly error: unknown } | null = null;
   #registration: Registration;
   #runner: ConsumerRunner | undefined;
-  #last: Promise<void> = Promise.resolve();
+  /** Ends with every step so far. */
+  #last: Promise<unknown> = Promise.resolve();
+  /** Ends with the latest step that nothing may run beside. */
+  #lastAlone: Promise<unknown> = Promise.resolve();
   #paused = false;
   #held = '[]';
   #lookWanted = false;
@@ -187,7 +190,7 @@ export class ConsumerUnit {
 
   /** `answer` is called with what the runner said, in its turn; a runner that throws has refused. */
   carryOut(request: OwnerRequest, answer: (answered: Answered) => Promise<void>, ended: () => void): void {
-    this.enqueue(async () => {
+    const work = async (): Promise<void> => {
       let answered: Answered;
       try {
         answered = await this.runner.carryOut(request);
@@ -198,7 +201,8 @@ export class ConsumerUnit {
         answered = { state: 'refused', answer: describe(error) };
       }
       await answer(answered);
-    }, ended);
+    };
+    this.#step(() => work().finally(ended), { beside: this.runner.actsSideBySide === true });
   }
 
   /** Any other step in the unit's order; `ended` is called whatever became of it. */
@@ -211,10 +215,12 @@ export class ConsumerUnit {
     return this.#background.settled();
   }
 
-  #step(work: () => Promise<void>): void {
-    const before = this.#last;
-    const done = before.then(work);
-    this.#last = done.catch(() => undefined);
+  /** `beside`: other such steps may be under way. Any other step waits for all before it, and all after it wait for it. */
+  #step(work: () => Promise<void>, { beside } = { beside: false }): void {
+    const done = (beside ? this.#lastAlone : this.#last).then(work);
+    const ended = done.catch(() => undefined);
+    this.#last = beside ? Promise.all([this.#last, ended]) : ended;
+    if (!beside) this.#lastAlone = ended;
     this.#background.run(() => done);
     if (this.#watched) return;
     this.#watched = true;

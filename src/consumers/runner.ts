@@ -9,7 +9,7 @@
  *
  * Rules that both sides rely on:
  * - `take`, `release` and `carryOut` of one runner are called one after the other, never side by side; the other methods
- *   may be called at any time.
+ *   may be called at any time. Calls of `carryOut` come beside one another where the runner says that they may.
  * - All lanes that a runner holds at one time belong to one generation, so they have the same `types`, `laneCount`
  *   and `stopAt`; a changed `stopAt` comes as a release followed by a take.
  * - The fence: every write of an owner (checkpoint, inbox, parked rows, rows of a projection …) contains, in the same
@@ -142,6 +142,8 @@ export interface ConsumerRunner {
   due(): void;
   /** Only for lanes that this runner holds. It answers `refused` when it does not know the verb; it may throw. */
   carryOut(request: OwnerRequest): Promise<OwnerAnswer>;
+  /** `carryOut` may be called while it is under way. What it is about may be the same. */
+  readonly actsSideBySide?: true;
   progress(): RunnerProgress;
   /** Resolves when everything that was settled at the call, in the lanes held, is handled or parked; at once without lanes. */
   idle(): Promise<void>;

@@ -39,6 +39,7 @@ const timerSlackMs = 1;
  * Nothing of a sleeping or waiting instance is in memory. What may have ended the process that had it in memory: suspects.ts.
  */
 export class ExecutorRunner implements ConsumerRunner {
+  readonly actsSideBySide = true;
   readonly #services: RunnerServices;
   readonly #definition: ExecutorDefinition;
   readonly #execution: ExecutionServices;
@@ -62,8 +63,8 @@ export class ExecutorRunner implements ConsumerRunner {
   #timerAtMs = Number.POSITIVE_INFINITY;
   /** Loads come one after the other. */
   #serial: Promise<unknown> = Promise.resolve();
-  /** The instance that a person's act is about: it stays out of memory until the act has ended. */
-  #actedOn: { readonly id: number; readonly ended: Promise<void> } | null = null;
+  /** The instances that acts of people are about: each stays out of memory until the latest act on it has ended. */
+  readonly #actedOn = new Map<number, Promise<void>>();
 
   constructor(definition: ExecutorDefinition, services: RunnerServices) {
     this.#services = services;
@@ -197,16 +198,18 @@ export class ExecutorRunner implements ConsumerRunner {
     }
   }
 
-  /** Acts come one at a time, as the engine calls `carryOut`; other instances go on meanwhile. */
+  /** Acts on one instance come one after the other, those on many wait side by side for what these run. */
   async #apart<T>(id: number, hurry: boolean, work: (settled: boolean) => Promise<T>): Promise<T> {
+    const before = this.#actedOn.get(id);
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#actedOn = { id, ended: promise };
+    this.#actedOn.set(id, promise);
     this.#touched.add(id);
+    await before;
     try {
       const execution = this.#atWork.get(id);
       return await work(execution !== undefined && (await this.#letGo(execution, hurry)));
     } finally {
-      this.#actedOn = null;
+      if (this.#actedOn.get(id) === promise) this.#actedOn.delete(id);
       resolve();
     }
   }
@@ -229,7 +232,7 @@ export class ExecutorRunner implements ConsumerRunner {
     this.#starting.add(place);
     return {
       give: (instance) => {
-        const isTaken = this.#atWork.has(instance.id) || this.#actedOn?.id === instance.id;
+        const isTaken = this.#atWork.has(instance.id) || this.#actedOn.has(instance.id);
         if (!this.#starting.delete(place) || this.#releasing.has(held.lane) || isTaken) return;
         this.#begin(instance, held);
       },
@@ -278,16 +281,12 @@ export class ExecutorRunner implements ConsumerRunner {
       this.#fullAtLastLook = true;
       return;
     }
-    const not = [...this.#atWork.keys(), ...this.#suspects.ids, ...this.#keptOut];
+    const not = [...this.#atWork.keys(), ...this.#suspects.ids, ...this.#actedOn.keys()];
     const { full, nextMs } = await this.#take({ not, limit }, (instance, held) =>
       this.#begin(instance, held),
     );
     this.#fullAtLastLook = full;
     if (nextMs !== null) this.#expect(nextMs);
-  }
-
-  get #keptOut(): readonly number[] {
-    return this.#actedOn === null ? [] : [this.#actedOn.id];
   }
 
   /** Whether more was due than there were slots. */
@@ -374,10 +373,10 @@ export class ExecutorRunner implements ConsumerRunner {
   }
 
   async #runSuspects(instances: readonly number[]): Promise<void> {
-    const acted = this.#actedOn;
-    if (acted !== null && instances.includes(acted.id)) await acted.ended;
+    while (instances.some((id) => this.#actedOn.has(id)))
+      await Promise.all(instances.map((id) => this.#actedOn.get(id)));
     const survived: Promise<void>[] = [];
-    const request = { not: this.#keptOut, limit: instances.length, only: instances };
+    const request = { not: [...this.#actedOn.keys()], limit: instances.length, only: instances };
     await this.#inTurn(() =>
       this.#take(request, (instance, lane) => {
         const { promise, resolve } = Promise.withResolvers<void>();

@@ -72,7 +72,8 @@ const json = (value: unknown): string | null => (value === undefined ? null : JS
 
 /**
  * The verbs of people: arguments are { instance, … }. Each first takes the instance out of memory, then changes what is stored, so
- * that there is one way in which an instance goes on: it is loaded.
+ * that there is one way in which an instance goes on: it is loaded. Many may leave memory at one time, and the journals of one are read
+ * and changed at a time.
  *
  *   cancel                            what it did is taken back, then cancelled; refused when its last step has happened
  *   retry                             a stuck one goes on; failed undos are tried anew, waiting retries at once
@@ -85,6 +86,7 @@ export class Verbs {
   readonly #services: RunnerServices;
   readonly #workflow: AnyWorkflow;
   readonly #port: VerbPort;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(services: RunnerServices, workflow: AnyWorkflow, port: VerbPort) {
     this.#services = services;
@@ -97,16 +99,17 @@ export class Verbs {
     const id = Number(request.arguments['instance']);
     if (verb === undefined) return refused(`a workflow does not know the verb ${request.verb}`);
     if (!Number.isSafeInteger(id)) return refused('the number of an instance is missing');
-    const first = await this.#read(id);
+    const first = await this.#inTurn(() => this.#read(id));
     if (first === null)
       return refused(`there is no instance ${id} of ${this.#workflow.name} in this version`);
     const held = this.#port.laneOf(first.keyHash);
     if (held === undefined) return refused('its lane has just gone to another process; try again');
     await this.#services.testStep?.('workflow.before-act');
-    const act = async (settled: boolean): Promise<OwnerAnswer> => {
-      const target = await this.#read(id);
-      return target === null ? lostRace() : verb(this, { request, target, held, settled });
-    };
+    const act = (settled: boolean): Promise<OwnerAnswer> =>
+      this.#inTurn(async () => {
+        const target = await this.#read(id);
+        return target === null ? lostRace() : verb(this, { request, target, held, settled });
+      });
     const hurry = request.verb === 'cancel' || request.verb === 'compensate';
     const answer = await (request.verb === 'fork' ? act(false) : this.#port.apart(id, hurry, act));
     await this.#services.testStep?.('workflow.after-act');
@@ -161,6 +164,12 @@ export class Verbs {
     if (state !== 'running' && state !== 'waiting') return false;
     const { turn } = await runJournal(this.#workflow, { ...target, entries: target.journal });
     return turn.difference === null && turn.end?.kind === 'returned';
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
   }
 
   async #read(id: number): Promise<Target | null> {
