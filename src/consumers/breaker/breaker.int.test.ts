@@ -57,6 +57,43 @@ describe('the breaker', () => {
     expect(await process.parked()).toEqual([]);
   }, 40_000);
 
+  test('what is at work for the second time when it opens has its first attempt again as well', async () => {
+    const began = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    let tried = 0;
+    const process = await bench.launch({
+      definitions: [
+        handlerOf(async ({ data }) => {
+          if (data.orderId === 'early') {
+            tried += 1;
+            if (tried === 2) {
+              began.resolve();
+              await gate.promise;
+            }
+          }
+          throw new TransientError('the provider does not answer');
+        }),
+      ],
+    });
+    try {
+      await process.publish(placed('early', 0));
+      await process.settled();
+      await process.advance(10);
+      await eventually(async () => {
+        await process.engine.lookForDueWork();
+        return tried === 2;
+      }, 'its second attempt begins');
+      await began.promise;
+      await process.publish(...many(100));
+      await eventually(() => isOpen(process), 'it opens');
+    } finally {
+      gate.resolve();
+    }
+    await process.settled();
+    const early = (await process.parked()).find(({ key }) => key === 'orderId=early');
+    expect(early).toMatchObject({ attempts: 0 });
+  }, 40_000);
+
   test('a failed probe keeps it open, and counts nothing', async () => {
     const process = await bench.launch({
       definitions: [

@@ -83,7 +83,7 @@ with wanted as materialized (
   select p.key, p.position, p.state from factline.parked p
   join factline.parked_events e on e.consumer_id = p.consumer_id and e.replay_id = 0 and e.position = p.position
   where p.consumer_id = $1::integer and p.replay_id = 0 and e.fingerprint = $4::text
-    and (p.state = 'retrying' or (p.state = 'quarantined' and p.reason = 'attempts used up'
+    and (p.state in ('retrying', 'running') or (p.state = 'quarantined' and p.reason = 'attempts used up'
       and e.last_failed_at > factline.clock() - interval '60 seconds'))
     and (p.key_hash::bigint & 4294967295) % $3::integer in (select lane from fence)
 ), forgiven as (

@@ -270,7 +270,11 @@ export class Dispatcher {
     const uncounted = await this.#options.breaker.failed({ key: queue.key, description });
     if (queue.spilling !== null) await queue.spilling;
     if (queue.lane.dropped) return;
-    if (uncounted) return queue.putBack();
+    if (uncounted) {
+      // As in the database: what failed in the way that opened it has all its attempts again.
+      if (this.#options.breaker.open?.fingerprint === description.fingerprint) entry.attempts = 0;
+      return queue.putBack();
+    }
     await parking.fail(queue, failed);
   }
 
