@@ -68,6 +68,20 @@ describe('documents that schemas refer to', () => {
     ]);
   });
 
+  test('may declare a name within them only once, unless it is the same schema', async () => {
+    const page = (money: Json): Json => ({
+      properties: { price: { $ref: '/money.json' } },
+      $defs: { money: { $id: '/money.json', ...(money as object) } },
+    });
+    const order: Json = { properties: { a: { $ref: at('/a.json') }, b: { $ref: at('/b.json') } } };
+    server.serve({ '/a.json': page(number), '/b.json': page(integer) });
+    expect(await failure(compared(order, order))).toContain(
+      `two different schemas call themselves ${server.origin}/money.json, at #/$defs/`,
+    );
+    server.serve({ '/a.json': page(integer), '/b.json': page(integer) });
+    expect((await compared(order, order)).compatible).toBe(true);
+  });
+
   test('refer to documents in turn, to themselves and to each other; each is fetched once', async () => {
     server.serve({
       '/shop/order.json': {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { FactlineError } from '../../foundation/index.ts';
 import { isMetaSchema, type JsonSchemaDraft, refHasSiblings } from './drafts.ts';
 import { limits } from './limits.ts';
@@ -93,6 +94,13 @@ export const withoutFragment = (uri: string): string => uri.split('#', 1)[0] ?? 
 /** Whether a document could be fetched from there, if that was allowed. */
 const isWebAddress = (uri: string): boolean => /^https?:/.test(uri);
 
+/** Whether they say the same, whatever they call themselves: a schema that is bundled in two places is one resource. */
+const isSameResource = (one: unknown, other: unknown): boolean => {
+  if (!isObject(one) || !isObject(other)) return one === other;
+  const said = ({ $id: _id, id: _oldId, $schema: _draft, ...rest }: SchemaObject): SchemaObject => rest;
+  return isDeepStrictEqual(said(one), said(other));
+};
+
 /** The parts of one schema that references can name: embedded resources, anchors, places. Nothing is fetched here. */
 export class Resources {
   readonly root: Location;
@@ -146,6 +154,14 @@ export class Resources {
       const uri = resolved(id, base);
       if (uri === undefined) throw this.#refuse(below(pointer, '$id'), 'expected a URI reference');
       here = { ...location, base: withoutFragment(uri) };
+      const other = this.#resources.get(here.base);
+      if (other !== undefined && !isSameResource(other.schema, schema)) {
+        const places = `at ${other.pointer} and at ${pointer}`;
+        throw this.#refuse(
+          below(pointer, '$id'),
+          `two different schemas call themselves ${here.base}, ${places}: nobody can tell which one is meant`,
+        );
+      }
       this.#resources.set(here.base, here);
     }
     for (const keyword of ['$anchor', '$dynamicAnchor']) {
