@@ -36,6 +36,7 @@ const fine: Verdict = {
   version: 1,
   build: 1,
   state: 'live',
+  filling: null,
   generation: 1,
   startPosition: 0,
   measuredSecondsAgo: 0,
@@ -95,6 +96,11 @@ describe('status', () => {
 
   it('says what to do when there is no consumer', () => {
     expect(statusLines([], { width: 80, style })[1]).toContain('factline migrate');
+  });
+
+  it('counts a build that nobody reads yet as no promise', () => {
+    const building: Verdict = { ...fine, verdict: 'BUILDING', state: 'building', build: 2 };
+    expect(summaryLine([fine, building], style)).toBe('1 of 1 promise kept · 1 BUILDING');
   });
 
   it('sums up in one sentence', () => {

@@ -8,9 +8,14 @@ export interface ViewOptions {
 }
 
 export const verdictPaint = (verdict: VerdictName, style: Style): Paint =>
-  ({ OK: style.green, LATE: style.yellow, STALLED: style.red, PAUSED: style.yellow, UNKNOWN: style.red })[
-    verdict
-  ];
+  ({
+    OK: style.green,
+    LATE: style.yellow,
+    STALLED: style.red,
+    PAUSED: style.yellow,
+    UNKNOWN: style.red,
+    BUILDING: style.cyan,
+  })[verdict];
 
 const unknown = '–';
 
@@ -117,6 +122,9 @@ export const summaryLine = (verdicts: readonly Verdict[], style: Style): string 
   if (parked > 0) parts.push(style.yellow(`${countText(parked, 'key')} in quarantine`));
   const stuck = verdicts.reduce((sum, verdict) => sum + stuckCount(verdict), 0);
   if (stuck > 0) parts.push(style.yellow(`${countText(stuck, 'workflow')} stuck`));
-  const kept = count('OK');
-  return [`${kept} of ${countText(verdicts.length, 'promise')} kept`, ...parts].join(' · ');
+  const building = count('BUILDING');
+  if (building > 0) parts.push(style.cyan(`${building} BUILDING`));
+  // What nobody reads has promised nothing.
+  const promises = countText(verdicts.length - building, 'promise');
+  return [`${count('OK')} of ${promises} kept`, ...parts].join(' · ');
 };

@@ -62,7 +62,7 @@ export const metrics = {
     type: 'gauge',
     unit: 'boolean',
     labels: ['consumer', 'verdict'],
-    help: '1 for the present verdict of the consumer, which is OK, LATE, STALLED, PAUSED or UNKNOWN; the others have no series.',
+    help: '1 for the present verdict of the consumer, which is OK, LATE, STALLED, PAUSED, UNKNOWN or BUILDING; the others have no series.',
   },
   factline_duplicates_suppressed_total: {
     type: 'counter',
@@ -459,6 +459,11 @@ export const telemetryEvents = {
     level: 'info',
     fields: ['blockedMs'],
     when: 'The transaction that was waited for has ended.',
+  },
+  'workflow.call-refused': {
+    level: 'warn',
+    fields: ['workflow', 'id', 'step', 'error'],
+    when: "A step that had ended called something of its function's context.",
   },
   'workflow.start-rejected': {
     level: 'warn',

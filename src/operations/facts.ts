@@ -17,6 +17,8 @@ export interface ConsumerFacts {
   readonly build: number;
   /** building: a projection's table that is not read yet. */
   readonly state: 'live' | 'building';
+  /** How far a build is whose rows are still being made; null for everything else. */
+  readonly filling: FillingFacts | null;
   readonly ordering: 'key' | 'global' | 'none';
   readonly types: readonly string[];
   readonly generation: number;
@@ -51,6 +53,15 @@ export interface ConsumerFacts {
   readonly hottestKey: { readonly key: string; readonly waiting: number } | null;
   /** The instances of a workflow; null for the other classes. */
   readonly workflow: WorkflowFacts | null;
+}
+
+export interface FillingFacts {
+  /** The share of the log that it has dealt with, 0 to 1. */
+  readonly done: number;
+  /** Until it has caught up, at its average rate; null while nothing can be said. */
+  readonly etaMs: number | null;
+  /** What holds it up, as whoever fills it has noted; null: nothing. */
+  readonly obstacle: string | null;
 }
 
 /** A type or a key of the consumer that a person has paused. */

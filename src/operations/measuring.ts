@@ -1,6 +1,7 @@
 import { sessionLockSpace } from '../consumers/index.ts';
 import { toMilliseconds } from '../foundation/index.ts';
 import { loadQueries, type Queryable, type Row, run } from '../postgres/index.ts';
+import { listBuilds } from '../replay/index.ts';
 import { type WindowFacts, windowsOfHours, windowsOfMinutes } from './burn-rate.ts';
 import type {
   BreakerFacts,
@@ -32,7 +33,7 @@ const errorBudgetDefault = 0.01;
 /** Parked rows looked at per consumer and measurement: about 20 ms; beyond, the counts are lower bounds. */
 const parkedRowsMax = 20_000;
 
-/** All consumers, or those of one app, that are not retired; by name, then build. At most nine statements, each bounded. */
+/** All consumers, or those of one app, that are not retired; by name, then build. At most ten statements, each bounded. */
 export const measureConsumers = async (on: Queryable, app: string | null): Promise<ConsumerFacts[]> => {
   const rows = await run(on, sql.read_consumers, [app, sessionLockSpace, windowsOfMinutes, windowsOfHours]);
   if (rows.length === 0) return [];
@@ -52,7 +53,7 @@ export const measureConsumers = async (on: Queryable, app: string | null): Promi
       active: active.find((row) => row['id'] === consumer.id) ?? null,
     }),
   );
-  const facts = await withBuffers(on, app, await withProgress(on, measured));
+  const facts = await withBuffers(on, app, await withFilling(on, await withProgress(on, measured)));
   return withWorkflows(on, facts, stored.filter(isExecutor));
 };
 
@@ -66,7 +67,7 @@ export const readTailIncident = async (on: Queryable): Promise<TailIncident | nu
 /** What stands in the tables of consumers and lanes; what is measured in log and parked rows follows. */
 export type StoredFacts = Omit<
   ConsumerFacts,
-  'heldEvents' | 'oldest' | 'unhandled' | 'quarantined' | 'hottestKey' | 'workflow'
+  'filling' | 'heldEvents' | 'oldest' | 'unhandled' | 'quarantined' | 'hottestKey' | 'workflow'
 >;
 
 const storedFacts = (row: Row): StoredFacts => ({
@@ -176,6 +177,7 @@ const withMeasurement = (consumer: StoredFacts, measured: Measured): ConsumerFac
   const hottest = parked?.['hottest_key'] ?? null;
   return {
     ...consumer,
+    filling: null,
     heldEvents: count('paused'),
     oldest: oldestOf(consumer, measured, heads),
     unhandled,
@@ -241,5 +243,17 @@ const withProgress = async (on: Queryable, consumers: readonly ConsumerFacts[]):
     const moved = facts.lanes.find(({ lane }) => lane === oldest.lane)?.movedMs ?? Number.POSITIVE_INFINITY;
     const idleMs = Math.min(oldest.idleMs, moved, handledMs.get(facts.id) ?? Number.POSITIVE_INFINITY);
     return { ...facts, oldest: { ...oldest, idleMs } };
+  });
+};
+
+/** How far builds are whose rows are still being made. Rare, so a statement of its own. */
+const withFilling = async (on: Queryable, consumers: readonly ConsumerFacts[]): Promise<ConsumerFacts[]> => {
+  if (consumers.every(({ state }) => state === 'live')) return [...consumers];
+  const builds = new Map((await listBuilds(on)).map((build) => [build.id, build]));
+  return consumers.map((facts) => {
+    const build = builds.get(facts.id);
+    return build?.stage === 'filling'
+      ? { ...facts, filling: { done: build.done, etaMs: build.etaMs, obstacle: build.obstacle } }
+      : facts;
   });
 };

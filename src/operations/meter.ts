@@ -250,6 +250,7 @@ const unknownVerdict = (
   version: definition.version ?? 1,
   build: 1,
   state: 'live',
+  filling: null,
   generation: 1,
   startPosition: null,
   measuredSecondsAgo: null,

@@ -63,8 +63,8 @@ const sampleOf = (facts: ConsumerFacts): Readonly<Record<string, unknown>> => ({
   types: facts.types,
   head: facts.head,
   late: (facts.oldest?.ageMs ?? 0) > facts.handledWithinMs,
-  // What can't be told is not counted, and the time not covered.
-  known: clockProblem(facts) === null,
+  // What can't be told is not counted, and the time not covered; a build that nobody reads has promised nothing.
+  known: facts.state === 'live' && clockProblem(facts) === null,
   lagMs: Math.max(0, Math.round(facts.oldest?.ageMs ?? 0)),
   unhandled: facts.unhandled.exact ? facts.unhandled.events : null,
   behind: Math.max(0, facts.head - lowestCheckpoint(facts)),

@@ -55,6 +55,21 @@ afterEach(async () => {
   alive.clear();
 });
 
+/** The rows of a second build of it are being made, by the same process. */
+const build = async (): Promise<void> => {
+  await pool.query(
+    `insert into factline.consumers (app, class, name, build, state, types, lanes, start_position, handled_within_ms, error_budget)
+     values ('shop', 'projection', 'orders', 2, 'building', $1, 1, 0, 60000, 0.01)`,
+    [[placed]],
+  );
+  await pool.query(
+    'insert into factline.lanes (consumer_id, lane, generation, owner, released) values (2, 0, 1, 1, false)',
+  );
+  await pool.query(
+    'insert into factline.checkpoints (consumer_id, lane, position, dispatch_limit) values (2, 0, 0, 0)',
+  );
+};
+
 const publish = (count: number, secondsAgo = 0): Promise<unknown> =>
   pool.query(
     `insert into factline.events (id, type, source, key, key_hash, data, meta, time, recorded_at)
@@ -141,6 +156,31 @@ describe('burn rates of what was sampled', () => {
     );
     expect(rows[0].covered_ms).toBe(90_000);
     expect((await now()).burn?.[0]).toMatchObject({ state: 'UNKNOWN', short: { burn: null } });
+  });
+
+  it('do not count a build that nobody reads: of course it is behind', async () => {
+    await consumer();
+    await live();
+    await build();
+    await publish(10, 3_600);
+    await pool.query('update factline.checkpoints set position = 10 where consumer_id = 1');
+    await pool.query('update factline.checkpoints set position = 4 where consumer_id = 2');
+    await sampler().runOnce();
+    await pass(60);
+    await publish(5, 3_600);
+    await sampler().runOnce();
+    const { rows } = await pool.query(
+      'select consumer_id as id, sum(events)::int as events, sum(late)::int as late from factline.objective_hours group by 1 order by 1',
+    );
+    expect(rows).toEqual([
+      { id: 1, events: 5, late: 5 },
+      { id: 2, events: 0, late: 0 },
+    ]);
+    const verdicts = await measure({ database: { operations: pool } });
+    expect(verdicts.map(({ verdict, filling }) => [verdict, filling])).toEqual([
+      ['LATE', null],
+      ['BUILDING', { done: 4 / 15, etaSeconds: null }],
+    ]);
   });
 
   it('are exported as counters that begin at zero, each sample counted by one process', async () => {

@@ -95,7 +95,8 @@ const lanesUnowned = (facts: ConsumerFacts): Reason[] => {
 
 const lateness = (facts: ConsumerFacts, verdict: VerdictName): Reason[] => {
   const { oldest, handledWithinMs } = facts;
-  if (oldest === null) return [];
+  // What nobody reads has promised nothing: of course its next event is an old one.
+  if (oldest === null || verdict === 'BUILDING') return [];
   const reasons: Reason[] = [];
   if (verdict === 'STALLED' && abandonedLanes(facts).length === 0 && !isAbandoned(facts)) {
     const what = `nothing was handled in lane ${oldest.lane} for ${durationText(oldest.idleMs)}`;
@@ -132,6 +133,7 @@ const incidents = (facts: ConsumerFacts, { tail, trend, runner }: VerdictContext
     reasons.push({ code: 'tail-blocked', text });
   }
   if (
+    facts.filling === null &&
     trend !== null &&
     trend.backlogPerSecond > 0 &&
     facts.oldest !== null &&
@@ -195,13 +197,18 @@ const budget = (facts: ConsumerFacts): Reason[] => {
   return [{ code: 'budget-spent', text }];
 };
 
-const transitions = ({ state, build, newerGeneration }: ConsumerFacts): Reason[] => {
+const buildingText = ({ build, filling }: ConsumerFacts): string => {
+  if (filling === null) return `build ${build} is fed; readers see another one`;
+  const left = filling.etaMs === null ? '' : `, about ${durationText(filling.etaMs)} left`;
+  const obstacle = filling.obstacle === null ? '' : `: ${filling.obstacle}`;
+  return `build ${build} is being filled, ${Math.floor(filling.done * 100)} %${left}; readers see another one${obstacle}`;
+};
+
+const transitions = (facts: ConsumerFacts): Reason[] => {
+  const { state, newerGeneration } = facts;
   const reasons: Reason[] = [];
   if (state === 'building') {
-    reasons.push({
-      code: 'building',
-      text: `build ${build} is fed; readers see another one`,
-    });
+    reasons.push({ code: 'building', text: buildingText(facts) });
   }
   if (newerGeneration !== null) {
     const { generation, barrier } = newerGeneration;

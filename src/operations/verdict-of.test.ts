@@ -13,6 +13,7 @@ const quiet: ConsumerFacts = {
   version: 1,
   build: 1,
   state: 'live',
+  filling: null,
   ordering: 'key',
   types: ['shop.order.placed.v1'],
   generation: 1,
@@ -67,6 +68,30 @@ describe('the verdict', () => {
     const facts = waiting({ ageMs: 90_000, idleMs: 60_000 });
     expect(verdictOf(facts, now).verdict).toBe('STALLED');
     expect(codes(facts)).toEqual(['no-progress', 'older-than-promised']);
+  });
+
+  it('is BUILDING while rows that nobody reads are made: no promise is late, and the time left is said', () => {
+    const facts: ConsumerFacts = {
+      ...waiting({ ageMs: 9_000_000, idleMs: 9_000_000 }),
+      state: 'building',
+      build: 2,
+      filling: { done: 0.439, etaMs: 125_000, obstacle: null },
+      lanes: [{ ...lane, owner: null, unownedMs: 20_000 }],
+    };
+    const verdict = verdictOf(facts, now);
+    expect(verdict).toMatchObject({
+      verdict: 'BUILDING',
+      timeToDrainSeconds: 125,
+      timeToBreachSeconds: null,
+      filling: { done: 0.439, etaSeconds: 125 },
+    });
+    expect(verdict.reasons.map(({ text }) => text)).toEqual([
+      'no process works it (for 20 s or longer)',
+      'build 2 is being filled, 43 %, about 2 min 5 s left; readers see another one',
+    ]);
+    const held = { ...facts, filling: { done: 0, etaMs: null, obstacle: 'stands still: payment is late' } };
+    expect(verdictOf(held, now).reasons.at(-1)?.text).toContain('readers see another one: stands still');
+    expect(verdictOf({ ...facts, filling: null }, now).verdict).toBe('STALLED');
   });
 
   it('gives a strict promise thirty seconds before no progress means STALLED', () => {
@@ -349,7 +374,7 @@ describe('for all facts', () => {
   });
 
   it('more age never makes the verdict better', () => {
-    const rank = { OK: 0, LATE: 1, STALLED: 2, PAUSED: 3, UNKNOWN: 4 } as const;
+    const rank = { OK: 0, LATE: 1, STALLED: 2, PAUSED: 3, UNKNOWN: 4, BUILDING: 0 } as const;
     fc.assert(
       fc.property(anyFacts, ms, (facts, more) => {
         if (facts.oldest === null) return;

@@ -4,6 +4,7 @@
  *   no measurement younger than 15 s ────────────────────────────────▶ UNKNOWN
  *   a person paused it, or its breaker is open ──────────────────────▶ PAUSED
  *   the database's clock jumped: no age can be told ─────────────────▶ UNKNOWN
+ *   its rows are still being made, and nobody reads them ────────────▶ BUILDING
  *   lanes without an owner for longer than a takeover takes,
  *     or a workflow's version with instances and without code ───────▶ STALLED
  *   an unhandled event, and nothing done in its lane (nor due later)
@@ -83,11 +84,17 @@ export const verdictOf = (facts: ConsumerFacts, context: VerdictContext): Verdic
     version: facts.version,
     build: facts.build,
     state: facts.state,
+    filling: fillingOf(facts),
     generation: facts.generation,
     startPosition: facts.startPosition,
     measuredSecondsAgo: seconds(context.measuredAgoMs),
   };
 };
+
+const fillingOf = ({ filling }: ConsumerFacts): Verdict['filling'] =>
+  filling === null
+    ? null
+    : { done: filling.done, etaSeconds: filling.etaMs === null ? null : seconds(filling.etaMs) };
 
 const pauseOf = ({ reason, by, forMs, resumesMs, buffer }: PauseFacts): VerdictPause => ({
   reason,
@@ -101,6 +108,7 @@ const decide = (facts: ConsumerFacts, measuredAgoMs: number): VerdictName => {
   if (measuredAgoMs > measurementMaxAgeMs) return 'UNKNOWN';
   if (facts.paused !== null || facts.breaker !== null) return 'PAUSED';
   if (clockProblem(facts) !== null) return 'UNKNOWN';
+  if (facts.filling !== null) return 'BUILDING';
   if (abandonedLanes(facts).length > 0 || isAbandoned(facts)) return 'STALLED';
   const { oldest } = facts;
   if (oldest !== null && isStuck(oldest, facts)) return 'STALLED';
@@ -117,11 +125,13 @@ const isStuck = (oldest: OldestUnhandled, facts: ConsumerFacts): boolean => {
 
 const timeToDrain = (facts: ConsumerFacts, trend: Trend | null): number | null => {
   if (facts.oldest === null) return 0;
+  if (facts.filling !== null) return facts.filling.etaMs === null ? null : seconds(facts.filling.etaMs);
   if (trend === null || trend.backlogPerSecond >= 0) return null;
   return seconds((trend.backlog / -trend.backlogPerSecond) * 1_000);
 };
 
 const timeToBreach = (facts: ConsumerFacts, trend: Trend | null): number | null => {
+  if (facts.filling !== null) return null;
   const left = facts.handledWithinMs - (facts.oldest?.ageMs ?? 0);
   if (left <= 0) return 0;
   // While it stands still the oldest event grows older by a second a second, whatever the trend of before says.

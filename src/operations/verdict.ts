@@ -6,8 +6,9 @@ import type { WorkflowStanding } from './workflows/workflow-facts.ts';
  * OK: the oldest unhandled event is younger than the promise. LATE: older, but the consumer makes progress. STALLED: unhandled
  * events and no progress for max(30 s, the promise), or lanes that nobody owns. PAUSED: by a breaker or a person. UNKNOWN:
  * there is no measurement younger than 15 s, the database's clock jumped, or probes are sent and none comes through.
+ * BUILDING: a build of a projection whose rows are still being made; nobody reads it, so it promises nothing.
  */
-export type VerdictName = 'OK' | 'LATE' | 'STALLED' | 'PAUSED' | 'UNKNOWN';
+export type VerdictName = 'OK' | 'LATE' | 'STALLED' | 'PAUSED' | 'UNKNOWN' | 'BUILDING';
 
 /** What made the verdict, or is worth knowing beside it. Codes are stable; a new one may come at any time. */
 export type ReasonCode =
@@ -101,10 +102,19 @@ export interface Verdict {
   readonly version: number;
   readonly build: number;
   readonly state: 'live' | 'building';
+  /** How far a build is whose rows are still being made; null for everything else. */
+  readonly filling: VerdictFilling | null;
   readonly generation: number;
   readonly startPosition: number | null;
   /** How old the measurement is that all of this rests on; null when there never was one. */
   readonly measuredSecondsAgo: number | null;
+}
+
+export interface VerdictFilling {
+  /** The share of the log that it has dealt with, 0 to 1. */
+  readonly done: number;
+  /** Until it has caught up, at its average rate; null while nothing can be said. */
+  readonly etaSeconds: number | null;
 }
 
 export interface BudgetSpent {

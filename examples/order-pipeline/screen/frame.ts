@@ -125,11 +125,12 @@ export function workflowText(workflows: ReadonlyMap<string, number>): string {
 
 /** A promise is a consumer's: events handled within the time that it declares. */
 function promisesLine(verdicts: readonly Verdict[]): Line {
-  const broken = verdicts.filter(({ verdict }) => verdict === 'LATE' || verdict === 'STALLED').length;
+  const promises = verdicts.filter(({ verdict }) => verdict !== 'BUILDING');
+  const broken = promises.filter(({ verdict }) => verdict === 'LATE' || verdict === 'STALLED').length;
   const tone: Tone = broken === 0 ? 'green' : 'red';
   return [
     { text: 'PROMISES    ', tone: 'dim' },
-    { text: `${verdicts.length - broken} kept, ${broken} broken`, tone },
+    { text: `${promises.length - broken} kept, ${broken} broken`, tone },
   ];
 }
 

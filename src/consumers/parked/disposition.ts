@@ -1,4 +1,4 @@
-import { sqlState } from '../../postgres/index.ts';
+import { lockNotAvailable, sqlState } from '../../postgres/index.ts';
 import type { ParkedFailureClass } from './failure-class.ts';
 import { chainOf, memberOf } from './reading-errors.ts';
 
@@ -46,7 +46,7 @@ const rules: readonly (readonly [Disposition, (said: Said) => boolean])[] = [
       status === 408 ||
       status === 504 ||
       state === '57014' ||
-      state === '55P03' ||
+      state === lockNotAvailable ||
       /TIMEOUT|TIMEDOUT/.test(code) ||
       /^(?:TimeoutError|AbortError)$/.test(name),
   ],

@@ -143,6 +143,20 @@ values ($1, $2, $3, $4, $5, $6, $7)
 -- $1 consumer: whoever works its lanes finds another token.
 update factline.lanes set token = token + 1, owner = null, released = true where consumer_id = $1::integer
 
+-- name: forget_objectives
+-- $1 a build: what was sampled while nobody read it says nothing about the promise. At most 744 and 500 rows.
+with hours as (
+  delete from factline.objective_hours where consumer_id = $1::integer
+)
+delete from factline.objective_minutes where consumer_id = $1::integer
+
+-- name: hand_on_objectives
+-- $1 the build that was read, $2 the one that is read from now on.
+with hours as (
+  update factline.objective_hours set consumer_id = $2::integer where consumer_id = $1::integer
+)
+update factline.objective_minutes set consumer_id = $2::integer where consumer_id = $1::integer
+
 -- name: next_build
 -- $1 name: of the build that a rebuild makes, the build that is on its way to being read, if there is one, and the log's end.
 select max(k.build) + 1 as next,

@@ -4,7 +4,14 @@
  */
 import type pg from 'pg';
 import { FactlineError } from '../../foundation/index.ts';
-import { type Database, engineTransaction, loadQueries, run, sqlState } from '../../postgres/index.ts';
+import {
+  type Database,
+  engineTransaction,
+  loadQueries,
+  lockNotAvailable,
+  run,
+  sqlState,
+} from '../../postgres/index.ts';
 import type { ConsumerClass, Named, Preparation } from '../consumer-class.ts';
 import type { ConsumerDefinition } from '../definition.ts';
 import { insertConsumer } from '../registration/register.ts';
@@ -143,7 +150,7 @@ export const retireBuild = async (
     await run(client, sql.hold_lanes, [found.id]);
     await client.query(dropTable(await relationOf(client, found)));
   } catch (error) {
-    if (sqlState(error) === '55P03') {
+    if (sqlState(error) === lockNotAvailable) {
       const reason = 'a transaction holds its table or its lanes';
       throw new FactlineError('PROJECTION_BUSY', { projection, build, reason }, { cause: error });
     }

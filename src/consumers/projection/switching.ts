@@ -5,7 +5,7 @@
  */
 import type pg from 'pg';
 import { type Clock, FactlineError } from '../../foundation/index.ts';
-import { loadQueries, type Queryable, run, sqlState } from '../../postgres/index.ts';
+import { loadQueries, lockNotAvailable, type Queryable, run, sqlState } from '../../postgres/index.ts';
 import { type Build, enterStage, readBuilds } from './build-record.ts';
 import { stageSentences } from './build-stage.ts';
 import { relationOf } from './relation.ts';
@@ -20,6 +20,8 @@ const sql = loadQueries<
   | 'views_of'
   | 'wake_owners'
   | 'take_away'
+  | 'forget_objectives'
+  | 'hand_on_objectives'
 >(new URL('./builds.sql', import.meta.url));
 
 export interface SwitchRequest {
@@ -144,7 +146,7 @@ export const switchBuild = async (client: pg.PoolClient, request: SwitchRequest)
 /** Somebody reads the view in a long transaction, or a commit takes long: nothing has happened. */
 const laterWhenHeld = (error: unknown, { names, build }: SwitchRequest): unknown => {
   const state = sqlState(error);
-  if (state !== '55P03' && state !== '40P01') return error;
+  if (state !== lockNotAvailable && state !== '40P01') return error;
   const reason = 'a transaction holds the view, or a table that it shows';
   return new FactlineError('PROJECTION_BUSY', { projection: names[0], build, reason }, { cause: error });
 };
@@ -176,7 +178,12 @@ const exchange = async (
     await enterStage(client, each.id, { stage: 'retired' });
     await run(client, sql.take_away, [each.id]);
   }
-  if (live !== null) await enterStage(client, live.id, { stage: 'standby' });
+  if (live !== null) {
+    await enterStage(client, live.id, { stage: 'standby' });
+    // How the promise was kept is the projection's, whichever build readers see.
+    await run(client, sql.forget_objectives, [to.id]);
+    await run(client, sql.hand_on_objectives, [live.id, to.id]);
+  }
   await enterStage(client, to.id, { stage: 'live' });
   for (const each of all) await run(client, sql.wake_owners, [String(each.id)]);
 };

@@ -73,6 +73,8 @@ const ofClass = (name: AlertClass): Pick<AlertRule, 'class' | 'severity'> => ({
 });
 
 const consumer = '{{ $labels.consumer }}';
+/** Builds that nobody reads have series of their own and promise nothing. */
+const read = 'consumer!~".* [(]build [0-9]+[)]"';
 
 /** For every consumer that there is. Each process reports all of them: the worst counts. */
 const fleetRules = (): AlertRule[] => [
@@ -87,7 +89,7 @@ const fleetRules = (): AlertRule[] => [
   {
     ...ofClass('consumer-stopped'),
     alert: 'FactlineConsumerStopped',
-    expression: 'max by (consumer) (factline_consumer_verdict{verdict="STALLED"}) == 1',
+    expression: `max by (consumer) (factline_consumer_verdict{verdict="STALLED",${read}}) == 1`,
     hold: '1m',
     summary: `${consumer} has stopped`,
   },
@@ -95,7 +97,7 @@ const fleetRules = (): AlertRule[] => [
     ...ofClass('falling-behind'),
     alert: 'FactlineFallingBehind',
     expression:
-      'max by (consumer) (factline_lag_seconds) > max by (consumer) (factline_handled_within_seconds) or min by (consumer) (factline_time_to_breach_seconds > 0) < 3600',
+      `max by (consumer) (factline_lag_seconds{${read}}) > max by (consumer) (factline_handled_within_seconds) or min by (consumer) (factline_time_to_breach_seconds{${read}} > 0) < 3600`,
     hold: '5m',
     summary: `${consumer} falls behind its promise`,
   },

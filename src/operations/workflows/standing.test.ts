@@ -27,6 +27,7 @@ const judged = (versions: readonly VersionFacts[], given: Partial<ConsumerFacts>
     version: 1,
     build: 1,
     state: 'live',
+    filling: null,
     ordering: 'key',
     types: ['shop.order.placed.v1'],
     generation: 1,

@@ -91,6 +91,10 @@ const keptFor = async (app: ProjectionProcess, build: number): Promise<unknown> 
       [build],
     )
   )[0];
+/** Which build the sampled minutes of the promise belong to, and how many events of them were late. */
+const sampledLate = (app: ProjectionProcess): Promise<Record<string, unknown>[]> =>
+  app.rows(`select k.build, sum(h.late)::int as hours, sum(m.late)::int as minutes from factline.consumers k
+    join factline.objective_hours h on h.consumer_id = k.id left join factline.objective_minutes m on m.consumer_id = k.id group by 1 order by 1`);
 const nothing = { rows: 0, table: null, state: 'retired', stage: 'retired' };
 
 beforeEach(async () => {
@@ -130,13 +134,20 @@ describe('a rebuild of the same version', () => {
       sample: [{ key: ['t7'], where: 'both', columns: ['amounts'], live: { amounts: 'wrong' } }],
     });
     await expect(switchProjection(act(app))).rejects.toMatchObject({ code: 'PROJECTION_SWITCH_REFUSED' });
+    // Two late events of the build that is read, and what an older release has sampled of the other one.
+    await app.rows(`with hours as (insert into factline.objective_hours (consumer_id, hour, events, late, quarantined, sampled_to, sampled_at)
+        select id, now(), 9, build * 2, 0, 1, now() from factline.consumers)
+      insert into factline.objective_minutes (consumer_id, sampled_at, covered_ms, events, late, quarantined, lag_ms, unhandled, behind)
+        select id, now(), 1, 9, build * 2, 0, 0, 0, 0 from factline.consumers`);
     await switchProjection(act(app, { accepted: true, reason: 'the log is right' }));
+    expect(await sampledLate(app)).toEqual([{ build: 2, hours: 2, minutes: 2 }]);
     expect((await rowsOf(app))[0]).not.toMatchObject({ amounts: 'wrong' });
     // Fed on: an event after the switch is in both.
     const token = await app.publish(counted('t8', 9999));
     expect((await app.read(things, { thing: 't8' }, { token }))?.amounts).toMatch(/ 9999 $/);
     await app.engine.idle();
     await rollBackProjection(act(app, { reason: 'only a drill' }));
+    expect(await sampledLate(app)).toEqual([{ build: 1, hours: 2, minutes: 2 }]);
     expect((await app.read(things, { thing: 't8' }, { token }))?.amounts).toMatch(/ 9999 $/);
     expect((await app.read(things, { thing: 't7' }))?.amounts).toBe('wrong');
     await rollBackProjection(act(app));
