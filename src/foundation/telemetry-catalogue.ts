@@ -465,6 +465,11 @@ export const telemetryEvents = {
     fields: ['workflow', 'id', 'step', 'error'],
     when: "A step that had ended called something of its function's context.",
   },
+  'workflow.call-refused': {
+    level: 'warn',
+    fields: ['workflow', 'id', 'step', 'error'],
+    when: "A step that had ended called something of its function's context.",
+  },
   'workflow.start-rejected': {
     level: 'warn',
     fields: ['workflow', 'key', 'living', 'eventId'],

@@ -2,7 +2,7 @@ import type { Draft, EventContract, FactEvent } from '../../contracts/index.ts';
 import type { RetryPolicy } from '../../foundation/index.ts';
 import type { Tx } from '../../log/index.ts';
 import type { StepCall, UndoCall } from './context.ts';
-import { refuseInsideStep } from './inside-step.ts';
+import { refusalInsideStep } from './inside-step.ts';
 import type { CallKind, JournalEntry } from './journal.ts';
 
 /** What a step is to do. */
@@ -51,16 +51,18 @@ export interface PublishedDraft {
 }
 
 /**
- * Names of calls that have none of their own: `sleep 1`, `sleep 2`, `wait parcels.parcel.scanned.v1 1`. Every call comes by here first:
- * what may not be called gets neither a name nor a place, since the next call shall have the same ones in every run.
+ * Names of calls that have none of their own: `sleep 1`, `sleep 2`, `wait parcels.parcel.scanned.v1 1`. What may not be called gets
+ * neither a name nor a place, since the next call shall have the same ones in every run.
  */
 export class CallNames {
   readonly #counts = new Map<string, number>();
   readonly #steps = new Set<string>();
 
+  /** @throws FactlineError WORKFLOW_CALL_INSIDE_STEP */
   next(kind: Exclude<CallKind, 'step' | 'transaction'>, of = ''): string {
     const stem = of === '' ? kind : `${kind} ${of}`;
-    refuseInsideStep(stem);
+    const refusal = refusalInsideStep(stem);
+    if (refusal !== null) throw refusal;
     const count = (this.#counts.get(stem) ?? 0) + 1;
     this.#counts.set(stem, count);
     return `${stem} ${count}`;
@@ -68,7 +70,6 @@ export class CallNames {
 
   /** False: the name was used before. */
   claim(step: string): boolean {
-    refuseInsideStep(`step ${step}`);
     if (this.#steps.has(step)) return false;
     this.#steps.add(step);
     return true;

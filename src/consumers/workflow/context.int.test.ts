@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { eventually, Noted, OrderPlaced, rows, useApps } from '../../../test/workflow/fixtures.ts';
 import { live } from '../../../test/workflow/lives.ts';
+import { internals } from '../../app/index.ts';
 import { defineCommand, defineEvent } from '../../contracts/index.ts';
 import { defineHandler } from '../index.ts';
 import { type AnyWorkflow, defineWorkflow, type WorkflowContext } from './index.ts';
@@ -115,6 +116,65 @@ describe('a call of the context inside of a step', () => {
     expect(attempts).toBe(Object.keys(calls).length);
     const names = await rows(kit, 'select distinct name from factline.workflow_journal');
     expect(names).toEqual([{ name: 'outer' }]);
+  });
+
+  test('fails the step also where nobody awaits it; what was done may have to be taken back', async () => {
+    const tell = Promise.withResolvers<unknown>();
+    const forgetful = defineWorkflow({
+      name: 'forgetful',
+      input,
+      run: async (_, { step }) => {
+        const forEach = async () => [1].forEach(async () => await step('inner', async () => 1));
+        await step('outer', forEach, { undo: async (_, call) => tell.resolve(call.inDoubt) });
+      },
+    });
+    const kit = await launch({ consumers: [forgetful], contracts: [] });
+    const handle = await kit.app.startWorkflow(forgetful, begin);
+    await expect(handle.result({ within: '10s' })).rejects.toMatchObject({
+      code: 'WORKFLOW_FAILED',
+      cause: { code: 'WORKFLOW_CALL_INSIDE_STEP', details: { call: 'step inner', what: 'step outer' } },
+    });
+    expect(await tell.promise).toBe(true);
+  });
+
+  test('rolls a transaction back', async () => {
+    const forgetful = defineWorkflow({
+      name: 'forgetful',
+      input,
+      run: async ({ id }, { step }) => {
+        await step.transaction('outer', async (tx) => {
+          tx.publish(Noted({ id, text: 'not to be seen' }));
+          void step('inner', async () => 1);
+        });
+      },
+    });
+    const kit = await launch({ consumers: [forgetful], contracts: [Noted] });
+    const handle = await kit.app.startWorkflow(forgetful, begin);
+    await expect(handle.result({ within: '10s' })).rejects.toMatchObject({ code: 'WORKFLOW_FAILED' });
+    expect(await rows(kit, 'select from factline.events where type = $1', [Noted.type])).toEqual([]);
+  });
+
+  test('is told to who listens when the step has ended, and is not the end of the process', async () => {
+    const ended = Promise.withResolvers<void>();
+    const late = defineWorkflow({
+      name: 'late',
+      input,
+      run: async (_, { step }) => {
+        await step('outer', async () => void ended.promise.then(() => step('inner', async () => 1)));
+      },
+    });
+    const kit = await launch({ consumers: [late], contracts: [] });
+    const told: unknown[] = [];
+    internals(kit.app).telemetry.listen(
+      (event) => event.name === 'workflow.call-refused' && told.push(event.fields),
+    );
+    const handle = await kit.app.startWorkflow(late, begin);
+    await handle.result({ within: '10s' });
+    ended.resolve();
+    await eventually(async () => told.length === 1, 'it is told');
+    expect(told).toMatchObject([
+      { workflow: 'late', id: handle.id, step: 'outer', error: { code: 'WORKFLOW_CALL_INSIDE_STEP' } },
+    ]);
   });
 
   test('is refused in an undo as well, which then waits for a person', async () => {

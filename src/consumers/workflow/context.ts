@@ -62,7 +62,7 @@ export interface Step {
   /**
    * Does something and records its result: a finished step never runs again, a retry and a restart get the result. An attempt
    * that was interrupted is made again under the same idempotency key. A name stands once in an instance.
-   * What the function's context offers is not for inside of it.
+   * What the function's context offers is not for inside of it: calling it there fails the step.
    * @throws whatever the last attempt threw, as it was recorded; FactlineError WORKFLOW_STEP_REPEATED, WORKFLOW_CALL_INSIDE_STEP
    * @example const charge = await step('charge', ({ idempotencyKey }) => provider.charge(pence, { idempotencyKey }))
    */

@@ -20,7 +20,7 @@ import type { Step, StepCall, StepOptions, WaitKey, WaitOptions, WorkflowContext
 import { stepPolicy } from './define-workflow.ts';
 import type { AnyWorkflow } from './definition.ts';
 import type { ExecutionServices } from './execution-services.ts';
-import { runOutsideSteps } from './inside-step.ts';
+import { refusalInsideStep, runOutsideSteps } from './inside-step.ts';
 import type { LoadedInstance } from './instance.ts';
 import { type FunctionRun, repeatedStep } from './replaying.ts';
 
@@ -88,13 +88,15 @@ const makeStep = (run: FunctionRun, facts: ContextFacts): Step => {
     return run.call(kind, name, () => request);
   };
   const step = (name: string, work: StepRun, options?: StepOptions<never>): Promise<unknown> =>
-    kept(call('step', name, { work, options }));
+    asked(`step ${name}`, () => call('step', name, { work, options }));
   const transaction = (
     name: string,
     work: (tx: Tx, call: StepCall) => Promise<unknown>,
     options?: StepOptions<never>,
   ): Promise<unknown> =>
-    kept(call('transaction', name, { work: (stepCall, tx) => work(tx as Tx, stepCall), options }));
+    asked(`step ${name}`, () =>
+      call('transaction', name, { work: (stepCall, tx) => work(tx as Tx, stepCall), options }),
+    );
   return Object.assign(step, { transaction }) as unknown as Step;
 };
 
@@ -165,6 +167,10 @@ const kept = <T>(promise: Promise<T>): Promise<T> => {
   return promise;
 };
 
+/** A call that is answered later. Inside of a step it never is: the step has failed by it, and may not await it. */
+const asked = <T>(call: string, make: () => Promise<T>): Promise<T> =>
+  refusalInsideStep(call) === null ? kept(make()) : new Promise(() => {});
+
 const allOf = async (calls: readonly unknown[]): Promise<unknown[]> => {
   const settled = await Promise.allSettled(calls);
   const failed = settled.find((each) => each.status === 'rejected');
@@ -182,14 +188,15 @@ export const functionContext = (run: FunctionRun, facts: ContextFacts): Workflow
     const request = waitRequest(run, facts, { contract, options });
     return run.call('wait', run.names.next('wait', contract.type), () => request);
   };
-  const waitFor: typeof wait = (contract, options) => kept(wait(contract, options));
+  const waitFor: typeof wait = (contract, options) =>
+    asked(`wait ${contract?.type}`, () => wait(contract, options));
   const context: Omit<WorkflowContext, 'all' | 'waitFor'> = {
     key,
     id,
     signal,
     step: makeStep(run, facts),
-    sleep: (duration) => kept(sleepFor(run, duration)),
-    sleepUntil: (moment) => kept(sleepTo(run, moment)),
+    sleep: (duration) => asked('sleep', () => sleepFor(run, duration)),
+    sleepUntil: (moment) => asked('sleep', () => sleepTo(run, moment)),
     publish: (...drafts) => publishAll(run, facts, { verb: 'publish', drafts }),
     send: (...drafts) => publishAll(run, facts, { verb: 'send', drafts }),
     now: () => new Date(run.answer('now', run.names.next('now'), () => facts.now().toISOString())),

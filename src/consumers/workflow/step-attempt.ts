@@ -69,7 +69,7 @@ export const resultText = (workflow: string, what: string, value: unknown): stri
  * One attempt at a step or an undo.
  *
  *   open ──► done | failed
- *     ├── time limit ──► failed; its signal aborts, what it still does has no effect
+ *     ├── time limit, a call of the function's context ──► failed; its signal aborts, what it still does has no effect
  *     ├── abort, abandon ──► the signal aborts; `abandon` also ends the wait for it
  *     └── COMMIT on its way ──► the COMMIT decides
  */
@@ -188,6 +188,13 @@ export class StepAttempt {
     return ended.finally(() => limit.cancel());
   }
 
+  /** It fails by what it called, as by its time limit: nobody may await that call, and it never answers. */
+  #refuse(error: FactlineError): void {
+    const { workflow, instance: id, step } = this.#facts;
+    if (this.#phase === 'open') this.#fail(error);
+    else this.#services.telemetry.emit('workflow.call-refused', { workflow, id, step, error });
+  }
+
   #traced(work: () => Promise<string | null>): Promise<string | null> {
     const { telemetry } = this.#services;
     const { workflow, instance, key, step, undo, attempt, cause } = this.#facts;
@@ -206,7 +213,7 @@ export class StepAttempt {
       { name: 'factline.workflow.step', attributes, parent: contextOfTrace(carried) },
       () =>
         currentCause.run({ ...cause, ...currentTrace(carried) }, () =>
-          runInsideStep({ workflow, what: this.#what }, work),
+          runInsideStep({ workflow, what: this.#what, onRefused: (error) => this.#refuse(error) }, work),
         ),
     );
   }
@@ -222,7 +229,10 @@ export class StepAttempt {
       return;
     }
     const { workflow, step, timeoutMs } = this.#facts;
-    const error = new FactlineError('WORKFLOW_STEP_TIMEOUT', { workflow, step, limit: `${timeoutMs} ms` });
+    this.#fail(new FactlineError('WORKFLOW_STEP_TIMEOUT', { workflow, step, limit: `${timeoutMs} ms` }));
+  }
+
+  #fail(error: FactlineError): void {
     this.#controller.abort(error);
     this.#finish({ kind: 'failed', error, tookMs: this.#tookMs });
   }

@@ -11,7 +11,11 @@ export interface UndoableStep {
   readonly inDoubt: boolean;
 }
 
-const timedOut = 'WORKFLOW_STEP_TIMEOUT' satisfies keyof typeof errorCatalogue;
+/** How a step fails that is not waited for any more. */
+const cutOff: ReadonlySet<string | null> = new Set([
+  'WORKFLOW_STEP_TIMEOUT',
+  'WORKFLOW_CALL_INSIDE_STEP',
+] satisfies (keyof typeof errorCatalogue)[]);
 
 /**
  * Whether it may have happened without a result: it was cut off. What failed for good with an error of its own says that it did
@@ -24,7 +28,7 @@ const isInDoubt = (
 ): boolean => {
   if (kind === 'transaction') return false;
   if (entry === undefined) return unsettled;
-  return entry.state === 'pending' || (entry.state === 'failed' && entry.error?.code === timedOut);
+  return entry.state === 'pending' || (entry.state === 'failed' && cutOff.has(entry.error?.code ?? null));
 };
 
 /**
