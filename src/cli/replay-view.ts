@@ -7,6 +7,7 @@ import {
   type ReplaySummary,
   type SampleRun,
   type Within,
+  waitingFor,
   windowText,
 } from '../replay/index.ts';
 import { printable, type Style, wrap } from './style.ts';
@@ -26,7 +27,7 @@ const rounded = (within: Within): ((value: number, to: 'floor' | 'round' | 'ceil
 };
 
 /** How many events, short: `~9,980,000` where they were not counted. */
-export const countText = (count: number, within: Within | null): string =>
+export const roughCountText = (count: number, within: Within | null): string =>
   within === null ? numberText(count) : `~${rounded(within)(count, 'round')}`;
 
 const estimatedText = (count: number, within: Within | null): string => {
@@ -218,20 +219,31 @@ const approvalLines = ({ approvals, state }: Replay, view: ReplayViewOptions): s
   ];
 };
 
-const nextLines = ({ id, state, frozen }: Replay, { style }: ReplayViewOptions): string[] => {
-  const digest = frozen?.digest.slice(0, 12);
-  const next: Partial<Record<string, string>> = {
-    draft: `factline replay estimate ${id}`,
-    estimating: `factline replay estimate ${id}`,
-    estimated: `factline replay request ${id}`,
-    pending_approval: `factline replay approve ${id} --digest ${digest}`,
-    approved: `factline replay run ${id}`,
-    canary: `factline replay watch ${id}`,
-    running: `factline replay watch ${id}`,
-    paused: `factline replay resume ${id}`,
-  };
-  const command = next[state];
-  return command === undefined ? [] : ['', `${style.dim('next')}  ${style.cyan(command)}`];
+/** The command that brings a replay on; null: nothing does. */
+export const nextCommand = (replay: Replay): string | null => {
+  const { id, state, frozen } = replay;
+  switch (waitingFor(replay)?.step ?? state) {
+    case 'estimate':
+      return `factline replay estimate ${id}`;
+    case 'request':
+      return `factline replay request ${id}`;
+    case 'approval':
+      return `factline replay approve ${id} --digest ${frozen?.digest.slice(0, 12)}`;
+    case 'run':
+      return `factline replay run ${id}`;
+    case 'canary':
+    case 'running':
+      return `factline replay watch ${id}`;
+    case 'paused':
+      return `factline replay resume ${id}`;
+    default:
+      return null;
+  }
+};
+
+const nextLines = (replay: Replay, { style }: ReplayViewOptions): string[] => {
+  const command = nextCommand(replay);
+  return command === null ? [] : ['', `${style.dim('next')}  ${style.cyan(command)}`];
 };
 
 const listColumns: readonly Column<ReplaySummary>[] = [
@@ -245,7 +257,8 @@ const listColumns: readonly Column<ReplaySummary>[] = [
   },
   {
     title: 'EVENTS',
-    value: ({ selected, selectedWithin }) => (selected === null ? '–' : countText(selected, selectedWithin)),
+    value: ({ selected, selectedWithin }) =>
+      selected === null ? '–' : roughCountText(selected, selectedWithin),
     align: 'right',
   },
   { title: 'DONE', value: ({ released }) => numberText(released), align: 'right', dropOrder: 2 },

@@ -75,6 +75,18 @@ describe('factline replay', () => {
     );
     expect(asked.err).toContain(frozen.digest.slice(0, 12));
     const digest = `--digest ${frozen.digest.slice(0, 12)}`;
+    const looking = new AbortController();
+    const watched = await runWords('replay watch 1 --json', {
+      directory: project.directory,
+      environment: {},
+      signal: looking.signal,
+      onLine: () => looking.abort(),
+    });
+    expect(JSON.parse(watched.out)).toMatchObject({
+      state: 'pending_approval',
+      waitingFor: { step: 'approval', approvals: { required: 1, given: [] }, notBy: ['ada'], expired: false },
+      next: `factline replay approve 1 ${digest}`,
+    });
     const own = await run(`replay approve 1 ${digest}`, { FACTLINE_ACTOR: 'Ada' });
     expect(own).toMatchObject({ code: 1, err: expect.stringContaining('Ada planned it') });
     expect((await run(`replay approve 1 ${digest} --by bob`)).out).toContain('Approvals: 1 of 1');

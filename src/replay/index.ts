@@ -35,6 +35,7 @@ export type { EffectsPolicy, ReplayManifest } from './request/manifest.ts';
 export { type PlanRequest, planReplay, type ReplayCode, readLogEnd } from './request/plan.ts';
 export { parseCondition, predicateText } from './request/predicate.ts';
 export { listReplays, type Replay, type ReplaySummary, readReplay } from './request/replay.ts';
+export { type WaitingFor, waitingFor } from './request/waiting-for.ts';
 export { windowText } from './request/window.ts';
 export { type CarryOutOptions, ReplayRun, type ReplayRunStep, replayRunSteps } from './run/carry-out.ts';
 export type { ReplayOutcome } from './run/verify.ts';

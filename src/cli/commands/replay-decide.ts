@@ -16,7 +16,7 @@ import {
 import { actorOf, personOf, personOptions } from '../actor.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { type Connected, databaseOptions, withDatabase } from '../connection.ts';
-import { countText } from '../replay-view.ts';
+import { roughCountText } from '../replay-view.ts';
 import { replayArgument, replayFields, replayNumber, showReplay } from './replay.ts';
 import { codeOf } from './replay-code.ts';
 
@@ -86,7 +86,7 @@ export const replayApprove: Command = deciding(
 
 const unconfirmed = ({ id, consumer, frozen, manifest }: Replay): FactlineError => {
   const { effects } = manifest;
-  const events = countText(frozen?.selected ?? 0, frozen?.selectedWithin ?? null);
+  const events = roughCountText(frozen?.selected ?? 0, frozen?.selectedWithin ?? null);
   const acts =
     effects.policy === 'execute'
       ? `, with up to ${effects.max} effects executed`

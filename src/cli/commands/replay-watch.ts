@@ -1,8 +1,9 @@
 import { readLiveDanger } from '../../consumers/index.ts';
-import { hasEnded, type ReplayReport, readReplay, reportReplay } from '../../replay/index.ts';
+import { hasEnded, type ReplayReport, readReplay, reportReplay, waitingFor } from '../../replay/index.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { type Connected, databaseOptions, withDatabase } from '../connection.ts';
 import { duration } from '../parse.ts';
+import { nextCommand } from '../replay-view.ts';
 import { type ReplayMoment, watchLines } from '../replay-watch-view.ts';
 import { Screen } from '../screen.ts';
 import { replayArgument, replayNumber } from './replay.ts';
@@ -10,7 +11,8 @@ import { replayArgument, replayNumber } from './replay.ts';
 export const replayWatch: Command = {
   path: ['replay', 'watch'],
   summary: 'Follow a replay until it ends: its rate against its ceiling, and against live lag.',
-  description: 'Redrawn in place on a terminal, else a line for every change. Ctrl-C ends only the watching.',
+  description:
+    'Before it begins it says what it waits for. Redrawn in place on a terminal, else a line for every change. Ctrl-C ends only the watching.',
   arguments: [replayArgument],
   options: [{ name: 'every', value: 'TIME', help: 'Time between looks. Default: 1s.' }, ...databaseOptions],
   examples: [
@@ -33,6 +35,11 @@ export const replayWatch: Command = {
       name: 'live',
       help: '{ consumer, danger }: the live consumer nearest to breaking its promise; 1 is broken.',
     },
+    {
+      name: 'waitingFor',
+      help: 'Before it begins { step, approvals: { required, given[] }, notBy[], expiresAt, expired }: the step that people have to take (estimate, request, approval or run), and who may not approve; else null.',
+    },
+    { name: 'next', help: 'The command that brings it on, or null.' },
     { name: 'pausedReason', help: 'Why it is paused, or null.' },
   ],
   run: (context) => withDatabase(context, (connected) => watch(context, connected)),
@@ -87,6 +94,8 @@ const momentOf = (
     ceiling: mode === 'blue-green' ? null : manifest.rate.ceiling,
     yielding: run.yielding,
     live: { consumer: live.consumer, danger: Math.round(live.danger * 100) / 100 },
+    waitingFor: waitingFor(replay),
+    next: waitingFor(replay) === null && paused === null ? null : nextCommand(replay),
     pausedReason: paused === null ? null : `${paused.by}: ${paused.reason ?? 'no reason given'}`,
   };
 };
