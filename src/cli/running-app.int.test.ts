@@ -1,10 +1,11 @@
 import { createServer } from 'node:net';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createProject, type Project, runWords } from '../../test/command-line.ts';
 import { createTestDatabase } from '../../test/database.ts';
 
 let project: Project;
+const patience = { timeout: 15_000, interval: 50 };
 
 // A project for each attempt: an app, once imported, is not made again.
 beforeEach(() => {
@@ -46,16 +47,22 @@ describe('with a running app', () => {
         OrderPlaced({ orderId: 'A2', pence: 5 }),
       ]);
       await expect
-        .poll(async () => (await runWords('quarantine list --json', surroundings)).out, { timeout: 15_000 })
+        .poll(async () => (await runWords('quarantine list --json', surroundings)).out, patience)
         .toContain('the amount is zero');
-      const served = /health (http:\/\/[\d.:]+)/.exec(lines.join('\n'))?.[1];
+      const served = await vi.waitUntil(
+        () => /health (http:\/\/[\d.:]+)/.exec(lines.join('\n'))?.[1],
+        patience,
+      );
       const ready = await fetch(`${served}/health/ready`);
       expect([ready.status, await ready.json()]).toMatchObject([
         200,
         { status: 'ready', consumers: [{ consumer: 'orders' }, { consumer: 'payment', verdict: 'OK' }] },
       ]);
-      const metrics = await (await fetch(`${served}/metrics`)).text();
-      expect(metrics).toMatch(/factline_events_handled_total\{consumer="orders"\} 3/);
+      // The read model may still be on its way.
+      const metrics = await vi.waitUntil(async () => {
+        const told = await (await fetch(`${served}/metrics`)).text();
+        return /factline_events_handled_total\{consumer="orders"\} 3/.test(told) ? told : undefined;
+      }, patience);
       expect(metrics).toContain('factline_quarantined{consumer="payment"} 1');
       expect(await runWords('quarantine retry 1', surroundings)).toMatchObject({
         code: 1,
@@ -77,7 +84,7 @@ describe('with a running app', () => {
         const { projections } = JSON.parse(out) as { projections: { build: number; stage: string }[] };
         return projections.find((each) => each.build === build)?.stage;
       };
-      await expect.poll(() => stageOfBuild(2), { timeout: 15_000 }).toBe('live');
+      await expect.poll(() => stageOfBuild(2), patience).toBe('live');
       expect((await runWords('consumers accept payment --yes', surroundings)).err).toContain(
         'the code declares every type',
       );
