@@ -141,10 +141,11 @@ const assertWhole = async (life: Life, replay: Replay): Promise<void> => {
   await assertTrail(life, replay);
 };
 
-/** Every statement with FACTLINE_REPLAY_DEATHS=all; else those that make something last. */
+/** Every statement with FACTLINE_REPLAY_DEATHS=all, which takes minutes; else those that make something last. */
+const isLong = process.env['FACTLINE_REPLAY_DEATHS'] === 'all';
 const deathsOf = (statements: readonly string[]): readonly Death[] =>
   statements.flatMap((text, index) =>
-    process.env['FACTLINE_REPLAY_DEATHS'] === 'all' || /^commit/i.test(text)
+    isLong || /^commit/i.test(text)
       ? (['before', 'after'] as const).map((when) => ({ at: index + 1, when }))
       : [],
   );
@@ -153,7 +154,7 @@ describe('whoever dies at any statement of what people do to a replay', () => {
   test.each([
     { name: 'up to its start, its pause and its resumption', aborts: false },
     { name: 'to end it where it is', aborts: true },
-  ])('leaves one that goes on: $name', { timeout: 900_000 }, async ({ aborts }) => {
+  ])('leaves one that goes on: $name', { timeout: isLong ? 3_600_000 : 180_000 }, async ({ aborts }) => {
     const witness = await bench.launch({ definitions });
     await witness.rows(
       'create table book (order_id text, n int, replay bigint, unique nulls not distinct (order_id, n, replay))',
