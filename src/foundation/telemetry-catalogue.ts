@@ -4,6 +4,7 @@ import {
   handlingBuckets,
   latencyBuckets,
 } from './telemetry-catalogue/buckets.ts';
+import { workflowEvents } from './telemetry-catalogue/workflow-events.ts';
 import { workflowMetrics } from './telemetry-catalogue/workflow-metrics.ts';
 
 /**
@@ -460,31 +461,7 @@ export const telemetryEvents = {
     fields: ['blockedMs'],
     when: 'The transaction that was waited for has ended.',
   },
-  'workflow.call-refused': {
-    level: 'warn',
-    fields: ['workflow', 'id', 'step', 'error'],
-    when: "A step that had ended called something of its function's context.",
-  },
-  'workflow.call-refused': {
-    level: 'warn',
-    fields: ['workflow', 'id', 'step', 'error'],
-    when: "A step that had ended called something of its function's context.",
-  },
-  'workflow.start-rejected': {
-    level: 'warn',
-    fields: ['workflow', 'key', 'living', 'eventId'],
-    when: 'An event would have started an instance while another one of its key lives.',
-  },
-  'workflow.step-failed': {
-    level: 'warn',
-    fields: ['workflow', 'id', 'step', 'attempt', 'error'],
-    when: 'One attempt at a step, or at its undo, failed.',
-  },
-  'workflow.stuck': {
-    level: 'error',
-    fields: ['workflow', 'id', 'key', 'reason', 'message'],
-    when: 'An instance is stuck and needs a person.',
-  },
+  ...workflowEvents,
 } as const satisfies Readonly<Record<string, TelemetryEventEntry>>;
 
 type LabelsOf<Labels extends readonly string[]> = { readonly [Label in Labels[number]]: string };
