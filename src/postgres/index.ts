@@ -31,6 +31,7 @@ export {
   type Row,
   run,
   runArrays,
+  runCount,
 } from './queries.ts';
 export { type Rehearsed, rehearse, type TableChange } from './rehearsal.ts';
 export {

@@ -18,7 +18,7 @@ interface QueryRequest {
 /** What can run a statement: a pool, a pooled client, a session's client. */
 export interface Queryable {
   // biome-ignore lint/suspicious/noExplicitAny: the structural minimum that pg's overloads accept
-  query(request: any): Promise<{ rows: any[] }>;
+  query(request: any): Promise<{ rows: any[]; rowCount?: number | null }>;
 }
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -111,6 +111,13 @@ export const engineTypes: { getTypeParser(oid: number): (text: string) => unknow
   getTypeParser: (oid) => parsers[oid] ?? asText,
 };
 
+const requestOf = ({ name, text }: NamedQuery, values: readonly unknown[]): QueryRequest => ({
+  name,
+  text,
+  values: [...values],
+  types: engineTypes,
+});
+
 /**
  * Runs one named statement with the engine's type parsers: `int8` → number (checked to be safe), `timestamptz` → ISO 8601,
  * JSON parsed, arrays of those.
@@ -119,15 +126,14 @@ export const run = async (
   on: Queryable,
   query: NamedQuery,
   values: readonly unknown[] = [],
-): Promise<Row[]> => {
-  const request: QueryRequest = {
-    name: query.name,
-    text: query.text,
-    values: [...values],
-    types: engineTypes,
-  };
-  return (await on.query(request)).rows as Row[];
-};
+): Promise<Row[]> => (await on.query(requestOf(query, values))).rows as Row[];
+
+/** As `run`, for a statement without an answer: how many rows it has written. */
+export const runCount = async (
+  on: Queryable,
+  query: NamedQuery,
+  values: readonly unknown[] = [],
+): Promise<number> => (await on.query(requestOf(query, values))).rowCount ?? 0;
 
 /** As `run`, with rows as arrays in column order: for hot paths. */
 export const runArrays = async (
@@ -135,12 +141,6 @@ export const runArrays = async (
   query: NamedQuery,
   values: readonly unknown[] = [],
 ): Promise<unknown[][]> => {
-  const request: QueryRequest = {
-    name: query.name,
-    text: query.text,
-    values: [...values],
-    types: engineTypes,
-    rowMode: 'array',
-  };
+  const request: QueryRequest = { ...requestOf(query, values), rowMode: 'array' };
   return (await on.query(request)).rows as unknown[][];
 };

@@ -53,9 +53,9 @@ export interface FlushJob {
   readonly drafts: readonly (PublishedDraft & { readonly envelope: DraftEnvelope })[];
 }
 
-const flushQueries = loadQueries<'record_result' | 'record_end' | 'record_results' | 'record' | 'flush'>(
-  new URL('./flush.sql', import.meta.url),
-);
+const flushQueries = loadQueries<
+  'record_call' | 'record_result' | 'record_end' | 'record_results' | 'record' | 'flush'
+>(new URL('./flush.sql', import.meta.url));
 
 const changeText = ({ id, consumerId, lane }: FlushJob, change: InstanceChange): string => {
   const { resultText, ...rest } = change;
@@ -101,24 +101,51 @@ const lanesOf = (jobs: readonly FlushJob[]): readonly string[] => {
   return [arrayOf('consumerId'), arrayOf('lane'), arrayOf('token')];
 };
 
-/** One call that has ended, of one instance, which ends with it or goes on; null: there is more to record. */
-const singleStatement = (job: FlushJob): LastStatement | null => {
-  const { consumerId, lane, token, rows, change } = job;
+const resultValues = (
+  { id, consumerId, lane, token }: FlushJob,
+  { entry, valueText, tookMs }: RecordRow,
+): LastStatement['values'] => {
+  const { undo, ordinal, kind, name, state, attempts, completion, error } = entry;
+  const call = [id, String(undo), ordinal, kind, name, state, attempts, completion];
+  return [consumerId, lane, token, ...call, valueText, error && JSON.stringify(error), tookMs ?? 0];
+};
+
+/** Of one call that has ended; null: there is more to record. */
+const singleRow = ({ rows, waits, drafts }: FlushJob): RecordRow | null => {
   const [row] = rows;
-  if (row === undefined || rows.length > 1 || row.entry.state === 'pending') return null;
-  if (row.delayMs != null || row.until != null) return null;
-  const values = [consumerId, lane, token, rowText(job, row)];
+  if (row === undefined || rows.length + waits.length + drafts.length > 1) return null;
+  return row.entry.state === 'pending' || row.delayMs != null || row.until != null ? null : row;
+};
+
+/** Of one instance, which ends with the call or goes on. */
+const singleStatement = (job: FlushJob): LastStatement | null => {
+  const row = singleRow(job);
+  if (row === null) return null;
+  const values = resultValues(job, row);
+  const { change } = job;
   if (change === null) return { query: flushQueries.record_result, values };
-  const { state, held, due, failure, ending } = change;
+  const { state, held, due, failure, ending, calls = null, resultText = null, progress = false } = change;
   const isEnd = state !== undefined && endStates.includes(state) && held === false && due === 'never';
   if (!isEnd || failure !== undefined || ending !== undefined) return null;
-  return { query: flushQueries.record_end, values: [...values, changeText(job, change)] };
+  const end = [state, calls, resultText, String(progress)];
+  return { query: flushQueries.record_end, values: [...values, ...end] };
+};
+
+/**
+ * The statement that records a single call, if that is all. It answers with one row written, or with none: then `flushStatement`
+ * says why.
+ */
+export const callStatement = (jobs: readonly FlushJob[]): LastStatement | null => {
+  const [job] = jobs;
+  if (job === undefined || jobs.length > 1 || job.change !== null) return null;
+  const row = singleRow(job);
+  return row === null ? null : { query: flushQueries.record_call, values: resultValues(job, row) };
 };
 
 /** The statement that records the jobs and publishes the events (a parameter of `publish`; default: those of the jobs). */
 export const flushStatement = (jobs: readonly FlushJob[], events = eventsText(jobs)): LastStatement => {
   const [first] = jobs;
-  if (first !== undefined && jobs.length === 1 && first.waits.length === 0 && events === '[]') {
+  if (first !== undefined && jobs.length === 1 && events === '[]') {
     const single = singleStatement(first);
     if (single !== null) return single;
   }

@@ -12,7 +12,10 @@ on conflict (instance_id, undo, ordinal) do update
         error = excluded.error, due_at = excluded.due_at, ended_at = excluded.ended_at,
         began_at = case when excluded.kind in ('sleep', 'wait') then j.began_at else excluded.began_at end
     where j.state = 'pending'
-  returning 1
+
+-- part: still_living
+-- In a coalesce, so that no plan reads all that live: made while few did, it would outlast that.
+     and coalesce(i.ended_at is null, false)
 
 -- part: next_in_line
 , next_in_line as (
@@ -22,21 +25,37 @@ on conflict (instance_id, undo, ordinal) do update
   returning q.consumer_id
 )
 
--- part: result
--- The usual case of a process that has little to do: one call that has ended. $1 consumer, $2 lane, $3 token, $4 the row (as below).
-with fence as materialized (
+-- part: call
+  select $4::bigint, $5::boolean, $6::integer, $7::text, $8::text, $9::text, $10::integer, $11::integer, $12::jsonb, $13::jsonb, null::timestamptz,
+         factline.clock() - $14::double precision * interval '1 millisecond', factline.clock()
+
+-- part: fence
   select from factline.lanes l where l.consumer_id = $1::integer and l.lane = $2::integer and l.token = $3::bigint for share
+
+-- name: record_call
+-- The usual case of a process that has little to do: one call that has ended. $1 consumer, $2 lane, $3 token, and the row (as below): $4
+-- instance, $5 undo, $6 ordinal, $7 kind, $8 name, $9 state, $10 attempts, $11 completion, $12 value, $13 error, $14 tookMs. Parameters, because
+-- reading a row out of JSON takes the server as long as writing it; and no answer: nothing is written where `record_result` refuses.
+-- include: columns
+-- include: call
+    from (
+-- include: fence
+    ) fence
+-- include: unless_recorded
+
+-- part: result
+with fence as materialized (
+-- include: fence
 ), written as (
 -- include: columns
-  select r.instance, r.undo, r.ordinal, r.kind, r.name, r.state, r.attempts, r.completion,
-         coalesce(r.value, case when r."hasValue" then 'null'::jsonb end), r.error, null::timestamptz,
-         factline.clock() - coalesce(r."tookMs", 0) * interval '1 millisecond', factline.clock()
-    from fence cross join json_to_record($4::text::json) as r (instance bigint, undo boolean, ordinal integer, kind text, name text,
-      state text, attempts integer, completion integer, value jsonb, "hasValue" boolean, error jsonb, "tookMs" double precision)
+-- include: call
+    from fence
 -- include: unless_recorded
+  returning 1
 )
 
 -- name: record_result
+-- As record_call, refused where it writes nothing. Answers as `publish` does.
 -- include: result
 select pg_current_xact_id()::text as transaction_id, '' as positions,
   case when not exists (select from written)
@@ -44,24 +63,24 @@ select pg_current_xact_id()::text as transaction_id, '' as positions,
                             'nothing is recorded twice, or by two') end as refused
 
 -- name: record_end
--- Its instance ends with it: $5 {id, state, calls, result, hasResult, progress}. Answers as `record` does.
+-- Its instance ends with it: $15 state, $16 calls, $17 result, $18 progress. `queued` as of `record`.
 -- include: result
 , changed as (
   update factline.workflow_instances i
-     set calls = coalesce(g.calls, i.calls), state = g.state, held = false, due_at = null, changed_at = factline.clock(), ended_at = factline.clock(),
-         result = coalesce(g.result, case when g."hasResult" then 'null'::jsonb end), stuck = null,
-         deaths = case when g.progress then 0 else i.deaths end, kills = case when g.progress then '[]' else i.kills end
-    from fence cross join json_to_record($5::text::json) as g (id bigint, state text, calls integer, result jsonb, "hasResult" boolean,
-      progress boolean)
-   where i.id = g.id and i.ended_at is null
+     set calls = coalesce($16::integer, i.calls), state = $15::text, held = false, due_at = null, changed_at = factline.clock(), ended_at = factline.clock(),
+         result = $17::jsonb, stuck = null,
+         deaths = case when $18::boolean then 0 else i.deaths end, kills = case when $18::boolean then '[]' else i.kills end
+    from fence
+   where i.id = $4::bigint
+-- include: still_living
   returning i.workflow_id, i.key, i.ended_at
 )
 -- include: next_in_line
-select pg_current_xact_id()::text as transaction_id, '' as positions,
+select
   case when not exists (select from written) or not exists (select from changed)
        then factline.refuse(case when exists (select from fence) then 'FL002' else 'FL001' end,
                             'nothing is recorded twice, or by two') end as refused,
-  (select json_agg(distinct n.consumer_id) from next_in_line n) as queued
+  array(select n.consumer_id from next_in_line n) as queued
 
 -- part: results
 -- $1, $2, $3 the lanes (consumer, lane, token), $4 how many rows and instances are written, $5 [{instance, consumer, lane, undo, ordinal, kind,
@@ -83,6 +102,7 @@ with fence as materialized (
          case when r.state <> 'pending' or r.attempts > 0 then factline.clock() end
     from rows r
 -- include: unless_recorded
+  returning 1
 )
 
 -- part: changes
@@ -111,7 +131,8 @@ with fence as materialized (
          changed_at = factline.clock(),
          ended_at = case when g.state in ('completed', 'failed', 'cancelled') then factline.clock() else i.ended_at end
     from given g
-   where i.id = g.id and i.ended_at is null
+   where i.id = g.id
+-- include: still_living
   returning i.id, i.workflow_id, i.key, i.ended_at, i.due_at
 )
 -- include: next_in_line

@@ -1,9 +1,9 @@
 import type { Clock, Telemetry } from '../../foundation/index.ts';
 import type { Tail } from '../../log/index.ts';
-import { classifyDatabaseError, type Database, run, sqlState } from '../../postgres/index.ts';
+import { classifyDatabaseError, type Database, run, runCount, sqlState } from '../../postgres/index.ts';
 import { Grouping } from '../operational/grouping.ts';
 import type { TestStep } from '../runner.ts';
-import { type FlushJob, flushStatement } from './flush-job.ts';
+import { callStatement, type FlushJob, flushStatement } from './flush-job.ts';
 import { hubOf } from './hub.ts';
 
 /**
@@ -78,9 +78,12 @@ export class Flusher {
 
   async #record(jobs: readonly FlushJob[]): Promise<readonly FlushResult[]> {
     const { database, telemetry, tail } = this.#services;
+    const call = callStatement(jobs);
+    if (call !== null && (await runCount(database.operations, call.query, call.values)) === 1)
+      return [{ kind: 'recorded', dueMs: null }];
     const { query, values } = flushStatement(jobs);
     const [row = {}] = await run(database.operations, query, values);
-    if (row['positions'] !== '') tail.wake();
+    if (row['positions']) tail.wake();
     for (const { draft } of jobs.flatMap(({ drafts }) => drafts))
       telemetry.metrics.count('factline_events_published_total', { type: draft.type });
     const queued = (row['queued'] ?? []) as readonly number[];

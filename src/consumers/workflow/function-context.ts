@@ -50,6 +50,14 @@ const invalid = (option: string, expected: string, actual: unknown): FactlineErr
 
 type StepRun = (call: StepCall, tx: Tx | null) => Promise<unknown>;
 
+/** PostgreSQL can store it. */
+const isStepName = (name: unknown): boolean =>
+  typeof name === 'string' &&
+  name !== '' &&
+  name.length <= stepNameLengthMax &&
+  name.isWellFormed() &&
+  !name.includes('\0');
+
 const stepRequest = (
   { workflow }: ContextFacts,
   step: {
@@ -80,7 +88,7 @@ const makeStep = (run: FunctionRun, facts: ContextFacts): Step => {
     name: string,
     { work, options }: { readonly work: StepRun; readonly options: StepOptions<never> | undefined },
   ): Promise<unknown> => {
-    if (typeof name !== 'string' || name === '' || name.length > stepNameLengthMax)
+    if (!isStepName(name))
       throw invalid('the name of a step', `a text of 1 to ${stepNameLengthMax} characters`, name);
     if (typeof work !== 'function') throw invalid(`step ${name}`, 'a function', work);
     const request = stepRequest(facts, { kind, name, run: work, options: options ?? {} });

@@ -115,26 +115,15 @@ const recorded = [
   JSON.stringify([{ id: 5, consumer: 2, lane: 3, state: 'waiting', due: 'rest' }]),
 ];
 
-const call = JSON.stringify({
-  instance: 5,
-  undo: false,
-  ordinal: 2,
-  kind: 'step',
-  name: 'one',
-  state: 'done',
-  attempts: 1,
-});
-const single = [2, 3, 7, call];
+const call = [5, false, 2, 'step', 'one', 'done', 1, 1, null, null, 0];
+const single = [2, 3, 7, ...call];
 
 test.each([
-  ['the result of a call', () => touched(flushing['record_result'] as NamedQuery, single)],
+  ['the result of a call', () => touched(flushing['record_call'] as NamedQuery, single)],
+  ['the same in a transaction', () => touched(flushing['record_result'] as NamedQuery, single)],
   [
     'the end of an instance',
-    () =>
-      touched(flushing['record_end'] as NamedQuery, [
-        ...single,
-        JSON.stringify({ id: 5, state: 'completed' }),
-      ]),
+    () => touched(flushing['record_end'] as NamedQuery, [...single, 'completed', 3, '1', false]),
   ],
   ['the due ones', () => touched(loading['take_due'] as NamedQuery, [...scope, [], 20, null])],
   ['one of them', () => touched(loading['take_due'] as NamedQuery, [...scope, [], 20, [5]])],
@@ -177,6 +166,10 @@ test.each([
           { workflow: 'w', executor: 'w@1', version: 1, key: 'new', keyHash: 5, held: true, cause: {} },
         ]),
       ]),
+  ],
+  [
+    'a start',
+    () => touched(starting['start_one'] as NamedQuery, ['w', 'w@1', 1, 'new one', 5, null, '{}', '1', true]),
   ],
   [
     'starts',

@@ -12,14 +12,14 @@ import { hubOf, type WorkflowHub } from './hub.ts';
 import { storedOf } from './router.ts';
 import {
   freshInstance,
+  type HeldStart,
   noteRejected,
   reserveSlot,
   type Start,
   type StartOutcome,
   type StartStatement,
   startInstance,
-  startParameter,
-  startQuery,
+  startTogether,
 } from './starting.ts';
 
 const startsMax = 500;
@@ -35,16 +35,11 @@ interface Started {
 
 type Stored = Parameters<typeof freshInstance>[1];
 
-interface Submitted {
-  readonly start: Start;
-  readonly held: boolean;
-}
-
 /** Starts instances for the app: those that are asked for at one time are one statement. */
 export class Starter {
   readonly #database: Database;
   readonly #hub: WorkflowHub;
-  readonly #grouping: Grouping<Submitted, Started>;
+  readonly #grouping: Grouping<HeldStart, Started>;
   readonly #committed: CommittedStarts;
 
   constructor(services: {
@@ -113,17 +108,16 @@ export class Starter {
     throw new FactlineError('WORKFLOW_RUNNING', { workflow: workflow.name, key, id: living });
   }
 
-  async #write(submitted: readonly Submitted[]): Promise<readonly Started[]> {
+  async #write(submitted: readonly HeldStart[]): Promise<readonly Started[]> {
     const seen = new Set<string>();
-    const first = submitted.map(({ start: { workflow, key } }) => {
+    const wanted = submitted.filter(({ start: { workflow, key } }) => {
       const place = `${workflow.name} ${key}`;
       return seen.has(place) ? false : Boolean(seen.add(place));
     });
-    const wanted = submitted.filter((_, index) => first[index]);
-    const rows = await run(this.#database.operations, startQuery, [startParameter(wanted)]);
-    const made = new Map(rows.map((row) => [`${row['name']} ${row['key']}`, storedOf(row)]));
-    return submitted.map(({ start: { workflow, key } }, index) => ({
-      stored: (first[index] ? made.get(`${workflow.name} ${key}`) : null) ?? null,
-    }));
+    const made = await startTogether(this.#database.operations, wanted);
+    return submitted.map(({ start }) => {
+      const row = made.get(start);
+      return { stored: row === undefined ? null : storedOf(row) };
+    });
   }
 }

@@ -4,7 +4,7 @@
 insert into factline.workflow_instances (workflow_id, consumer_id, version, key, key_hash, state, input, started_by, start_position,
                                          cause, code_version, due_at, held, forked_from)
 select w.id, x.id, g.version, g.key, g."keyHash", 'running', g.input, g."startedBy",
-       coalesce(g."startPosition", pg_sequence_last_value(pg_get_serial_sequence('factline.events', 'position')::regclass), 0),
+       coalesce(g."startPosition", pg_sequence_last_value('factline.events_position_seq'::regclass), 0),
        coalesce(g.cause, '{}'), g."codeVersion", factline.clock(), g.held, g."forkedFrom"
 
 -- part: given_starts
@@ -39,13 +39,28 @@ with patience as materialized (
  order by w.id, g.key
 -- include: answered
 
+-- name: start_one
+-- As start_instances, for one, whose parameters need not be read out of JSON: $1 workflow, $2 executor, $3 version, $4 key, $5 the key's hash,
+-- $6 input, $7 cause, $8 code version, $9 held.
+with patience as materialized (
+  select set_config('lock_timeout', '100ms', true)
+)
+insert into factline.workflow_instances (workflow_id, consumer_id, version, key, key_hash, state, input, start_position, cause, code_version,
+                                         due_at, held)
+select w.id, x.id, $3::integer, $4::text, $5::integer, 'running', $6::jsonb,
+       coalesce(pg_sequence_last_value('factline.events_position_seq'::regclass), 0), $7::jsonb, $8::text, factline.clock(), $9::boolean
+  from patience cross join factline.consumers w cross join factline.consumers x
+ where w.name = $1::text and w.state <> 'retired' and x.name = $2::text and x.state <> 'retired'
+on conflict do nothing
+returning id, workflow_id, consumer_id, start_position
+
 -- name: queue_instance
 -- As start_instance, for an instance that begins when those of its key before it have ended. It is due at once: whoever looks at
 -- it decides whether it may begin.
 insert into factline.workflow_instances (workflow_id, consumer_id, version, key, key_hash, state, input, started_by, start_position,
                                          cause, code_version, due_at)
 select w.id, x.id, g.version, g.key, g."keyHash", 'queued', g.input, g."startedBy",
-       coalesce(g."startPosition", pg_sequence_last_value(pg_get_serial_sequence('factline.events', 'position')::regclass), 0),
+       coalesce(g."startPosition", pg_sequence_last_value('factline.events_position_seq'::regclass), 0),
        coalesce(g.cause, '{}'), g."codeVersion", factline.clock()
   from json_to_record($1::text::json) as g (workflow text, executor text, version integer, key text, "keyHash" integer, input jsonb,
          "startedBy" bigint, "startPosition" bigint, cause jsonb, "codeVersion" text)

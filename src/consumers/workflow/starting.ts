@@ -1,12 +1,12 @@
 import { keyHash } from '../../foundation/index.ts';
-import { loadQueries, type NamedQuery, type Row } from '../../postgres/index.ts';
+import { loadQueries, type NamedQuery, type Queryable, type Row, run } from '../../postgres/index.ts';
 import type { AnyWorkflow } from './definition.ts';
 import type { Reservation, WorkflowHub } from './hub.ts';
 import type { InstanceCause, LoadedInstance } from './instance.ts';
 import { executorName } from './versions.ts';
 
 const sql = loadQueries<
-  'start_instance' | 'start_instances' | 'queue_instance' | 'find_duplicate' | 'note_rejected'
+  'start_instance' | 'start_instances' | 'start_one' | 'queue_instance' | 'find_duplicate' | 'note_rejected'
 >(new URL('./starting.sql', import.meta.url));
 
 /** What is known of an instance that is to be started. */
@@ -54,12 +54,39 @@ const parameterOf = (start: Start, held: boolean): string => {
   return inputText === null ? head : `${head.slice(0, -1)},"input":${inputText}}`;
 };
 
-/** The parameter of `startQuery`. */
-export const startParameter = (
-  starts: readonly { readonly start: Start; readonly held: boolean }[],
-): string => `[${starts.map(({ start, held }) => parameterOf(start, held)).join(',')}]`;
+/** `held`: an executor of this process takes it at once, so it is marked as in memory. */
+export interface HeldStart {
+  readonly start: Start;
+  readonly held: boolean;
+}
 
-export const startQuery: NamedQuery = sql.start_instances;
+const startParameter = (starts: readonly HeldStart[]): string =>
+  `[${starts.map(({ start, held }) => parameterOf(start, held)).join(',')}]`;
+
+const startOne = async (on: Queryable, { start, held }: HeldStart): Promise<ReadonlyMap<Start, Row>> => {
+  const { workflow, key, inputText, cause, codeVersion } = start;
+  const { name, version } = workflow;
+  const instance = [name, executorName(name, version), version, key, keyHash(key), inputText];
+  const [row] = await run(on, sql.start_one, [...instance, JSON.stringify(cause), codeVersion, held]);
+  return new Map(row === undefined ? [] : [[start, row]]);
+};
+
+/** Starts instances that no event begins, of different keys. Answers the rows of those that were made. */
+export const startTogether = async (
+  on: Queryable,
+  starts: readonly HeldStart[],
+): Promise<ReadonlyMap<Start, Row>> => {
+  const [first] = starts;
+  if (first !== undefined && starts.length === 1) return startOne(on, first);
+  const rows = await run(on, sql.start_instances, [startParameter(starts)]);
+  const made = new Map(rows.map((row) => [`${row['name']} ${row['key']}`, row]));
+  return new Map(
+    starts.flatMap(({ start }) => {
+      const row = made.get(`${start.workflow.name} ${start.key}`);
+      return row === undefined ? [] : [[start, row] as const];
+    }),
+  );
+};
 
 /** A start that meets a living one which ends just then is made again; more often than that it is not possible. */
 const triesMax = 5;
