@@ -26,6 +26,7 @@ import {
   checkServer,
   createDatabase,
   type Database,
+  type DatabaseOptions,
   hostOf,
   migrate,
   pendingMigrations,
@@ -43,6 +44,8 @@ export interface Seams {
   readonly unattended?: true;
   /** An app with these settings has prepared the database and found this: nothing of that is done again. */
   readonly prepared?: LogReport;
+  /** Connections go through these instead of sockets. */
+  readonly stream?: DatabaseOptions['stream'];
   /** Told what a developer may wonder about, such as where the embedded server keeps its data. */
   readonly onNotice?: (line: string) => void;
 }
@@ -67,6 +70,7 @@ export const openParts = async (settings: Settings, seams: Seams, telemetry: Tel
     url: address.url,
     applicationName: settings.name,
     sizes: settings.pools,
+    stream: seams.stream,
   });
   const forgetPools = measurePools(database, telemetry);
   const close = async (): Promise<void> => {

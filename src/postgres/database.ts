@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { FactlineError } from '../foundation/index.ts';
 import { explainConnectionError } from './connection-errors.ts';
@@ -21,6 +22,8 @@ export interface DatabaseOptions {
   readonly sizes?: PoolSizes;
   /** The lease in milliseconds: an engine transaction idle for longer is ended by the server, so that a stopped process can't block its successor. */
   readonly leaseMs?: number;
+  /** What a connection with these settings goes through, in the place of its socket. */
+  readonly stream?: ((settings: string) => Duplex) | undefined;
 }
 
 /** A direct connection of its own, outside every pool: for LISTEN, session locks and the tail. */
@@ -53,6 +56,8 @@ export interface Database {
 const engineSettings =
   '-c row_security=off -c enable_seqscan=off -c jit=off -c datestyle=iso -c plan_cache_mode=force_generic_plan';
 
+const sessionSettings = `${engineSettings} -c default_transaction_isolation=read\\ committed`;
+
 /** PostgreSQL cuts after 63 bytes; the purpose at the end must stay, hints find other tails by it. */
 const sessionName = (applicationName: string, purpose: string): string =>
   `${Buffer.from(applicationName).subarray(0, 45).toString()} ${purpose}`;
@@ -68,7 +73,7 @@ const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as co
  * an idle connection that breaks is only dropped.
  */
 export const createDatabase = (options: DatabaseOptions): Database => {
-  const { url, applicationName, sizes = {}, leaseMs = 10_000 } = options;
+  const { url, applicationName, sizes = {}, leaseMs = 10_000, stream } = options;
   assertUrl(url);
   const pool = (purpose: string, max: number, settings: string): pg.Pool => {
     const made = new pg.Pool({
@@ -78,6 +83,7 @@ export const createDatabase = (options: DatabaseOptions): Database => {
       idleTimeoutMillis: idleTimeoutMs,
       connectionTimeoutMillis: connectTimeoutMs,
       options: settings,
+      ...through(stream, settings),
       ...keepAlive,
     });
     made.on('error', () => {});
@@ -97,7 +103,7 @@ export const createDatabase = (options: DatabaseOptions): Database => {
     handlers,
     readers,
     operations,
-    openSession: (purpose) => openSession(url, sessionName(applicationName, purpose)),
+    openSession: (purpose) => openSession(url, sessionName(applicationName, purpose), stream),
     stop: async () => {
       await Promise.all(
         [transactions, handlers, readers, operations].filter((each) => !each.ended).map((each) => each.end()),
@@ -133,12 +139,20 @@ const explainCheckouts = (pool: pg.Pool, url: string): void => {
   Object.defineProperty(pool, 'connect', { value: explained });
 };
 
-const openSession = async (url: string, applicationName: string): Promise<Session> => {
+const through = (stream: DatabaseOptions['stream'], settings: string): Pick<pg.ClientConfig, 'stream'> =>
+  stream === undefined ? {} : { stream: () => stream(settings) };
+
+const openSession = async (
+  url: string,
+  applicationName: string,
+  stream: DatabaseOptions['stream'],
+): Promise<Session> => {
   const client = new pg.Client({
     connectionString: url,
     application_name: applicationName,
     connectionTimeoutMillis: connectTimeoutMs,
-    options: `${engineSettings} -c default_transaction_isolation=read\\ committed`,
+    options: sessionSettings,
+    ...through(stream, sessionSettings),
     ...keepAlive,
   });
   const listeners = new Set<(error: Error | null) => void>();

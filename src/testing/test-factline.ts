@@ -112,12 +112,14 @@ class Kit implements TestFactline {
     this.#crashPoint = crashPoint;
     this.#lives += 1;
     const name = this.#options.name ?? 'test';
+    const url = new URL(this.#database.url);
+    url.searchParams.set('application_name', this.#applicationName());
     this.#app = createFactlineWith(
       {
         ...this.#options,
         consumers: this.#guardedConsumers(),
         name,
-        database: `${this.#database.url}?application_name=${this.#applicationName()}`,
+        database: url.href,
         handleSignals: false,
       },
       { ...systemSeams, clock: crashPoint.clock, testStep: crashPoint.onStep },

@@ -54,3 +54,7 @@ with behind as (
 )
 update factline.checkpoints set position = least(position, $1 - 1)
 where consumer_id in (select id from behind);
+
+-- name: end_session
+-- What DISCARD ALL does, but for prepared statements: those nobody notices.
+set session authorization default; reset all; close all; unlisten *; select pg_advisory_unlock_all(); discard temp; discard sequences

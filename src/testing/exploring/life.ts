@@ -9,12 +9,11 @@ import {
 import type { RunningConsumer, TestStep } from '../../consumers/index.ts';
 import { FactlineError, withDeadline } from '../../foundation/index.ts';
 import { CrashPoint, disconnectForGood } from '../crash-point.ts';
+import type { Loan } from './kept-sessions.ts';
 import type { SagaDatabase } from './saga-databases.ts';
 
 export interface LifeOptions {
   readonly database: SagaDatabase;
-  /** Told apart in pg_stat_activity, so that only the dead one's sessions are cut. */
-  readonly number: number;
   readonly app: Omit<FactlineOptions, 'database' | 'handleSignals'>;
   readonly onStep: TestStep;
 }
@@ -32,26 +31,36 @@ const busyOf = (engine: Parts['engine']): string => {
   return lines.join('; ');
 };
 
+/** What a URL says about the way to the server (TLS, times) is the business of the sessions that are lent. */
+const withoutOptions = (url: string): string => {
+  const plain = new URL(url);
+  plain.search = '';
+  return plain.href;
+};
+
 /** The app of a saga from its start to its death. There is no other end: it is dropped as by kill -9. */
 export class Life {
-  readonly #options: LifeOptions;
   readonly #point = new CrashPoint();
   readonly #died: PromiseWithResolvers<'died'> = Promise.withResolvers<'died'>();
+  readonly #loan: Loan;
   readonly #app: Factline;
   #parts: Parts | undefined;
 
-  constructor(options: LifeOptions) {
-    this.#options = options;
-    const { database, app, onStep } = options;
+  constructor({ database, app, onStep }: LifeOptions) {
     const testStep: TestStep = (step) => this.#point.onStep(step) ?? onStep(step);
+    const { prepared, sessions, url } = database;
+    this.#loan = sessions.loan();
     this.#app = createFactlineWith(
-      { ...app, database: `${database.url}?application_name=${this.#name}`, handleSignals: false },
-      { ...systemSeams, clock: this.#point.clock, testStep, unattended: true, prepared: database.prepared },
+      { ...app, database: withoutOptions(url), handleSignals: false },
+      {
+        ...systemSeams,
+        clock: this.#point.clock,
+        testStep,
+        unattended: true,
+        prepared,
+        stream: this.#loan.stream,
+      },
     );
-  }
-
-  get #name(): string {
-    return `life-${this.#options.number}-`;
   }
 
   get app(): Factline {
@@ -111,7 +120,7 @@ export class Life {
 
   /** Cuts its sessions, as the end of its process does. */
   bury(): Promise<void> {
-    return this.#options.database.endBackends(this.#name);
+    return this.#loan.end();
   }
 
   /** What a dead predecessor held, too: without it nothing would be at work, and all would seem to be at rest. */

@@ -4,6 +4,7 @@ import type { LogReport } from '../../log/index.ts';
 import { loadQueries, run, sqlState } from '../../postgres/index.ts';
 import { type OwnDatabase, runBuilt, type TestServer } from '../own-database.ts';
 import { appOptionsOf, consumersOf, placeOf } from './given-saga.ts';
+import { KeptSessions } from './kept-sessions.ts';
 import { OutsideWorld } from './outside.ts';
 import type { CrashScenario, Saga } from './scenario.ts';
 
@@ -18,6 +19,27 @@ export interface SagaDatabase extends OwnDatabase {
   readonly surroundings: Factline;
   /** What they have found at their start: hundreds of lives need not look again. */
   readonly prepared: LogReport;
+  /** For the lives of its apps. */
+  readonly sessions: KeptSessions;
+  /** Moves the database's clock, so far from the server's. */
+  moveClock(ms: number): Promise<void>;
+}
+
+/** A statement that moves the clock costs every session its plans: it is put back only where it was moved. */
+class MovableClock {
+  readonly #surroundings: Factline;
+  #aheadMs = 0;
+
+  constructor(surroundings: Factline) {
+    this.#surroundings = surroundings;
+  }
+
+  async move(ms: number): Promise<void> {
+    if (ms === this.#aheadMs) return;
+    const { database } = await internals(this.#surroundings).open();
+    await runBuilt(database.transactions, clockSql.clock_statement, `${ms} milliseconds`);
+    this.#aheadMs = ms;
+  }
 }
 
 export interface SagaDatabasesOptions {
@@ -87,15 +109,17 @@ export class SagaDatabases {
       systemSeams,
     );
     const { log: prepared } = await internals(surroundings).open();
-    const made = { ...database, surroundings, prepared };
+    const clock = new MovableClock(surroundings);
+    const moveClock = (ms: number): Promise<void> => clock.move(ms);
+    const made = { ...database, surroundings, prepared, sessions: new KeptSessions(database), moveClock };
     this.#all.add(made);
     return made;
   }
 
-  async #restore({ surroundings }: SagaDatabase): Promise<boolean> {
+  async #restore({ surroundings, moveClock }: SagaDatabase): Promise<boolean> {
     if (!this.#restorable || internals(surroundings).started()) return false;
     const { transactions } = (await internals(surroundings).open()).database;
-    await runBuilt(transactions, clockSql.clock_statement, '0 milliseconds');
+    await moveClock(0);
     const [row] = await run(transactions, sql.restore);
     return row?.['restored'] === true;
   }
@@ -103,6 +127,7 @@ export class SagaDatabases {
   async #drop(database: SagaDatabase): Promise<void> {
     this.#all.delete(database);
     await database.surroundings.stop();
+    await database.sessions.end();
     await database.drop();
   }
 }

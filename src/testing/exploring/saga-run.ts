@@ -3,7 +3,6 @@ import { type Duration, FactlineError, systemClock, toMilliseconds } from '../..
 import { awaitAnswer, sendRequest } from '../../operations/index.ts';
 import { type Database, loadQueries, type Row, run } from '../../postgres/index.ts';
 import { guardReads } from '../guard-reads.ts';
-import { runBuilt } from '../own-database.ts';
 import type { Observed } from './findings.ts';
 import { appOptionsOf, consumersOf, placeOf } from './given-saga.ts';
 import { betweenSteps, injectedMark, type Plan, type Point, planText } from './injection.ts';
@@ -24,7 +23,6 @@ const sql = loadQueries<
   | 'repeated_events'
   | 'rewind_everything'
 >(new URL('./exploring.sql', import.meta.url));
-const clockSql = loadQueries<'clock_statement'>(new URL('../testing.sql', import.meta.url));
 
 export interface SagaRunOptions {
   readonly saga: Saga;
@@ -77,7 +75,6 @@ class SagaRun {
   readonly #outside: OutsideWorld;
   readonly #undeclaredReads: FactlineError[] = [];
   #life: Life | undefined;
-  #lives = 0;
   #advancedMs = 0;
 
   constructor(options: SagaRunOptions) {
@@ -174,7 +171,6 @@ class SagaRun {
 
   #beget(): Life {
     const { saga, scenario, database } = this.#options;
-    this.#lives += 1;
     // Made before the life that they can end.
     const end: { life?: Life } = {};
     const die = (): Promise<void> => (end.life as Life).die();
@@ -190,7 +186,6 @@ class SagaRun {
     );
     end.life = new Life({
       database,
-      number: this.#lives,
       app: { ...appOptionsOf(scenario), consumers },
       onStep: (step) => this.#engineStep(step, die),
     });
@@ -233,8 +228,7 @@ class SagaRun {
   async #advance(ms: number): Promise<void> {
     if (ms > 0) {
       this.#advancedMs += Math.ceil(ms) + 1;
-      const { operations } = await this.#database();
-      await runBuilt(operations, clockSql.clock_statement, `${this.#advancedMs} milliseconds`);
+      await this.#options.database.moveClock(this.#advancedMs);
     } else await systemClock.sleep(overdueMs);
     await this.#life?.lookForDueWork();
   }

@@ -21,7 +21,7 @@ create function factline_saved.shape() returns text language sql stable as $body
   ) lines
 $body$;
 
-create table factline_saved.tables (name text primary key, columns text not null, copy text);
+create table factline_saved.tables (name text primary key, relation oid not null, columns text not null, copy text);
 create table factline_saved.sequences (name text primary key, value bigint not null, called boolean not null);
 create table factline_saved.facts (shape text not null);
 
@@ -35,7 +35,7 @@ begin
       (select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
        where attrelid = c.oid and attnum > 0 and not attisdropped and attgenerated = '') as columns
     from pg_class c join factline_saved.schemas s on s.oid = c.relnamespace
-    where c.relkind in ('r', 'p') and not c.relispartition
+    where c.relkind = 'r'
   loop
     continue when each.columns is null;
     execute format('select exists (select from %s)', each.name) into filled;
@@ -43,7 +43,7 @@ begin
       execute format('create table factline_saved.%I as select %s from %s', 'rows_' || each.oid, each.columns, each.name);
     end if;
     insert into factline_saved.tables
-    values (each.name, each.columns, case when filled then format('factline_saved.%I', 'rows_' || each.oid) end);
+    values (each.name, each.oid, each.columns, case when filled then format('factline_saved.%I', 'rows_' || each.oid) end);
   end loop;
   for each in
     select format('%I.%I', s.nspname, c.relname) as name
@@ -60,7 +60,8 @@ declare
   each record;
 begin
   if factline_saved.shape() <> (select shape from factline_saved.facts) then return false; end if;
-  for each in select * from factline_saved.tables loop
+  -- A file of no length is that of a table nobody has ever written to: most are.
+  for each in select * from factline_saved.tables where copy is not null or pg_relation_size(relation) > 0 loop
     execute format('delete from %s', each.name);
     if each.copy is not null then
       execute format('insert into %1$s (%2$s) overriding system value select %2$s from %3$s', each.name, each.columns, each.copy);
