@@ -80,6 +80,8 @@ const addressOf = async (
   if (url !== undefined) return { url, close: async () => {} };
   const directory = embeddedDirectory(terminal.directory);
   if (!makeEmbedded && !existsSync(directory)) throw new FactlineError('DATABASE_URL_MISSING');
-  const server = await startEmbedded({ directory, onNotice: (line) => terminal.err(line) });
+  // That it runs already is no news for who looks at a running app.
+  const onNotice = makeEmbedded ? { onNotice: (line: string): void => terminal.err(line) } : {};
+  const server = await startEmbedded({ directory, ...onNotice });
   return { url: server.url, close: () => server.stop() };
 };

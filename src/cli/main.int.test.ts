@@ -100,6 +100,9 @@ describe('the command as a process', () => {
     const { child, ended } = start(['--help']);
     child.stdout?.destroy();
     expect((await ended).code).toBe(0);
+    const failing = start(['statsu']);
+    failing.child.stderr?.destroy();
+    expect((await failing.ended).code).toBe(0);
   });
 
   it('start does not take a handler that exits the process with 0 for one that has handled its event', {

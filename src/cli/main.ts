@@ -18,10 +18,11 @@ process.on('SIGINT', () => {
 process.on('SIGTERM', () => controller.abort());
 
 // `factline events tail | head` closes the pipe: whoever read has seen enough.
-process.stdout.on('error', (error: Error & { code?: string }) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: Error & { code?: string }) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
 
 const code = await runCli(process.argv.slice(2), {
   terminal: systemTerminal(),

@@ -2,7 +2,7 @@ import type { Comparison, Difference } from '../consumers/index.ts';
 import { countText, durationText, type Verdict } from '../operations/index.ts';
 import type { BuildProgress } from '../replay/index.ts';
 import { verdictPaint } from './status-view.ts';
-import { printable, type Style } from './style.ts';
+import { printable, type Style, wrap } from './style.ts';
 import { type Column, renderTable } from './table.ts';
 
 /** A build as `projection list` shows it. */
@@ -64,12 +64,21 @@ export const buildListLines = (
   { width, style }: { readonly width: number; readonly style: Style },
 ): string[] => [
   ...renderTable(builds, columns, { width, style }),
-  ...builds.flatMap(({ build }) =>
-    build.obstacle === null
+  ...builds.flatMap(({ build }) => {
+    const remark = build.obstacle ?? waitingText(build);
+    return remark === null
       ? []
-      : [`${style.yellow('!')} build ${build.build} of ${build.name}: ${printable(build.obstacle)}`],
-  ),
+      : wrap(`build ${build.build} of ${build.name}: ${printable(remark)}`, width - 2).map(
+          (line, index) => `${index === 0 ? style.yellow('!') : ' '} ${line}`,
+        );
+  }),
 ];
+
+/** What a build waits for that nothing holds up. */
+const waitingText = ({ stage, switching, name }: BuildProgress): string | null =>
+  stage === 'ready' && switching === 'manual'
+    ? `readers see it after factline projection switch ${name}`
+    : null;
 
 /** One line of a build that is followed. */
 export const followLine = ({ build, stage, done, etaMs, lanes, obstacle }: BuildProgress): string => {

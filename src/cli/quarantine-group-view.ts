@@ -5,7 +5,7 @@ import {
   type QuarantineGroup,
   type Release,
 } from '../operations/index.ts';
-import { printable, type Style, wrap } from './style.ts';
+import { hintLines, printable, type Style, wrap } from './style.ts';
 import { type Column, renderTable } from './table.ts';
 
 interface View {
@@ -17,6 +17,9 @@ interface View {
 const number = (count: number, { partly }: QuarantineGroup): string =>
   `${count.toLocaleString('en-US')}${partly ? '+' : ''}`;
 
+const amount = (count: number, group: QuarantineGroup, one: string): string =>
+  `${number(count, group)} ${count === 1 && !group.partly ? one : `${one}s`}`;
+
 const escalationText = ({ escalation, snoozedUntil, assignedTo }: QuarantineGroup): string => {
   if (escalation > 0) return `level ${escalation}`;
   return snoozedUntil === null ? (assignedTo ?? '–') : 'snoozed';
@@ -25,21 +28,22 @@ const escalationText = ({ escalation, snoozedUntil, assignedTo }: QuarantineGrou
 const columns = (nowMs: number): readonly Column<QuarantineGroup>[] => [
   { title: 'GROUP', value: ({ id }) => String(id), align: 'right', paint: (_row, style) => style.bold },
   { title: 'CONSUMER', value: ({ consumer }) => consumer, widthMin: 10 },
-  { title: 'TYPE', value: ({ eventType }) => printable(eventType), widthMin: 14, dropOrder: 4 },
+  { title: 'TYPE', value: ({ eventType }) => printable(eventType), widthMin: 14, dropOrder: 5 },
   { title: 'DISPOSITION', value: ({ disposition }) => disposition },
   { title: 'KEYS', value: (group) => number(group.keys, group), align: 'right' },
-  { title: 'BEHIND', value: (group) => number(group.followers, group), align: 'right', dropOrder: 2 },
+  { title: 'BEHIND', value: (group) => number(group.followers, group), align: 'right', dropOrder: 3 },
   {
     title: 'OLDEST',
     value: ({ oldestAt }) => (oldestAt === null ? '–' : durationText(nowMs - Date.parse(oldestAt))),
     align: 'right',
+    dropOrder: 1,
   },
-  { title: 'SINCE', value: ({ introducedBy }) => printable(introducedBy ?? '–'), widthMin: 6, dropOrder: 5 },
-  { title: 'OWNER', value: ({ owner }) => printable(owner ?? '–'), widthMin: 8, dropOrder: 3 },
+  { title: 'SINCE', value: ({ introducedBy }) => printable(introducedBy ?? '–'), widthMin: 6, dropOrder: 6 },
+  { title: 'OWNER', value: ({ owner }) => printable(owner ?? '–'), widthMin: 8, dropOrder: 4 },
   {
     title: 'ON CALL',
     value: (group) => printable(escalationText(group)),
-    dropOrder: 1,
+    dropOrder: 2,
     paint: ({ escalation }, style) => (escalation > 0 ? style.red : style.dim),
   },
   {
@@ -59,8 +63,12 @@ export const groupListLines = (
   return [
     ...renderTable(groups, columns(nowMs), { width, style }),
     '',
-    style.dim(
-      `More: factline quarantine groups ${first} · a few first: factline quarantine release --group ${first} --canary 5`,
+    ...hintLines(
+      [
+        `More: factline quarantine groups ${first}`,
+        `a few first: factline quarantine release --group ${first} --canary 5`,
+      ],
+      { width, style },
     ),
   ];
 };
@@ -89,7 +97,7 @@ export const groupDetailLines = (
     ...field('disposition', `${group.disposition}; what to do: ${group.runbook}`),
     ...field(
       'in quarantine',
-      `${number(group.events, group)} events of ${number(group.keys, group)} keys; ${waiting}`,
+      `${amount(group.events, group, 'event')} of ${amount(group.keys, group, 'key')}; ${waiting}`,
     ),
     ...field(
       'ever',
@@ -121,8 +129,11 @@ export const groupDetailLines = (
   ];
 };
 
-/** One line of where a release stands. */
-export const releaseLine = (release: Release, style: Style): string => {
+/** Where a release stands. */
+export const releaseLines = (
+  release: Release,
+  { width, style }: { readonly width: number; readonly style: Style },
+): string[] => {
   const { canary, rest } = release;
   const handled = canary.handled + rest.handled;
   const failed = canary.failed + rest.failed;
@@ -142,5 +153,6 @@ export const releaseLine = (release: Release, style: Style): string => {
     ...(release.outcome === null ? [] : [printable(release.outcome)]),
     ...(release.firstFailure === null ? [] : [printable(release.firstFailure)]),
   ];
-  return `${marks[release.state]} release ${release.id} of group ${release.group} (${release.consumer}) ${release.state}: ${parts.join('; ')}`;
+  const text = `release ${release.id} of group ${release.group} (${release.consumer}) ${release.state}: ${parts.join('; ')}`;
+  return wrap(text, width - 2).map((line, index) => `${index === 0 ? marks[release.state] : ' '} ${line}`);
 };

@@ -7,7 +7,7 @@ import {
   type PayloadChange,
 } from '../operations/index.ts';
 import type { ShownDetail } from './quarantine-detail.ts';
-import { printable, type Style, wrap } from './style.ts';
+import { hintLines, printable, type Style, wrap } from './style.ts';
 import { type Column, renderTable } from './table.ts';
 
 interface ListView {
@@ -55,7 +55,10 @@ export const parkedListLines = (
   const first = events[0]?.id;
   lines.push(
     '',
-    style.dim(`More: factline quarantine show ${first} · try again: factline quarantine retry ${first}`),
+    ...hintLines(
+      [`More: factline quarantine show ${first}`, `try again: factline quarantine retry ${first}`],
+      { width, style },
+    ),
   );
   if (next !== null) lines.push(style.dim(`Next page: factline quarantine list --after ${next}`));
   return lines;

@@ -8,7 +8,7 @@ import {
   type ShadowFinding,
 } from '../replay/index.ts';
 import { facts, numberText, predictedText, type ReplayViewOptions, replayLines } from './replay-view.ts';
-import { printable } from './style.ts';
+import { hanging } from './style.ts';
 
 const outcomeRows = ({ mode, outcome, manifest }: Replay): (readonly [string, string])[] => {
   if (outcome === null) return [];
@@ -115,9 +115,10 @@ export const reportLines = (report: ReplayReport, view: ReplayViewOptions): stri
     ...facts([...rows, ...estimated], view),
     '',
     style.bold('On record'),
-    ...timeline.map(({ at, actor, act, decision, reason }) =>
-      printable(
-        `  ${at.slice(0, 19).replace('T', ' ')}  ${actor}  ${act}${decision === 'denied' ? ' DENIED' : ''}${reason === null ? '' : `  ${reason}`}`,
+    ...timeline.flatMap(({ at, actor, act, decision, reason }) =>
+      hanging(
+        `${at.slice(0, 19).replace('T', ' ')}  ${actor}  ${act}${decision === 'denied' ? ' DENIED' : ''}${reason === null ? '' : `  ${reason}`}`,
+        view.width,
       ),
     ),
   ];

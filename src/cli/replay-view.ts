@@ -233,9 +233,14 @@ export const nextCommand = (replay: Replay): string | null => {
       return `factline replay run ${id}`;
     case 'canary':
     case 'running':
-      return `factline replay watch ${id}`;
+      // A shadow is carried on by its own command.
+      return `factline replay ${replay.mode === 'shadow' ? 'run' : 'watch'} ${id}`;
     case 'paused':
       return `factline replay resume ${id}`;
+    case 'done':
+    case 'done_with_failures':
+    case 'failed':
+      return `factline replay report ${id}`;
     default:
       return null;
   }

@@ -18,6 +18,7 @@ const moment: ReplayMoment = {
   yielding: 'goes slower: live events take longer beside it',
   live: { consumer: 'mailing', danger: 0.31 },
   waitingFor: null,
+  unworked: false,
   next: null,
   pausedReason: null,
 };
@@ -77,4 +78,9 @@ test('what it says is wrapped, not cut, on a narrow terminal', () => {
   );
   for (const line of lines.slice(2)) expect(line.length).toBeLessThanOrEqual(60);
   expect(lines.join(' ').replaceAll(/ +/g, ' ')).toContain(yielding);
+});
+
+test('that nothing carries it on is said', () => {
+  expect(shown({ unworked: true })).toContain('no process works mailing: it goes on when one does');
+  expect(shown({})).not.toContain('no process');
 });

@@ -23,6 +23,8 @@ export interface ReplayMoment {
   readonly live: { readonly consumer: string | null; readonly danger: number };
   /** What has to happen before it begins; null: it has. */
   readonly waitingFor: WaitingFor | null;
+  /** It has begun, and no living process works its consumer. */
+  readonly unworked: boolean;
   /** The command that brings it on; null: it goes on by itself, or has ended. */
   readonly next: string | null;
   readonly pausedReason: string | null;
@@ -77,6 +79,7 @@ export const watchLines = (
   const failures = failed === 0 ? '' : `, ${style.red(`${count(failed)} failed`)}`;
   const remarks = [
     moment.waitingFor === null ? null : waitingText(moment.waitingFor),
+    moment.unworked ? `no process works ${consumer}: it goes on when one does (npx factline start)` : null,
     moment.yielding,
     moment.pausedReason === null ? null : `paused by ${moment.pausedReason}`,
   ];

@@ -40,6 +40,18 @@ afterAll(async () => {
 const run = (words: string, environment: Record<string, string> = {}): Promise<Ran> =>
   runWords(words, { directory: project.directory, environment });
 
+/** The first look of `replay watch`, which goes on until the replay ends. */
+const lookAt = async (id: number): Promise<unknown> => {
+  const looking = new AbortController();
+  const watched = await runWords(`replay watch ${id} --json`, {
+    directory: project.directory,
+    environment: {},
+    signal: looking.signal,
+    onLine: () => looking.abort(),
+  });
+  return JSON.parse(watched.out);
+};
+
 const json = async (words: string): Promise<Record<string, never>> =>
   JSON.parse((await run(`${words} --json`)).out);
 
@@ -75,24 +87,24 @@ describe('factline replay', () => {
     );
     expect(asked.err).toContain(frozen.digest.slice(0, 12));
     const digest = `--digest ${frozen.digest.slice(0, 12)}`;
-    const looking = new AbortController();
-    const watched = await runWords('replay watch 1 --json', {
-      directory: project.directory,
-      environment: {},
-      signal: looking.signal,
-      onLine: () => looking.abort(),
-    });
-    expect(JSON.parse(watched.out)).toMatchObject({
+    expect(await lookAt(1)).toMatchObject({
       state: 'pending_approval',
       waitingFor: { step: 'approval', approvals: { required: 1, given: [] }, notBy: ['ada'], expired: false },
       next: `factline replay approve 1 ${digest}`,
     });
+    const short = await run(`replay approve 1 --digest ${frozen.digest.slice(0, 7)} --by bob`);
+    expect([short.code, short.err.replace(/\s+/g, ' ')]).toEqual([
+      2,
+      expect.stringContaining('at least 8 characters of it'),
+    ]);
     const own = await run(`replay approve 1 ${digest}`, { FACTLINE_ACTOR: 'Ada' });
     expect(own).toMatchObject({ code: 1, err: expect.stringContaining('Ada planned it') });
     expect((await run(`replay approve 1 ${digest} --by bob`)).out).toContain('Approvals: 1 of 1');
 
     expect((await run('replay list')).out).toMatch(/1 +Replay of mailing +mailing +approved +20/);
     expect((await run('replay pause 1 --by bob')).err).toContain('is approved: pause is not possible now');
+    await run('replay run 1 --by ada');
+    expect(await lookAt(1)).toMatchObject({ state: 'canary', waitingFor: null, unworked: true, next: null });
     expect((await run('replay abort 1 --by bob')).err).toContain('--reason');
     expect((await run('replay abort 1 --by bob --reason "the provider found them"')).out).toContain(
       'aborted',

@@ -146,7 +146,9 @@ const carriedLine = (
     case 'pause':
       return `${done} ${subject}${partText(request)} paused${untilText(answer)}`;
     case 'resume':
-      return `${done} ${subject}${partText(request)} goes on`;
+      return answer['was'] === false
+        ? `${done} ${subject} was not paused; it goes on as before`
+        : `${done} ${subject}${partText(request)} goes on`;
     case 'rebuild':
       return `${done} build ${answer['build']} of ${subject} is being filled${lanesText(answer)}; see: factline projection list`;
     case 'accept':

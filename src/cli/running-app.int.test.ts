@@ -73,6 +73,7 @@ describe('with a running app', () => {
       );
       expect((await runWords('status', surroundings)).out).toContain('tea');
       expect((await runWords('consumers resume payment', surroundings)).out).toContain('payment goes on');
+      expect((await runWords('consumers resume payment', surroundings)).out).toContain('was not paused');
       Object.assign(globalThis, { runningShop: { repaired: true } });
       expect(await runWords('quarantine retry 1', surroundings)).toMatchObject({
         code: 0,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { printable, styleOf, textWidth, truncate, wrap } from './style.ts';
+import { hanging, hintLines, printable, styleOf, textWidth, truncate, wrap } from './style.ts';
 import { wantsColour } from './terminal.ts';
 
 describe('text in a terminal', () => {
@@ -24,6 +24,13 @@ describe('text in a terminal', () => {
   it('shows control characters of data instead of obeying them', () => {
     expect(printable('a\u001b[31mb\u0000\u202ec')).toBe('a\\u001b[31mb\\u0000\\u202ec');
     expect(printable('one\n  two')).toBe('one two');
+  });
+
+  it('has its hints in one line where they fit, else a line each; a long entry goes on further in', () => {
+    const style = styleOf(false);
+    expect(hintLines(['More: a b', 'again: c d'], { width: 22, style })).toEqual(['More: a b · again: c d']);
+    expect(hintLines(['More: a b', 'again: c d'], { width: 21, style })).toEqual(['More: a b', 'again: c d']);
+    expect(hanging('aaaa bbbb cccc dddd eeee', 20)).toEqual(['  aaaa bbbb cccc dddd', '      eeee']);
   });
 
   it('is wrapped at spaces', () => {

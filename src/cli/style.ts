@@ -71,6 +71,16 @@ export const truncate = (text: string, width: number): string => {
 export const truncatePainted = (text: string, width: number): string =>
   textWidth(text) <= width ? text : truncate(text.replace(escapes, ''), width);
 
+/** What may come next: in one line where the width does, else a line each. */
+export const hintLines = (
+  hints: readonly string[],
+  { width, style }: { readonly width: number; readonly style: Style },
+): string[] => {
+  const line = hints.join(' · ');
+  const lines = textWidth(line) <= width ? [line] : hints.flatMap((hint) => wrap(hint, width));
+  return lines.map(style.dim);
+};
+
 /** Lines of at most `width` columns, broken at spaces. */
 export const wrap = (text: string, width: number): string[] => {
   const lines: string[] = [];
@@ -86,3 +96,9 @@ export const wrap = (text: string, width: number): string[] => {
   }
   return lines;
 };
+
+/** One entry of a list: what does not fit its line goes on below, further in. */
+export const hanging = (text: string, width: number): string[] =>
+  wrap(printable(text), Math.max(width - 6, 20)).map(
+    (line, index) => `${index === 0 ? '  ' : '      '}${line}`,
+  );

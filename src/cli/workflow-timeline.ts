@@ -1,5 +1,5 @@
 import { durationText, type InstanceDetail, type TimelineEntry } from '../operations/index.ts';
-import { printable, truncate, wrap } from './style.ts';
+import { hanging, printable, truncate, wrap } from './style.ts';
 import { type Column, renderTable } from './table.ts';
 import { callLabel, standingText, statePaint, untilText, type WorkflowView } from './workflow-view.ts';
 
@@ -190,7 +190,7 @@ const failureLines = ({ failure }: InstanceDetail, { style }: WorkflowView): str
   ];
 };
 
-const repairLines = ({ repairs, requests }: InstanceDetail, { style }: WorkflowView): string[] => {
+const repairLines = ({ repairs, requests }: InstanceDetail, { style, width }: WorkflowView): string[] => {
   const reasonText = (reason: string | null): string => (reason === null ? '' : `: ${reason}`);
   const done = repairs.map(({ verb, actor, reason, detail, doneAt }) => {
     const facts = Object.entries(detail).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
@@ -204,7 +204,7 @@ const repairLines = ({ repairs, requests }: InstanceDetail, { style }: WorkflowV
   const lines = [...done, ...open];
   return lines.length === 0
     ? []
-    : ['', style.bold('Repairs'), ...lines.map((line) => `  ${printable(line)}`)];
+    : ['', style.bold('Repairs'), ...lines.flatMap((line) => hanging(line, width))];
 };
 
 const adviceLines = ({ id, state, difference, undos }: InstanceDetail, { style }: WorkflowView): string[] => {

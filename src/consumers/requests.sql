@@ -18,8 +18,11 @@ update factline.consumers
 returning paused_until
 
 -- name: resume_consumer
--- Also closes an open breaker: a person decides that it is to be tried again.
-with breaker as (
+-- Also closes an open breaker: a person decides that it is to be tried again. Says whether anything held it.
+with before as materialized (
+  select k.paused_reason is not null or exists (select from factline.breakers b where b.consumer_id = k.id and b.state = 'open') as held
+    from factline.consumers k where k.id = $1
+), breaker as (
   update factline.breakers set state = 'closed', actor = 'resumed by a person', probing = null, probe_at = null
   where consumer_id = $1 and state = 'open'
 )
@@ -28,6 +31,7 @@ update factline.consumers set paused_reason = null, paused_by = null, paused_at 
     or id in (select v.id from factline.consumers r join factline.consumers v
                    on v.class = r.class and v.app = r.app and split_part(v.name, '@', 1) = r.name
                 where r.id = $1 and r.class = 'workflow')
+returning (select held from before) as held
 
 -- name: pause_part
 -- $2 type or key, $3 which, $4 why, $5 who, $6 milliseconds until it goes on by itself, or null, $7 how many events may come, or null,

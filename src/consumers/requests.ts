@@ -37,9 +37,9 @@ const engineVerbs: Readonly<
   resume: async (database, unit, request) => {
     const part = partOf(request);
     if (part !== null) return resumePart(database, unit, { request, part });
-    await run(database.operations, sql.resume_consumer, [request.consumerId]);
+    const [resumed] = await run(database.operations, sql.resume_consumer, [request.consumerId]);
     unit.pause(null);
-    return { state: 'done', answer: { paused: false } };
+    return { state: 'done', answer: { paused: false, was: resumed?.['held'] === true } };
   },
   accept: acceptDeclaration,
 };

@@ -22,7 +22,7 @@ export { actorWithRoles, checkRoles, type DeclaredRoles, storeRoles } from './au
 export type { BlastRadius, Predicted, ReplayEstimate, SampleRun, Within } from './estimate/estimate.ts';
 export { type EstimateRequest, estimateReplay } from './estimate/estimate-replay.ts';
 export { followRebuilds } from './governed-rebuild.ts';
-export { hasEnded, type ReplayState, type ReplayStep } from './lifecycle/lifecycle.ts';
+export { hasEnded, isUnderWay, type ReplayState, type ReplayStep } from './lifecycle/lifecycle.ts';
 export { type BuildProgress, compareProjection, listBuilds } from './rebuild/projections.ts';
 export {
   type BuildAct,
@@ -34,7 +34,7 @@ export { type ReplayReport, reportReplay } from './report.ts';
 export type { EffectsPolicy, ReplayManifest } from './request/manifest.ts';
 export { type PlanRequest, planReplay, type ReplayCode, readLogEnd } from './request/plan.ts';
 export { parseCondition, predicateText } from './request/predicate.ts';
-export { listReplays, type Replay, type ReplaySummary, readReplay } from './request/replay.ts';
+export { isWorked, listReplays, type Replay, type ReplaySummary, readReplay } from './request/replay.ts';
 export { type WaitingFor, waitingFor } from './request/waiting-for.ts';
 export { windowText } from './request/window.ts';
 export { type CarryOutOptions, ReplayRun, type ReplayRunStep, replayRunSteps } from './run/carry-out.ts';

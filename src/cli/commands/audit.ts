@@ -79,12 +79,16 @@ const list = async (context: CommandContext, pool: pg.Pool): Promise<undefined> 
   const rows = found.slice(0, limit);
   const next = found.length > limit ? (rows.at(-1)?.number ?? null) : null;
   if (json) terminal.out(JSON.stringify({ rows, next }));
-  else if (rows.length === 0) terminal.out('Nothing is on record.');
+  else if (rows.length === 0)
+    terminal.out(isFiltered(context) ? 'Nothing on record matches.' : 'Nothing is on record.');
   else {
     for (const line of renderTable(rows, columns, { width: terminal.width, style })) terminal.out(line);
     if (next !== null) terminal.out(style.dim(`more: --before ${next}`));
   }
 };
+
+const isFiltered = ({ given }: CommandContext): boolean =>
+  given.has('denied') || ['act', 'target', 'actor', 'before'].some((name) => given.text(name) !== undefined);
 
 export const auditVerify: Command = {
   path: ['audit', 'verify'],

@@ -1,5 +1,5 @@
 import { FactlineError } from '../../foundation/index.ts';
-import { findConsumer } from '../../operations/index.ts';
+import { type ConsumerRecord, findConsumer } from '../../operations/index.ts';
 import { personOf, personOptions } from '../actor.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { databaseOptions, withDatabase } from '../connection.ts';
@@ -23,13 +23,13 @@ export const consumersAccept: Command = {
   ],
   json: answerFields,
   run: (context) => {
-    const [consumer = ''] = context.given.arguments;
-    if (!context.given.has('yes')) {
+    const confirmed = context.given.has('yes');
+    return ask(context, 'accept', {}, ({ name: consumer }) => {
+      if (confirmed) return;
       throw new FactlineError('CONFIRMATION_MISSING', {
         effect: `drop for good the event types of ${consumer} that the running code does not handle`,
       });
-    }
-    return ask(context, 'accept');
+    });
   },
 };
 
@@ -132,9 +132,11 @@ const ask = (
   context: CommandContext,
   verb: RequestVerb,
   given: Readonly<Record<string, unknown>> = {},
+  confirm: (consumer: ConsumerRecord) => void = () => {},
 ): Promise<number> =>
   withDatabase(context, async ({ database }) => {
     const consumer = await findConsumer(database.operations, context.given.arguments[0] ?? '');
+    confirm(consumer);
     const request = { consumer, verb, arguments: given, ...personOf(context) };
     return carryOut(context, database.operations, [request]);
   });

@@ -1,6 +1,7 @@
 import { FactlineError } from '../../foundation/index.ts';
 import {
   assignGroup,
+  findConsumer,
   findGroup,
   listGroups,
   listNotes,
@@ -84,7 +85,7 @@ export const quarantineGroups: Command = {
       }
       const consumer = given.text('consumer');
       const groups = await listGroups(on, {
-        ...(consumer === undefined ? {} : { consumer }),
+        ...(consumer === undefined ? {} : { consumer: (await findConsumer(on, consumer)).name }),
         all: given.has('all'),
         limit: wholeNumber(given, 'limit', { min: 1, max: 1_000, fallback: 50 }),
       });

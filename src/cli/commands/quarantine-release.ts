@@ -4,6 +4,7 @@ import {
   beginRelease,
   canaryMax,
   cancelRelease,
+  countText,
   durationText,
   type FrozenSelection,
   findRelease,
@@ -18,7 +19,7 @@ import type { Command, CommandContext, CommandOption, JsonField } from '../comma
 import { databaseOptions, withDatabase } from '../connection.ts';
 import { jsonText } from '../json-text.ts';
 import { duration, wholeNumber } from '../parse.ts';
-import { releaseLine } from '../quarantine-group-view.ts';
+import { releaseLines } from '../quarantine-group-view.ts';
 import { answerFields } from '../requests.ts';
 import { askAbout } from './quarantine.ts';
 import { groupNumber, numberFrom } from './quarantine-groups.ts';
@@ -144,13 +145,13 @@ export const releaseGroup = async (
   );
   if (!json)
     terminal.out(
-      `release ${frozen.id}: ${frozen.selected.toLocaleString('en-US')} events of group ${group}, frozen as ${frozen.digest.slice(0, 12)}`,
+      `release ${frozen.id}: ${countText(frozen.selected, 'event')} of group ${group}, frozen as ${frozen.digest.slice(0, 12)}`,
     );
   const release = given.has('no-wait')
     ? await findRelease(pool, frozen.id)
     : await watchRelease(context, pool, frozen.id);
   if (json) terminal.out(jsonText({ release }));
-  else terminal.out(releaseLine(release, style));
+  else for (const line of releaseLines(release, { width: terminal.width, style })) terminal.out(line);
   return exitCodeOf(release, given.has('no-wait'));
 };
 
@@ -177,7 +178,7 @@ const watchRelease = async (context: CommandContext, pool: pg.Pool, id: number):
         terminal.out(`not ended within ${durationText(withinMs)}; it goes on: factline quarantine releases`);
       return release;
     }
-    const line = releaseLine(release, style);
+    const line = releaseLines(release, { width: terminal.width, style }).join('\n');
     if (!json && line !== shown) terminal.err(line);
     shown = line;
     await clock.sleep(lookMs, signal);
@@ -197,7 +198,9 @@ export const quarantineReleases: Command = {
       const releases = await listReleases(database.operations, limit);
       if (json) terminal.out(jsonText({ releases }));
       else if (releases.length === 0) terminal.out('No group was released yet.');
-      else for (const release of releases) terminal.out(releaseLine(release, style));
+      else
+        for (const line of releases.flatMap((each) => releaseLines(each, { width: terminal.width, style })))
+          terminal.out(line);
       return undefined;
     }),
 };
@@ -227,7 +230,7 @@ export const quarantineStop: Command = {
       await perform(database.operations, act, (client) => cancelRelease(client, id, actor.name));
       const release = await findRelease(database.operations, id);
       if (json) terminal.out(jsonText({ release }));
-      else terminal.out(releaseLine(release, style));
+      else for (const line of releaseLines(release, { width: terminal.width, style })) terminal.out(line);
       return undefined;
     }),
 };

@@ -2,6 +2,7 @@ import { FactlineError } from '../../foundation/index.ts';
 import {
   countStuck,
   countText,
+  findGroup,
   listDiscarded,
   listParked,
   type ParkedDetail,
@@ -81,14 +82,15 @@ const list = async (context: CommandContext, on: Queryable): Promise<undefined> 
   const limit = wholeNumber(given, 'limit', { min: 1, max: 10_000, fallback: 50 });
   const after = wholeNumber(given, 'after', { min: 0, max: Number.MAX_SAFE_INTEGER, fallback: 0 });
   const consumer = given.text('consumer');
-  const group = given.text('group');
+  const group = given.text('group') === undefined ? undefined : groupNumber(given.text('group'));
+  if (group !== undefined) await findGroup(on, group);
   const wanted = given.has('all') ? states : (['quarantined'] as const);
   const rows = await listParked(on, {
     states: wanted,
     after,
     limit: limit + 1,
     ...(consumer === undefined ? {} : { consumer }),
-    ...(group === undefined ? {} : { group: groupNumber(group) }),
+    ...(group === undefined ? {} : { group }),
   });
   const events = rows.slice(0, limit).map(maskedKey);
   const next = rows.length > limit ? (events.at(-1)?.id ?? null) : null;

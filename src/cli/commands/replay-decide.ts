@@ -80,6 +80,10 @@ export const replayApprove: Command = deciding(
     const { id } = decision;
     const digest = given.text('digest');
     if (digest === undefined) throw unconfirmed(await readReplay(pool, id));
+    if (digest.length < digestPrefixMin) {
+      const expected = `the digest that \`replay show ${id}\` shows, at least ${digestPrefixMin} characters of it`;
+      throw new FactlineError('OPTION_INVALID', { option: '--digest', expected, actual: digest });
+    }
     return approveReplay(pool, { ...decision, digest, breakGlass: given.has('break-glass') });
   },
 );

@@ -1,5 +1,14 @@
 import { readLiveDanger } from '../../consumers/index.ts';
-import { hasEnded, type ReplayReport, readReplay, reportReplay, waitingFor } from '../../replay/index.ts';
+import {
+  hasEnded,
+  isUnderWay,
+  isWorked,
+  type Replay,
+  type ReplayReport,
+  readReplay,
+  reportReplay,
+  waitingFor,
+} from '../../replay/index.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { type Connected, databaseOptions, withDatabase } from '../connection.ts';
 import { duration } from '../parse.ts';
@@ -39,6 +48,10 @@ export const replayWatch: Command = {
       name: 'waitingFor',
       help: 'Before it begins { step, approvals: { required, given[] }, notBy[], expiresAt, expired }: the step that people have to take (estimate, request, approval or run), and who may not approve; else null.',
     },
+    {
+      name: 'unworked',
+      help: 'It has begun, and no living process works its consumer: nothing happens until one does.',
+    },
     { name: 'next', help: 'The command that brings it on, or null.' },
     { name: 'pausedReason', help: 'Why it is paused, or null.' },
   ],
@@ -55,7 +68,8 @@ const watch = async (context: CommandContext, { database }: Connected): Promise<
     const report = await reportReplay(database.operations, id);
     const at = clock.monotonic();
     const live = await readLiveDanger(database.operations);
-    const moment = momentOf(report, { live, last, at });
+    const worked = await isWorked(database.operations, report.replay);
+    const moment = momentOf(report, { live, last, at, worked });
     last = { at, moment };
     if (json) terminal.out(JSON.stringify(moment));
     else screen.show(watchLines(moment, { width: terminal.width, style }));
@@ -67,12 +81,17 @@ const watch = async (context: CommandContext, { database }: Connected): Promise<
   return hasEnded(state) && state !== 'done' ? 1 : 0;
 };
 
+/** Processes that run the consumer carry it on by themselves; a shadow is carried on by its own command. */
+const isCarried = ({ state, mode }: Replay): boolean =>
+  isUnderWay(state) && state !== 'paused' && mode !== 'shadow';
+
 const momentOf = (
   { replay, counts }: ReplayReport,
   now: {
     readonly live: ReplayMoment['live'];
     readonly last: { readonly at: number; readonly moment: ReplayMoment } | null;
     readonly at: number;
+    readonly worked: boolean;
   },
 ): ReplayMoment => {
   const { id, consumer, state, mode, run, manifest, paused } = replay;
@@ -95,7 +114,8 @@ const momentOf = (
     yielding: run.yielding,
     live: { consumer: live.consumer, danger: Math.round(live.danger * 100) / 100 },
     waitingFor: waitingFor(replay),
-    next: waitingFor(replay) === null && paused === null ? null : nextCommand(replay),
+    unworked: isCarried(replay) && !now.worked,
+    next: isCarried(replay) ? null : nextCommand(replay),
     pausedReason: paused === null ? null : `${paused.by}: ${paused.reason ?? 'no reason given'}`,
   };
 };

@@ -1,5 +1,5 @@
 import { FactlineError } from '../../foundation/index.ts';
-import { readKeyMask } from '../../operations/index.ts';
+import { findConsumer, readKeyMask } from '../../operations/index.ts';
 import type { Queryable } from '../../postgres/index.ts';
 import { estimateReplay, listReplays, type Replay, readReplay, reportReplay } from '../../replay/index.ts';
 import { actorOf, personOptions } from '../actor.ts';
@@ -179,6 +179,8 @@ export const replayList: Command = {
         limit: limit + 1,
         ...(consumer === undefined ? {} : { consumer }),
       });
+      // Of a consumer that is gone there may be replays; of one that never was there is nothing to say.
+      if (found.length === 0 && consumer !== undefined) await findConsumer(database.operations, consumer);
       const replays = found.slice(0, limit);
       const next = found.length > limit ? (replays.at(-1)?.id ?? null) : null;
       if (json) terminal.out(JSON.stringify({ replays, next }));

@@ -1,5 +1,5 @@
 import { systemClock } from '../../foundation/index.ts';
-import { createMeter, measure, type Verdict } from '../../operations/index.ts';
+import { createMeter, findConsumer, measure, type Verdict } from '../../operations/index.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { type Connected, databaseOptions, withDatabase } from '../connection.ts';
 import { duration } from '../parse.ts';
@@ -25,16 +25,32 @@ export const status: Command = {
   ],
   json: [
     { name: 'consumers[]', help: 'One verdict each; see docs/operations.md for its fields.' },
-    { name: 'consumers[].verdict', help: 'OK, LATE, STALLED, PAUSED, UNKNOWN or BUILDING (a read model that is made anew).' },
+    {
+      name: 'consumers[].verdict',
+      help: 'OK, LATE, STALLED, PAUSED, UNKNOWN or BUILDING (a read model that is made anew).',
+    },
     { name: 'consumers[].reasons[]', help: '{ code, text }, in order of weight.' },
     { name: 'consumers[].lagSeconds', help: 'Age of the oldest unhandled event; null when unknown.' },
   ],
-  run: (context) => withDatabase(context, (connected) => show(context, connected)),
+  run: (context) =>
+    withDatabase(context, async (connected) => show(context, connected, await chosenBy(context, connected))),
 };
 
-const show = async (context: CommandContext, connected: Connected): Promise<number> => {
-  if (context.given.has('watch')) return watch(context, connected);
-  const verdicts = chosen(context, await measure(sourceOf(connected)));
+type Choice = (verdicts: readonly Verdict[]) => readonly Verdict[];
+
+/** @throws FactlineError CONSUMER_UNKNOWN: a misspelt name would be nothing to worry about, also for --check. */
+const chosenBy = async ({ given }: CommandContext, { database, app }: Connected): Promise<Choice> => {
+  const asked = given.text('consumer');
+  if (asked === undefined) return (verdicts) => verdicts;
+  // What is declared and not registered yet is shown as that.
+  const isDeclared = app?.internals.settings.consumers.some(({ name }) => name === asked) === true;
+  const name = isDeclared ? asked : (await findConsumer(database.operations, asked)).name;
+  return (verdicts) => verdicts.filter(({ consumer }) => consumer === name);
+};
+
+const show = async (context: CommandContext, connected: Connected, chosen: Choice): Promise<number> => {
+  if (context.given.has('watch')) return watch(context, connected, chosen);
+  const verdicts = chosen(await measure(sourceOf(connected)));
   const { terminal, style, json } = context;
   if (json) terminal.out(JSON.stringify({ consumers: verdicts }));
   else for (const line of statusLines(verdicts, { width: terminal.width, style })) terminal.out(line);
@@ -46,24 +62,19 @@ const sourceOf = ({ database, app }: Connected): Parameters<typeof measure>[0] =
   ...(app === null ? {} : { declared: app.internals.settings.consumers }),
 });
 
-const chosen = ({ given }: CommandContext, verdicts: readonly Verdict[]): readonly Verdict[] => {
-  const consumer = given.text('consumer');
-  return consumer === undefined ? verdicts : verdicts.filter((verdict) => verdict.consumer === consumer);
-};
-
 const exitCode = ({ given }: CommandContext, verdicts: readonly Verdict[]): number =>
   given.has('check') && verdicts.some(({ verdict }) => verdict === 'STALLED' || verdict === 'UNKNOWN')
     ? 1
     : 0;
 
-const watch = async (context: CommandContext, connected: Connected): Promise<number> => {
+const watch = async (context: CommandContext, connected: Connected, chosen: Choice): Promise<number> => {
   const { terminal, style, json, signal, clock, given } = context;
   const everyMs = duration(given, 'every', '2s');
   const meter = createMeter({ ...sourceOf(connected), clock: systemClock });
   const screen = new Screen(terminal);
   let verdicts: readonly Verdict[] = [];
   while (!signal.aborted) {
-    verdicts = chosen(context, await meter.verdicts());
+    verdicts = chosen(await meter.verdicts());
     if (json) terminal.out(JSON.stringify({ consumers: verdicts }));
     else
       screen.show([

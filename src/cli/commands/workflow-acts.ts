@@ -45,7 +45,7 @@ export const workflowCancel: Command = {
     requireReason(context);
     return actOn(context, async ({ id }) => ({
       verb: 'cancel',
-      said: (_answer, now) => `#${id} is cancelled: ${now.state}`,
+      said: (_answer, now) => `#${id} is cancelled${now.state === 'cancelled' ? '' : `: ${now.state}`}`,
     }));
   },
 };

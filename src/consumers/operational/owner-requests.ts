@@ -230,7 +230,9 @@ export class OwnerRequests {
     if (typeof effect !== 'string' || !open.includes(effect)) {
       return this.#refused(
         record,
-        `say which effect: ${open.length === 0 ? 'none is open' : open.join(', ')}`,
+        open.length === 0
+          ? 'no effect of this event has an unknown outcome'
+          : `say which effect with --effect; of unknown outcome are: ${open.join(', ')}`,
       );
     }
     if (!(await effects.settle(eventId, effect, { happened, result })))

@@ -66,7 +66,8 @@ select k.id, k.app, k.name, k.former_names, k.version, k.build, k.state, k.types
        extract(epoch from factline.clock() - coalesce(b.started_at, k.registered_at)) * 1000 as age_ms,
        extract(epoch from factline.clock() - b.stage_since) * 1000 as stage_ms,
        c.lanes, coalesce(c.position, k.start_position) as position, coalesce(c.mean, k.start_position) as mean_position, c.fed,
-       coalesce(pg_sequence_last_value('factline.events_position_seq'::regclass), 0) as head
+       -- Null for who may not look at the sequence: the end of the log does as well.
+       coalesce(pg_sequence_last_value('factline.events_position_seq'::regclass), (select max(position) from factline.events), 0) as head
   from factline.consumers k
   left join factline.builds b on b.consumer_id = k.id
  cross join lateral (

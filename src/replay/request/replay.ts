@@ -5,7 +5,9 @@ import type { ReplayState } from '../lifecycle/lifecycle.ts';
 import { type ModeTerms, modeTerms, type ReplayMode } from './class-rules.ts';
 import type { ReplayManifest } from './manifest.ts';
 
-const sql = loadQueries<'read_replay' | 'list_replays'>(new URL('./request.sql', import.meta.url));
+const sql = loadQueries<'read_replay' | 'is_worked' | 'list_replays'>(
+  new URL('./request.sql', import.meta.url),
+);
 
 export interface ReplayApproval {
   readonly approver: string;
@@ -85,6 +87,10 @@ export const readReplay = async (on: Queryable, id: number): Promise<Replay> => 
   if (row === undefined) throw new FactlineError('REPLAY_UNKNOWN', { replay: id });
   return replayOf(row);
 };
+
+/** Whether a living process works the consumer: without one nothing carries a replay on. */
+export const isWorked = async (on: Queryable, { consumerId }: Replay): Promise<boolean> =>
+  (await run(on, sql.is_worked, [consumerId]))[0]?.['worked'] === true;
 
 const text = (row: Row, column: string): string | null => (row[column] as string | null) ?? null;
 const number = (row: Row, column: string): number | null => (row[column] as number | null) ?? null;

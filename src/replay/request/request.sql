@@ -50,6 +50,11 @@ select r.*, v.manifest, v.digest as manifest_digest, v.made_at as revised_at, r.
   join factline.replay_revisions v on v.replay_id = r.id and v.revision = r.revision
  where r.id = $1
 
+-- name: is_worked
+-- $1 consumer: a process that lives works its lanes.
+select exists (select from factline.lanes l join factline.processes p on p.id = l.owner
+                where l.consumer_id = $1 and p.beaten_at > factline.clock() - interval '12 seconds') as worked
+
 -- name: list_replays
 -- $1 consumer or null, $2 only those that have not ended, $3 before this number, $4 rows. Latest first.
 select r.id, r.consumer, r.class, r.mode, r.effects, r.state, r.revision, r.selected, r.selected_low, r.selected_high, r.released, r.break_glass, r.planned_by,
