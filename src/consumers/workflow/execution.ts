@@ -1,33 +1,40 @@
 import { Background } from '../../foundation/index.ts';
 import type { Call } from './calls.ts';
-import { compensate } from './compensation.ts';
+import { Ending } from './ending.ts';
 import { ExecutionRecord } from './execution-record.ts';
-import { differenceReason, failedEntry, pendingEntry, runEnded, stuckFields } from './execution-rules.ts';
+import { differenceReason, failedEntry, pendingEntry, runEnded } from './execution-rules.ts';
 import type { Departure, ExecutionListener, ExecutionServices, HeldLane } from './execution-services.ts';
 import { startFunction } from './function-context.ts';
-import type { EndingFailure, LoadedInstance, StuckReason } from './instance.ts';
+import type { LoadedInstance, StuckReason } from './instance.ts';
 import { callsMax, deliveryOf, type JournalEntry } from './journal.ts';
 import { journalDamage, journalLoss } from './journal-check.ts';
 import { type Found, OpenWaits } from './open-waits.ts';
 import { recordFailure } from './recorded-failure.ts';
 import { type FunctionEnd, FunctionRun, type Turn } from './replaying.ts';
-import { resultText } from './step-attempt.ts';
 import { type Outcome, type StepListener, StepRunner } from './step-runner.ts';
-import { type UndoableStep, undoableSteps } from './undoable-steps.ts';
 
 /*
  * One instance in memory.
  *
  *   replaying ──► live ──► (a result: handed over, recorded, flushed; then what was called begins) ──► live …
- *       │          ├── the function ended ──► ended, or compensating
- *       │          ├── only moments and events are waited for ──► resting: recorded, then out of memory
- *       │          └── freeze ──► frozen: what runs is let end or given up, what it did is recorded
- *       └── code and journal differ, too many calls, cannot be recorded ──► stuck
+ *       │          ├── the function ended ──► closed, or compensating (ending.ts)
+ *       │          ├── only moments and events are waited for: recorded ──► closed
+ *       │          └── freeze ──► freezing: what runs is let end or given up, what it did is recorded ──► closed
+ *       ├── it is being taken back ──► compensating ──► closed
+ *       └── code and journal differ, too many calls, cannot be recorded ──► stuck: closed
  *
  * A result reaches the function at once; what the function then calls begins, and what it publishes becomes visible, only when
- * everything before it is committed.
+ * everything before it is committed. `#next` decides what comes next, `#enter` is the only way into another phase.
  */
 type Phase = 'replaying' | 'live' | 'freezing' | 'compensating' | 'closed';
+
+const onward: Readonly<Record<Phase, readonly Phase[]>> = {
+  replaying: ['live', 'freezing', 'compensating', 'closed'],
+  live: ['freezing', 'compensating', 'closed'],
+  freezing: ['compensating', 'closed'],
+  compensating: ['closed'],
+  closed: [],
+};
 
 /** So much longer a wait goes on whose event may be on its way; its delivery wakes it earlier. */
 const behindMs = 2_000;
@@ -45,6 +52,7 @@ export class Execution {
   /** Calls that have no result yet. */
   readonly #open = new Map<number, Call>();
   readonly #steps: StepRunner;
+  readonly #ending: Ending;
   /** What was recorded since the instance was loaded, over what was loaded. */
   readonly #entries = new Map<number, JournalEntry>();
   #outcomes: Outcome[] = [];
@@ -59,8 +67,6 @@ export class Execution {
   #frozen: ((settled: boolean) => void)[] = [];
   /** How often mail was announced. */
   #announced = 0;
-  /** Waits whose time limit has come, while it is asked whether their event is on its way. */
-  readonly #expiring = new Set<number>();
 
   constructor(
     services: ExecutionServices,
@@ -78,7 +84,7 @@ export class Execution {
     this.#services = services;
     this.#listener = listener;
     this.#suspect = suspect || instance.suspected;
-    this.#waits = new OpenWaits(services, instance);
+    this.#waits = new OpenWaits(services, instance, (found) => this.#takeMail(found));
     this.#steps = new StepRunner(services, { instance, record: this.record }, this.#stepListener());
     this.#completion = Math.max(0, ...instance.journal.map(({ completion }) => completion ?? 0));
     for (const entry of instance.journal) if (!entry.undo) this.#entries.set(entry.ordinal, entry);
@@ -91,6 +97,7 @@ export class Execution {
         this.#proceed();
       },
     });
+    this.#ending = this.#makeEnding();
   }
 
   /** Whether something of it can fall due, or come, while it is in memory. */
@@ -101,21 +108,19 @@ export class Execution {
   begin(): void {
     this.#background.run(async () => {
       const damage = journalDamage(this.instance.journal);
-      if (damage !== null) return this.#park(damage);
+      if (damage !== null) return this.#ending.park(damage);
       const turn = await this.#run.replay();
       if (this.#phase === 'closed') return;
       this.#stuck = turn.difference === null ? journalLoss(this.instance) : differenceReason(turn.difference);
       if (this.instance.state === 'compensating') {
-        this.#phase = 'compensating';
+        this.#enter('compensating');
         this.#run.close();
-        if (this.#stuck !== null) this.#park(this.#stuck);
-        else await this.#compensate();
-        return;
+        return this.#stuck === null ? this.#ending.compensate() : this.#ending.park(this.#stuck);
       }
-      if (this.#phase === 'replaying') this.#phase = 'live';
+      this.#enter('live');
       this.#absorb(turn);
       const due = this.instance.journal.filter((entry) => entry.due && !entry.undo);
-      await this.#lookForMail();
+      await this.#waits.look();
       this.fallDue(due.map(({ ordinal }) => ordinal));
     });
   }
@@ -134,28 +139,17 @@ export class Execution {
     this.#proceed();
   }
 
-  /**
-   * The time limit of a wait has come. What was committed before counts, also when the router has not come so far: then the wait
-   * goes on a little. Asked in this order, an event that is delivered meanwhile is found by the look.
-   */
+  /** The time limit of a wait has come. */
   #expire(call: Call): void {
-    const { ordinal } = call;
-    if (this.#expiring.has(ordinal)) return;
-    this.#expiring.add(ordinal);
     this.#background.run(async () => {
       try {
-        const isExpecting = await this.#waits.isExpecting(ordinal);
-        await this.#lookForMail();
-        if (this.#phase !== 'live' || !this.#waits.has(ordinal)) return;
-        if (isExpecting) {
-          this.record.row({ entry: pendingEntry(call, 0), valueText: null, delayMs: behindMs });
-          this.#listener.onExpect(behindMs);
-        } else {
-          this.#waits.close(ordinal);
-          this.#settle(call, { value: null, text: 'null' });
-        }
+        const expiry = await this.#waits.expire(call.ordinal);
+        if (this.#phase !== 'live') return;
+        if (expiry === 'over') this.#settle(call, { value: null, text: 'null' });
+        if (expiry !== 'expected') return;
+        this.record.row({ entry: pendingEntry(call, 0), valueText: null, delayMs: behindMs });
+        this.#listener.onExpect(behindMs);
       } finally {
-        this.#expiring.delete(ordinal);
         this.#proceed();
       }
     });
@@ -164,7 +158,7 @@ export class Execution {
   /** Mail may have come. */
   look(): void {
     this.#announced += 1;
-    if (this.#phase === 'live' && this.#waits.size > 0) this.#background.run(() => this.#lookForMail());
+    if (this.#phase === 'live' && this.#waits.size > 0) this.#background.run(() => this.#waits.look());
   }
 
   /**
@@ -174,7 +168,7 @@ export class Execution {
   freeze({ hurry }: { readonly hurry: boolean }): Promise<boolean> {
     if (this.#phase === 'closed') return Promise.resolve(false);
     if (hurry) this.#steps.abort();
-    if (this.#phase !== 'compensating') this.#phase = 'freezing';
+    this.#enter('freezing');
     const done = new Promise<boolean>((resolve) => this.#frozen.push(resolve));
     this.#proceed();
     return done;
@@ -189,6 +183,25 @@ export class Execution {
   drop(): void {
     this.#depart({ kind: 'lost' });
     this.abandon();
+  }
+
+  #makeEnding(): Ending {
+    return new Ending({
+      services: this.#services,
+      instance: this.instance,
+      record: this.record,
+      run: this.#run,
+      waits: this.#waits,
+      entries: this.#entries,
+      recorded: () => this.#recorded(),
+      stopped: () => this.#phase === 'closed' || this.#frozen.length > 0,
+      closed: () => this.#phase === 'closed',
+      inDoubt: () => this.instance.wasHeld || this.#steps.size > 0,
+      compensating: () => this.#enter('compensating'),
+      running: (undo) => this.#steps.watch(undo),
+      depart: (departure) =>
+        this.#depart(departure.kind === 'resting' ? { ...departure, dueMs: this.#dueMs } : departure),
+    });
   }
 
   #stepListener(): StepListener {
@@ -253,14 +266,6 @@ export class Execution {
     this.#outcomes.push({ call, entry, valueText: result.text });
   }
 
-  async #lookForMail(): Promise<void> {
-    if (this.#waits.size === 0) return;
-    const { testStep } = this.#services.runner;
-    await testStep?.('workflow.before-look');
-    await this.#waits.look((found) => this.#takeMail(found));
-    await testStep?.('workflow.after-look');
-  }
-
   #takeMail({ ordinal, event, error }: Found): void {
     const call = this.#open.get(ordinal);
     if (this.#phase !== 'live' || call === undefined) return;
@@ -290,14 +295,14 @@ export class Execution {
   }
 
   #next(): (() => Promise<unknown>) | null {
-    if (this.#stuck !== null) return () => this.#park(this.#stuck as StuckReason);
+    if (this.#stuck !== null) return () => this.#ending.park(this.#stuck as StuckReason);
     if (this.#outcomes.length > 0 && !this.#steps.committing) return () => this.#handOver();
     if (this.#phase === 'freezing') {
       if (this.#steps.size > 0) return null;
       return this.record.empty ? async () => this.#depart({ kind: 'frozen' }) : () => this.#flush();
     }
     if (this.#end !== null && this.#steps.size === 0 && this.#outcomes.length === 0)
-      return () => this.#finish(this.#end as FunctionEnd);
+      return () => this.#ending.finish(this.#end as FunctionEnd);
     if (this.#rests()) return () => this.#rest();
     if (!this.record.empty) return () => this.#flush();
     for (const call of this.#toBegin.splice(0)) this.#beginStep(call);
@@ -350,7 +355,10 @@ export class Execution {
       case 'refused':
         this.#report(result.error);
         // Without what cannot be stored; its journal ends before it.
-        await this.#park({ reason: 'cannot be recorded', message: recordFailure(result.error).message });
+        await this.#ending.park({
+          reason: 'cannot be recorded',
+          message: recordFailure(result.error).message,
+        });
         return false;
       default:
         this.#depart({ kind: result.kind });
@@ -359,7 +367,6 @@ export class Execution {
   }
 
   #dueMs: number | null = null;
-  #failure: EndingFailure | null = null;
 
   /** Only moments and events are waited for. */
   #rests(): boolean {
@@ -367,7 +374,7 @@ export class Execution {
       this.#end === null &&
       this.#open.size > 0 &&
       this.#steps.size === 0 &&
-      this.#expiring.size === 0 &&
+      !this.#waits.expiring &&
       this.#toBegin.length === 0 &&
       !this.#steps.committing
     );
@@ -383,7 +390,7 @@ export class Execution {
     // What is announced meanwhile finds it still in memory, and its own look may end after the departure.
     for (let seen = -1; seen !== this.#announced && this.#outcomes.length === 0 && this.#phase === 'live'; ) {
       seen = this.#announced;
-      await this.#lookForMail();
+      await this.#waits.look();
       if (!(await this.#noteLooks())) return;
     }
     if (this.#outcomes.length === 0 && this.#phase === 'live' && this.record.empty)
@@ -400,74 +407,6 @@ export class Execution {
     return true;
   }
 
-  async #finish(end: FunctionEnd): Promise<void> {
-    for (const wait of this.#waits.closeAll()) this.record.wait(wait);
-    if (end.kind === 'returned') {
-      let text: string | null;
-      try {
-        text = resultText(this.#services.workflow.name, 'the function', end.value);
-      } catch (error) {
-        return this.#park({ reason: 'cannot be recorded', message: recordFailure(error).message });
-      }
-      this.record.change({ state: 'completed', resultText: text, held: false, due: 'never' });
-      if (!(await this.#recorded())) return;
-      const result = text === null ? undefined : (JSON.parse(text) as unknown);
-      this.#depart({ kind: 'ended', state: 'completed', result });
-      return;
-    }
-    const failure = { ...recordFailure(end.error), ...(this.instance.wasHeld ? { unsettled: true } : {}) };
-    this.#failure = failure;
-    if (this.#undoable().length === 0) {
-      this.record.change({ state: 'failed', failure, held: false, due: 'never' });
-      if (await this.#recorded()) this.#depart({ kind: 'ended', state: 'failed', failure });
-      return;
-    }
-    this.record.change({ state: 'compensating', ending: 'failed', failure, held: true, due: 'now' });
-    if (!(await this.#recorded())) return;
-    this.#phase = 'compensating';
-    await this.#compensate();
-  }
-
-  #undoable(): readonly UndoableStep[] {
-    const failure = this.#failure ?? this.instance.failure;
-    return undoableSteps(this.#run.steps.values(), this.#entries, failure?.unsettled === true);
-  }
-
-  async #compensate(): Promise<void> {
-    await compensate({
-      services: this.#services,
-      instance: this.instance,
-      record: this.record,
-      failure: this.#failure,
-      steps: this.#undoable(),
-      recorded: () => this.#recorded(),
-      stopped: () => this.#phase === 'closed' || this.#frozen.length > 0,
-      running: (attempt) => this.#steps.watch(attempt),
-      depart: (departure) =>
-        this.#depart(departure.kind === 'resting' ? { ...departure, dueMs: this.#dueMs } : departure),
-    });
-  }
-
-  async #park(stuck: StuckReason): Promise<void> {
-    // Nothing of what is not recorded yet counts: it is what could not be.
-    this.record.take();
-    // It stays held where something that began may not be on record.
-    const held = this.instance.wasHeld || this.#steps.size > 0;
-    this.record.change({ state: 'stuck', stuck, held, due: 'never' });
-    const { telemetry } = this.#services.runner;
-    const { id, key } = this.instance;
-    const result = await this.record.flush();
-    if (this.#phase === 'closed') return;
-    if (result.kind === 'recorded')
-      telemetry.emit('workflow.stuck', {
-        workflow: this.#services.workflow.name,
-        id,
-        key,
-        ...stuckFields(stuck),
-      });
-    this.#depart(result.kind === 'recorded' ? { kind: 'ended', state: 'stuck' } : { kind: 'stale' });
-  }
-
   #beginStep(call: Call): void {
     const attempts = this.#entries.get(call.ordinal)?.attempts ?? 0;
     this.#background.run(async () => {
@@ -477,14 +416,20 @@ export class Execution {
   }
 
   #depart(departure: Departure): void {
-    if (this.#phase === 'closed') return;
-    this.#phase = 'closed';
+    if (!this.#enter('closed')) return;
     this.#run.close();
     this.#abort.abort(runEnded);
     if (this.#suspect) this.#listener.onSurvived();
     this.#listener.onDeparture(departure);
     const settled = departure.kind !== 'lost' && departure.kind !== 'stale' && this.#isSettled();
     for (const resolve of this.#frozen.splice(0)) resolve(settled);
+  }
+
+  /** False: it is past that. */
+  #enter(phase: Phase): boolean {
+    if (!onward[this.#phase].includes(phase)) return false;
+    this.#phase = phase;
+    return true;
   }
 
   /** Whether everything of it that began is on record, also what began before it was loaded here. */

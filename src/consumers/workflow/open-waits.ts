@@ -31,11 +31,15 @@ export class OpenWaits {
   readonly #services: ExecutionServices;
   readonly #instance: LoadedInstance;
   readonly #mailbox: Mailbox;
+  readonly #onFound: (found: Found) => void;
+  /** Whose time limit has come, while it is asked whether their event is on its way. */
+  readonly #expiring = new Set<number>();
   readonly #open = new Map<number, OpenWait>();
   /** Positions that this instance has got. */
   readonly #given = new Set<number>();
 
-  constructor(services: ExecutionServices, instance: LoadedInstance) {
+  constructor(services: ExecutionServices, instance: LoadedInstance, onFound: (found: Found) => void) {
+    this.#onFound = onFound;
     this.#services = services;
     this.#instance = instance;
     this.#mailbox = services.mailbox;
@@ -90,7 +94,15 @@ export class OpenWaits {
    * Looks for the mail of all open waits, in snapshots that begin now. A wait that finds something is closed and told in one turn:
    * whoever looks meanwhile sees either an open wait or its result.
    */
-  async look(onFound: (found: Found) => void): Promise<void> {
+  async look(): Promise<void> {
+    if (this.#open.size === 0) return;
+    const { testStep } = this.#services.runner;
+    await testStep?.('workflow.before-look');
+    await this.#look();
+    await testStep?.('workflow.after-look');
+  }
+
+  async #look(): Promise<void> {
     let waits = [...this.#open].sort(([left], [right]) => left - right);
     while (waits.length > 0) {
       const pages = await Promise.all(waits.map((each) => this.#mailbox.read(this.#requestOf(each))));
@@ -100,16 +112,36 @@ export class OpenWaits {
         const found = this.#choose(ordinal, wait, page);
         if (found === null) return page.length === mailPageMax;
         this.close(ordinal);
-        onFound(found);
+        this.#onFound(found);
         return false;
       });
     }
   }
 
-  /** Whether an event may be on its way to this wait, which has reached its time limit. */
-  async isExpecting(ordinal: number): Promise<boolean> {
+  /** Whether the time limit of one has come, and nobody knows yet whether its event came before. */
+  get expiring(): boolean {
+    return this.#expiring.size > 0;
+  }
+
+  /**
+   * The time limit of a wait has come. What was committed before counts, also when the router has not come so far: then the wait
+   * goes on a little (`expected`). Asked in this order, an event that is delivered meanwhile is found by the look. Null: it has
+   * its result, or is being asked about.
+   */
+  async expire(ordinal: number): Promise<'over' | 'expected' | null> {
     const wait = this.#open.get(ordinal);
-    return wait !== undefined && (await this.#mailbox.isOnItsWay(this.#requestOf([ordinal, wait])));
+    if (wait === undefined || this.#expiring.has(ordinal)) return null;
+    this.#expiring.add(ordinal);
+    try {
+      const isExpected = await this.#mailbox.isOnItsWay(this.#requestOf([ordinal, wait]));
+      await this.look();
+      if (this.#open.get(ordinal) !== wait) return null;
+      if (isExpected) return 'expected';
+      this.close(ordinal);
+      return 'over';
+    } finally {
+      this.#expiring.delete(ordinal);
+    }
   }
 
   #requestOf([ordinal, { request, after }]: readonly [number, OpenWait]): MailRequest {
