@@ -31,9 +31,26 @@ const urlOf = (server: string, database: string): string => {
   return url.href;
 };
 
-const withAdministrator = async <T>(server: string, work: (client: pg.Client) => Promise<T>): Promise<T> => {
+/** Of this run's server, by its URL: hundreds of databases are made and dropped through one connection. */
+const administrators = new Map<string, Promise<pg.Client>>();
+
+const connectAdministrator = async (server: string): Promise<pg.Client> => {
   const client = new pg.Client({ connectionString: server, application_name: 'factline-test-administrator' });
+  client.on('error', () => administrators.delete(server));
   await client.connect();
+  return client;
+};
+
+const withAdministrator = async <T>(server: string, work: (client: pg.Client) => Promise<T>): Promise<T> => {
+  if (server === inject('databaseUrl')) {
+    const administrator = administrators.get(server) ?? connectAdministrator(server);
+    administrators.set(server, administrator);
+    const client = await administrator;
+    // Nobody closes it: it must not keep the process of the tests alive. (Its types do not know the method.)
+    (client as unknown as { unref(): void }).unref();
+    return work(client);
+  }
+  const client = await connectAdministrator(server);
   try {
     return await work(client);
   } finally {
@@ -44,8 +61,17 @@ const withAdministrator = async <T>(server: string, work: (client: pg.Client) =>
 const exists = async (client: pg.Client, name: string): Promise<boolean> =>
   ((await client.query('select from pg_database where datname = $1', [name])).rowCount ?? 0) > 0;
 
-/** Made once per server, under a lock: several test files begin at the same moment. */
-const ensureTemplate = async (client: pg.Client, server: string): Promise<string> => {
+const templates = new Map<string, Promise<string>>();
+
+const ensureTemplate = (client: pg.Client, server: string): Promise<string> => {
+  const template = templates.get(server) ?? makeTemplate(client, server);
+  templates.set(server, template);
+  template.catch(() => templates.delete(server));
+  return template;
+};
+
+/** Made once per server, under a lock: several processes of tests begin at the same moment. */
+const makeTemplate = async (client: pg.Client, server: string): Promise<string> => {
   const template = templateName();
   await client.query("select pg_advisory_lock(hashtext('factline_template'))");
   try {

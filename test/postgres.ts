@@ -1,4 +1,5 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { type EmbeddedServer, startEmbedded } from '../src/postgres/embedded/index.ts';
@@ -32,13 +33,24 @@ const version = (): 15 | 18 => {
   throw new Error(`FACTLINE_TEST_POSTGRES is 15 or 18, not ${wanted}`);
 };
 
-/** The same password, hashed once instead of 4096 times: the tests log in ten thousand times and more. */
+/** The same password, hashed once instead of 4096 times. */
 const quickVerifier = (password: string): string => {
   const salt = randomBytes(16);
   const salted = pbkdf2Sync(password, salt, 1, 32, 'sha256');
   const keyed = (text: string): Buffer => createHmac('sha256', salted).update(text).digest();
   const stored = createHash('sha256').update(keyed('Client Key')).digest('base64');
   return `SCRAM-SHA-256$1:${salt.toString('base64')}$${stored}:${keyed('Server Key').toString('base64')}`;
+};
+
+/**
+ * The tests log in ten thousand times and more, and the proof without telling the password costs each time what a few statements
+ * cost: here clients simply tell it. Servers that tests start themselves are asked in the usual way.
+ */
+const askForPasswordItself = async (client: pg.Client): Promise<void> => {
+  const { rows } = await client.query<{ file: string }>("select current_setting('hba_file') as file");
+  const file = String(rows[0]?.file);
+  writeFileSync(file, readFileSync(file, 'utf8').replaceAll('scram-sha-256', 'password'));
+  await client.query('select pg_reload_conf()');
 };
 
 /**
@@ -50,6 +62,7 @@ const prepare = async ({ url }: EmbeddedServer): Promise<void> => {
   await client.connect();
   const password = decodeURIComponent(new URL(url).password);
   await client.query(`alter role postgres password ${pg.escapeLiteral(quickVerifier(password))}`);
+  await askForPasswordItself(client);
   await client.end();
   const template = new URL(url);
   template.pathname = '/template1';

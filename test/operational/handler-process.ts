@@ -76,6 +76,9 @@ const mortal = (database: Database, isDead: () => boolean): Database => {
   return wrap({ ...database, ...pools }, ['openSession']);
 };
 
+/** Hundreds of these processes live for a second: each connection costs more than what it does for them. */
+const fewConnections: PoolSizes = { operations: 2 };
+
 let made = 0;
 
 export const createHandlerProcess = (options: HandlerProcessOptions): HandlerProcess => {
@@ -84,7 +87,7 @@ export const createHandlerProcess = (options: HandlerProcessOptions): HandlerPro
   const applicationName = `handler-test-${process.pid}-${made}`;
   let dead = false;
   const database = mortal(
-    createDatabase({ url, applicationName, ...(options.sizes ? { sizes: options.sizes } : {}) }),
+    createDatabase({ url, applicationName, sizes: { ...fewConnections, ...options.sizes } }),
     () => dead,
   );
   const telemetry = createTelemetry();
