@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FactlineError } from '../foundation/index.ts';
-import { failureLines, failureOf } from './failure.ts';
+import { failureLines, failureOf, interruptionOf } from './failure.ts';
 import { styleOf, textWidth } from './style.ts';
 
 const lines = (error: unknown, options: { width?: number; debug?: boolean } = {}): string[] =>
@@ -32,6 +32,14 @@ describe('a failure', () => {
     expect(failureOf(denied)).toMatchObject({ code: 'COMMAND_STATEMENT_REFUSED', exitCode: 3 });
     const gone = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
     expect(failureOf(gone)).toMatchObject({ code: 'DATABASE_UNREACHABLE', exitCode: 3 });
+  });
+
+  it('after Ctrl-C is the interruption, unless something else went wrong', () => {
+    const stopped = new FactlineError('STOPPED', { unit: 'a build', operation: 'comparing' });
+    for (const error of [stopped, AbortSignal.abort().reason])
+      expect(failureOf(interruptionOf(error))).toMatchObject({ code: 'COMMAND_INTERRUPTED', exitCode: 130 });
+    const other = new Error('boom');
+    expect(interruptionOf(other)).toBe(other);
   });
 
   it('nobody foresaw shows its stack only when asked for', () => {

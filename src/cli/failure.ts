@@ -30,6 +30,14 @@ export const failureOf = (error: unknown): Failure => {
   };
 };
 
+/** After Ctrl-C what was waited for ends with an error of its own: the person who pressed it knows better. */
+export const interruptionOf = (error: unknown): unknown => {
+  const isAbort = error instanceof Error && error.name === 'AbortError';
+  return isAbort || FactlineError.is(error, 'STOPPED')
+    ? new FactlineError('COMMAND_INTERRUPTED', {}, { cause: error })
+    : error;
+};
+
 const asKnown = (error: unknown): FactlineError | null => {
   if (FactlineError.is(error)) return error;
   if (isConnectionLost(error)) {

@@ -92,6 +92,7 @@ export const exitCodeRows: readonly (readonly [string, string])[] = [
   ['4', 'the schema does not fit: migrate, or deploy the newer release'],
   ['5', 'the log cannot be read safely, or was restored'],
   ['6', 'no running process has answered in time'],
+  ['130', 'it was interrupted'],
 ];
 
 /** Terms and what they mean; the meaning goes below its term where the width does not do. */

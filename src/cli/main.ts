@@ -1,10 +1,8 @@
 #!/usr/bin/env node
-import { systemClock } from '../foundation/index.ts';
+import { exitCodes, systemClock } from '../foundation/index.ts';
 import { runCli } from './run-cli.ts';
 import { systemTerminal } from './terminal.ts';
 
-/** As shells have it for a process that SIGINT ended. */
-const interruptedExitCode = 130;
 /** Something in the user's configuration may keep the process alive when the command is done; it gets this long. */
 const lingerMs = 1_000;
 
@@ -12,7 +10,7 @@ const controller = new AbortController();
 let interrupts = 0;
 process.on('SIGINT', () => {
   interrupts += 1;
-  if (interrupts > 1) process.exit(interruptedExitCode);
+  if (interrupts > 1) process.exit(exitCodes.interrupted);
   controller.abort();
 });
 process.on('SIGTERM', () => controller.abort());

@@ -42,6 +42,9 @@ const replay = {
     reference: null,
     window: null,
     rate: { ceiling: 50, floor: 1 },
+    canary: [1, 10],
+    guards: { failureRate: 0.05, sameFingerprint: 3 },
+    rollback: null,
     effects: { policy: 'skip', max: null },
     publish: 'suppress',
     selection: {
@@ -93,6 +96,21 @@ test('what was estimated from a sample is shown in round numbers with its interv
   expect(lines).toContain(`frozen ${estimated} events up to position 10020000`);
   expect(lines).toContain(`events ${estimated} of at least 49,000 keys`);
   expect(replayListLines([summary], view).join('\n')).toContain('~9,980,000');
+});
+
+test('whoever approves sees its pace, its canary, what stops it and how it would be undone; of a rebuild there is none of it', () => {
+  const handler = {
+    ...replay,
+    mode: 'redeliver',
+    manifest: { ...replay.manifest, rollback: 'the refunds are booked back' },
+  } as unknown as Replay;
+  const lines = replayLines(handler, { ...view, width: 200 })
+    .join(' ')
+    .replaceAll(/\s+/g, ' ');
+  expect(lines).toContain('down to 1/s and to a stop; first 1, 10, then the rest');
+  expect(lines).toContain('stops by itself when more than 5 % fail, or 3 in the same way');
+  expect(lines).toContain('undone by the refunds are booked back');
+  expect(replayLines(replay, view).join('\n')).not.toMatch(/pace|stops|undone/);
 });
 
 test('what has to agree is shown where something has', () => {

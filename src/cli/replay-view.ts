@@ -93,6 +93,18 @@ const effectsText = ({ mode, manifest: { effects, publish } }: Replay): string =
   return `delivered again, in order of each key and after live ones, effects: ${effects.policy}${limit}, ${publish === 'publish' ? 'publishes events' : 'publishes nothing'}`;
 };
 
+/** A rebuild has a pace of its own, and nothing but its comparison stops it. */
+const paceText = ({ mode, manifest: { rate, canary } }: Replay): string => {
+  if (mode === 'blue-green') return '';
+  const first = canary.length === 0 || mode === 'shadow' ? '' : `; first ${canary.join(', ')}, then the rest`;
+  return `at most ${rate.ceiling}/s, less for the sake of live events, down to ${rate.floor}/s and to a stop${first}`;
+};
+
+const guardsText = ({ mode, manifest: { guards } }: Replay): string =>
+  mode === 'blue-green' || mode === 'shadow'
+    ? ''
+    : `by itself when more than ${Number((guards.failureRate * 100).toPrecision(4))} % fail, or ${guards.sameFingerprint} in the same way`;
+
 const parityTexts: Readonly<Record<Replay['parity'], string>> = {
   'every-row': 'every row with the live table, before readers see it',
   'every-outcome': 'every outcome with the recorded one',
@@ -122,6 +134,9 @@ export const replayLines = (replay: Replay, view: ReplayViewOptions): string[] =
           `${replay.consumer} (${replay.class}), code ${replay.codeVersion}, revision ${revision}`,
         ],
         ['how', effectsText(replay)],
+        ['pace', paceText(replay)],
+        ['stops', guardsText(replay)],
+        ['undone by', manifest.rollback ?? ''],
         ['compared', parityTexts[replay.parity]],
         ['selection', selectionText(replay)],
         ['hours', manifest.window === null ? '' : windowText(manifest.window)],

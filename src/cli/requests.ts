@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { exitCodes, FactlineError } from '../foundation/index.ts';
 import {
   awaitAnswer,
   awaitRetry,
@@ -66,8 +67,13 @@ export const carryOut = async (
 ): Promise<number> => {
   const actor = await actorOf(context, pool);
   const carried: Carried[] = [];
-  for (const request of requests) carried.push(await carryOutOne(context, { pool, actor }, request));
+  for (const request of requests) {
+    // What follows an interruption was not asked for yet, and is not.
+    if (context.signal.aborted) break;
+    carried.push(await carryOutOne(context, { pool, actor }, request));
+  }
   if (context.json) context.terminal.out(jsonText({ requests: carried }));
+  if (context.signal.aborted) return exitCodes.interrupted;
   return carried.some(({ outcome }) => outcome === 'failed') ? 1 : 0;
 };
 
@@ -85,11 +91,19 @@ const carryOutOne = async (
     consumer: request.consumer.name,
     verb: request.verb,
   };
-  if (given.has('no-wait')) {
+  const leaveOpen = (): Carried => {
     if (!json) terminal.out(`asked for as request ${id}; the process that works the lane carries it out`);
     return { ...known, state: 'open', outcome: null, answer: null };
-  }
-  const { answer } = await awaitAnswer(pool, { id, request, withinMs, clock, signal });
+  };
+  if (given.has('no-wait')) return leaveOpen();
+  const answered = await awaitAnswer(pool, { id, request, withinMs, clock, signal }).catch(
+    (error: unknown) => {
+      if (signal.aborted && FactlineError.is(error, 'STOPPED')) return null;
+      throw error;
+    },
+  );
+  if (answered === null) return leaveOpen();
+  const { answer } = answered;
   const retried = request.verb === 'retry' ? await awaitRetry(pool, { id, withinMs, clock, signal }) : null;
   if (!json) terminal.out(carriedLine(context, { request, answer, retried }));
   return { ...known, state: 'done', outcome: retried?.outcome ?? null, answer };

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   createProject,
   type Project,
@@ -320,6 +320,22 @@ describe('looking at the database without a running app', () => {
       { verb: 'retry', actor: 'ada', reason: null, state: 'open', parked_id: 1 },
       { verb: 'discard', actor: 'ada', reason: 'a test', state: 'open', parked_id: 1 },
     ]);
+  });
+});
+
+describe('Ctrl-C while a process is waited for', () => {
+  it('ends the waiting only, says so, and asks for nothing more', async () => {
+    await sql("delete from factline.requests where verb = 'retry'");
+    const person = new AbortController();
+    const running = run('quarantine retry 1 1', { signal: person.signal });
+    const open = "select verb from factline.requests where verb = 'retry' and state = 'open'";
+    await vi.waitUntil(async () => (await sql(open)).rowCount === 1, { timeout: 30_000 });
+    person.abort();
+    const { code, out, err } = await running;
+    expect([code, err]).toEqual([130, '']);
+    expect(out).toMatch(/^asked for as request \d+; the process that works the lane carries it out$/);
+    expect((await sql(open)).rowCount).toBe(1);
+    await sql("delete from factline.requests where verb = 'retry'");
   });
 });
 

@@ -20,8 +20,8 @@ export const runCli = async (words: readonly string[], options: CliOptions): Pro
   try {
     return await dispatch(words, options);
   } catch (error) {
-    const { failureLines, failureOf } = await import('./failure.ts');
-    const failure = failureOf(error);
+    const { failureLines, failureOf, interruptionOf } = await import('./failure.ts');
+    const failure = failureOf(options.signal.aborted ? interruptionOf(error) : error);
     const debug = Boolean(terminal.environment['FACTLINE_DEBUG']);
     if (words.includes('--json')) {
       const { code, message, cause, remedy } = failure;

@@ -32,6 +32,7 @@ export const exitCodes = {
   migration: 4,
   log: 5,
   unanswered: 6,
+  interrupted: 130,
 } as const;
 
 export const errorCatalogue = {

@@ -172,7 +172,14 @@ const watchRelease = async (context: CommandContext, pool: pg.Pool, id: number):
   const until = clock.monotonic() + withinMs;
   for (let shown = ''; ; ) {
     const release = await findRelease(pool, id);
-    if (!isOpen(release) || signal.aborted) return release;
+    if (!isOpen(release)) return release;
+    if (signal.aborted) {
+      if (!json)
+        terminal.out(
+          `it goes on without you: factline quarantine releases; end it: factline quarantine stop ${id}`,
+        );
+      return release;
+    }
     if (clock.monotonic() >= until) {
       if (!json)
         terminal.out(`not ended within ${durationText(withinMs)}; it goes on: factline quarantine releases`);

@@ -1,5 +1,13 @@
 /** The command line, and requests of people to running processes. */
 export const commandErrors = {
+  COMMAND_INTERRUPTED: {
+    message: 'The command was interrupted before it was done.',
+    cause:
+      'Ctrl-C, or a signal to its process. What it had put on record stays, and goes on where running processes do it.',
+    remedy:
+      'Look how it stands with the list or show command of the same name; run it again where more was meant.',
+    exitCode: 130,
+  },
   COMMAND_UNKNOWN: {
     message: 'There is no command "{command}".{suggestion}',
     cause: 'The name is misspelt, or this release does not have the command.',
