@@ -101,6 +101,8 @@ describe('status', () => {
   it('counts a build that nobody reads yet as no promise', () => {
     const building: Verdict = { ...fine, verdict: 'BUILDING', state: 'building', build: 2 };
     expect(summaryLine([fine, building], style)).toBe('1 of 1 promise kept · 1 BUILDING');
+    const kept: Verdict = { ...building, verdict: 'LATE' };
+    expect(summaryLine([fine, kept], style)).toBe('1 of 1 promise kept');
   });
 
   it('sums up in one sentence', () => {

@@ -112,19 +112,18 @@ const reasonLines = (verdicts: readonly Verdict[], { width, style }: ViewOptions
   });
 };
 
-/** One sentence over all: what needs a person. */
+/** One sentence over all: what needs a person. Builds that nobody reads have promised nothing. */
 export const summaryLine = (verdicts: readonly Verdict[], style: Style): string => {
-  const count = (name: VerdictName): number => verdicts.filter(({ verdict }) => verdict === name).length;
+  const promises = verdicts.filter(({ state }) => state === 'live');
+  const count = (name: VerdictName): number => promises.filter(({ verdict }) => verdict === name).length;
   const parts = (['STALLED', 'UNKNOWN', 'LATE', 'PAUSED'] as const)
     .filter((name) => count(name) > 0)
     .map((name) => verdictPaint(name, style)(`${count(name)} ${name}`));
+  const building = verdicts.filter(({ verdict }) => verdict === 'BUILDING').length;
+  if (building > 0) parts.push(verdictPaint('BUILDING', style)(`${building} BUILDING`));
   const parked = verdicts.reduce((sum, { quarantined }) => sum + (quarantined?.keys ?? 0), 0);
   if (parked > 0) parts.push(style.yellow(`${countText(parked, 'key')} in quarantine`));
   const stuck = verdicts.reduce((sum, verdict) => sum + stuckCount(verdict), 0);
   if (stuck > 0) parts.push(style.yellow(`${countText(stuck, 'workflow')} stuck`));
-  const building = count('BUILDING');
-  if (building > 0) parts.push(style.cyan(`${building} BUILDING`));
-  // What nobody reads has promised nothing.
-  const promises = countText(verdicts.length - building, 'promise');
-  return [`${count('OK')} of ${promises} kept`, ...parts].join(' · ');
+  return [`${count('OK')} of ${countText(promises.length, 'promise')} kept`, ...parts].join(' · ');
 };

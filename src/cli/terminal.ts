@@ -49,10 +49,11 @@ export const systemTerminal = (): Terminal => {
       return process.stdin;
     },
     get width() {
-      return interactive ? Math.max(stdout.columns ?? 80, widthMin) : widthWithoutTerminal;
+      // A terminal that does not know its size says 0.
+      return interactive ? Math.max(stdout.columns || 80, widthMin) : widthWithoutTerminal;
     },
     get height() {
-      return interactive ? (stdout.rows ?? 24) : 0;
+      return interactive ? stdout.rows || 24 : 0;
     },
     interactive,
     colour: wantsColour(env, interactive),

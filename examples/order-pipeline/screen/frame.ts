@@ -125,7 +125,7 @@ export function workflowText(workflows: ReadonlyMap<string, number>): string {
 
 /** A promise is a consumer's: events handled within the time that it declares. */
 function promisesLine(verdicts: readonly Verdict[]): Line {
-  const promises = verdicts.filter(({ verdict }) => verdict !== 'BUILDING');
+  const promises = verdicts.filter(({ state }) => state !== 'building');
   const broken = promises.filter(({ verdict }) => verdict === 'LATE' || verdict === 'STALLED').length;
   const tone: Tone = broken === 0 ? 'green' : 'red';
   return [

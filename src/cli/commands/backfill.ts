@@ -4,6 +4,7 @@ import { FactlineError } from '../../foundation/index.ts';
 import {
   type BackfillEstimate,
   beginBackfill,
+  countText,
   durationText,
   estimateBackfill,
   runBackfill,
@@ -66,7 +67,9 @@ const enterFacts = async (context: CommandContext, { database }: Connected): Pro
   const digest = given.text('digest');
   if (digest === undefined) {
     if (json) terminal.out(JSON.stringify(estimate));
-    else for (const line of estimateLines(estimate, style)) terminal.out(line);
+    else
+      for (const line of estimateLines(estimate, { style, file: given.arguments[0] ?? '' }))
+        terminal.out(line);
     return 0;
   }
   if (digest.length < digestPrefixMin || !estimate.digest.startsWith(digest))
@@ -135,11 +138,14 @@ const doesText: Readonly<Record<BackfillEstimate['readers'][number]['does'], str
   unknown: 'is code of another app, which decides',
 };
 
-const estimateLines = (estimate: BackfillEstimate, style: Style): readonly string[] => {
+const estimateLines = (
+  estimate: BackfillEstimate,
+  { style, file }: { readonly style: Style; readonly file: string },
+): readonly string[] => {
   const { lines, done, types, keys, first, last, bytes, readers, ratePerSecond, durationSeconds, digest } =
     estimate;
   return [
-    style.bold(`${numberText(lines)} past facts, nothing was written`),
+    style.bold(`${countText(lines, 'past fact')}, nothing was written`),
     `  ${style.dim('types ')} ${Object.entries(types)
       .map(([type, count]) => `${type} ${numberText(count)}`)
       .join(', ')}`,
@@ -154,6 +160,6 @@ const estimateLines = (estimate: BackfillEstimate, style: Style): readonly strin
       : [`  ${style.dim('done  ')} ${numberText(done)} are in the log: it was interrupted`]),
     `  ${style.dim('undo  ')} none: facts stay in the log`,
     '',
-    `${style.dim('next')}  ${style.cyan(`factline backfill FILE --digest ${digest.slice(0, 12)} --reason "…"`)}`,
+    `${style.dim('next')}  ${style.cyan(`factline backfill ${file} --digest ${digest.slice(0, 12)} --reason "…"`)}`,
   ];
 };

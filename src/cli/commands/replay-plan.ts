@@ -126,9 +126,10 @@ const plan = async (context: CommandContext, connected: Connected): Promise<unde
 
 const readManifest = ({ given, terminal }: CommandContext, file: string): unknown => {
   if (given.arguments.length > 0)
-    throw new FactlineError('ARGUMENT_UNEXPECTED', {
-      command: 'replay plan --manifest',
-      argument: given.arguments[0],
+    throw new FactlineError('OPTION_INVALID', {
+      option: '--manifest',
+      expected: 'no CONSUMER beside it: the file names it',
+      actual: given.arguments[0],
     });
   try {
     return JSON.parse(readFileSync(path.resolve(terminal.directory, file), 'utf8'));

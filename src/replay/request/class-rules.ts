@@ -27,14 +27,22 @@ const weight: Readonly<Record<OnReplay, number>> = { skip: 0, reuse: 1, execute:
  * How a consumer of this class is replayed. What its class or its `onReplay` does not allow is refused with the line to add.
  * @throws FactlineError REPLAY_MODE_REFUSED
  */
-export const modeOf = (definition: ConsumerDefinition, manifest: ReplayManifest): ReplayMode =>
-  manifest.shadow
-    ? shadow(definition, manifest)
-    : manifest.selection.source === 'quarantine'
-      ? release(definition, manifest)
-      : definition.class === 'projection'
-        ? blueGreen(definition, manifest, manifest.selection)
-        : redeliver(definition as Handler, manifest);
+export const modeOf = (definition: ConsumerDefinition, manifest: ReplayManifest): ReplayMode => {
+  const { selection } = manifest;
+  if (selection.source === 'log' && definition.class === 'workflow') throw refusedWorkflow(definition);
+  if (manifest.shadow) return shadow(definition, manifest);
+  if (selection.source === 'quarantine') return release(definition, manifest);
+  return definition.class === 'projection'
+    ? blueGreen(definition, manifest, selection)
+    : redeliver(definition as Handler, manifest);
+};
+
+const refusedWorkflow = ({ name }: ConsumerDefinition): FactlineError =>
+  refused(
+    name,
+    'an event begins one instance of a workflow, and never a second one',
+    `Repair its instances, or begin one anew from its journal: npx factline workflow list --workflow ${name}, npx factline workflow fork --help`,
+  );
 
 const refused = (consumer: string, why: string, line: string): FactlineError =>
   new FactlineError('REPLAY_MODE_REFUSED', { consumer, why, line });
@@ -65,7 +73,7 @@ const release = (
   if (kind !== 'operational')
     throw refused(
       name,
-      'what waits in the quarantine of a projection is released without a replay',
+      `what waits in the quarantine of a ${kind} is released without a replay`,
       'npx factline quarantine release --group GROUP',
     );
   if (effects.policy !== 'reuse' || publish !== 'publish')
