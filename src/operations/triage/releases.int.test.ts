@@ -191,7 +191,8 @@ test('the selection is frozen: what joins the group later is not released', asyn
 });
 
 test('two people who release one group at once: one does, the other hears who', async () => {
-  const process = await bench.launch({ definitions: [payment] });
+  // Both hold a connection, and somebody looks on.
+  const process = await bench.launch({ definitions: [payment], sizes: { operations: 4 } });
   await quarantined(process, 2);
   const begun = new Signal();
   const release = new Signal();
