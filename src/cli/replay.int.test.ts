@@ -239,7 +239,10 @@ describe('roles', () => {
     );
     project.write('factline.config.ts', declared);
     project.write('roles.ts', declared);
-    expect((await run('migrate --app roles.ts')).code).toBe(0);
+    expect(await run('migrate --app roles.ts')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/roles stored: whoever is not among .* may only look/) as string,
+    });
     const url = `--database ${database.url}`;
     expect((await run(`audit list ${url}`, { FACTLINE_ACTOR: 'mallory' })).err).toContain(
       'it takes the role auditor or admin',

@@ -24,12 +24,13 @@ export const consumersAccept: Command = {
   json: answerFields,
   run: (context) => {
     const confirmed = context.given.has('yes');
-    return ask(context, 'accept', {}, ({ name: consumer }) => {
+    const confirm = ({ name: consumer }: ConsumerRecord): void => {
       if (confirmed) return;
       throw new FactlineError('CONFIRMATION_MISSING', {
         effect: `drop for good the event types of ${consumer} that the running code does not handle`,
       });
-    });
+    };
+    return ask(context, 'accept', { confirm });
   },
 };
 
@@ -111,9 +112,11 @@ export const consumersPause: Command = {
     const { given } = context;
     const forMs = given.text('for') === undefined ? null : duration(given, 'for', '1m');
     return ask(context, 'pause', {
-      ...partOf(context),
-      ...(forMs === null ? {} : { forMs }),
-      ...bufferOf(context),
+      arguments: {
+        ...partOf(context),
+        ...(forMs === null ? {} : { forMs }),
+        ...bufferOf(context),
+      },
     });
   },
 };
@@ -125,18 +128,19 @@ export const consumersResume: Command = {
   options: [...partOptions, ...personOptions, ...waitOptions, ...databaseOptions],
   examples: [{ line: 'factline consumers resume payment', does: 'it goes on where it was' }],
   json: answerFields,
-  run: (context) => ask(context, 'resume', partOf(context)),
+  run: (context) => ask(context, 'resume', { arguments: partOf(context) }),
 };
 
-const ask = (
-  context: CommandContext,
-  verb: RequestVerb,
-  given: Readonly<Record<string, unknown>> = {},
-  confirm: (consumer: ConsumerRecord) => void = () => {},
-): Promise<number> =>
+interface Asked {
+  readonly arguments?: Readonly<Record<string, unknown>>;
+  /** Throws where it is not meant; the consumer is known by then. */
+  readonly confirm?: (consumer: ConsumerRecord) => void;
+}
+
+const ask = (context: CommandContext, verb: RequestVerb, asked: Asked): Promise<number> =>
   withDatabase(context, async ({ database }) => {
     const consumer = await findConsumer(database.operations, context.given.arguments[0] ?? '');
-    confirm(consumer);
-    const request = { consumer, verb, arguments: given, ...personOf(context) };
+    asked.confirm?.(consumer);
+    const request = { consumer, verb, arguments: asked.arguments ?? {}, ...personOf(context) };
     return carryOut(context, database.operations, [request]);
   });

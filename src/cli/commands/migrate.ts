@@ -33,6 +33,11 @@ export const migrate: Command = {
         for (const name of registered) terminal.out(`${style.green('✓')} ${name} registered`);
         if (applied.length === 0 && registered.length === 0)
           terminal.out(`${style.green('✓')} nothing to do: the schema is up to date`);
+        const roles = app?.internals.settings.roles;
+        if (roles !== undefined && roles['*'] === undefined)
+          terminal.out(
+            `${style.green('✓')} roles stored: whoever is not among ${Object.keys(roles).join(', ') || 'them'} may only look`,
+          );
         if (app === null)
           terminal.out(style.dim('No app in this folder: its consumers are registered when it starts.'));
         return undefined;
