@@ -176,7 +176,8 @@ const parkedReasons = ({ unhandled, quarantined }: ConsumerFacts): Reason[] => {
   return reasons;
 };
 
-const percent = (share: number): string => `${(share * 100).toPrecision(2).replace(/\.?0+$/, '')} %`;
+/** Two digits; an event that failed again in a later minute was counted again, and all of them are all. */
+const percent = (share: number): string => `${Number((Math.min(share, 1) * 100).toPrecision(2))} %`;
 
 /** The rule that is most urgent. */
 const burning = ({ windows, errorBudget }: ConsumerFacts): Reason[] => {

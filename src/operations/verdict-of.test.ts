@@ -267,6 +267,12 @@ describe('the verdict', () => {
         { code: 'budget-spent', text: '1.5 % of the events of 30 days were late or quarantined; 1 % may be' },
       ],
     });
+    const text = (facts: ConsumerFacts): string | undefined => verdictOf(facts, now).reasons[0]?.text;
+    expect(text(of(2_000, 0, 0.1))).toBe(
+      '20 % of the events of 30 days were late or quarantined; 10 % may be',
+    );
+    // Failed again and again in quarantine, and counted each time.
+    expect(text(of(0, 15_000))).toMatch(/^100 % of the events/);
     expect(verdictOf(of(140, 10, 0.1), now).reasons).toEqual([]);
     expect(verdictOf(of(0, 1, 0), now).reasons).toHaveLength(1);
     expect(verdictOf(of(0, 0, 0), now).reasons).toEqual([]);

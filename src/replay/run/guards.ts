@@ -32,7 +32,7 @@ export const trippedGuard = (
   const failed = now.failed - (seen.failed ?? 0);
   const decided = now.decided - (seen.decided ?? 0);
   if (failed <= 0 || (!canary && decided < decidedMin) || failed / decided <= failureRate) return null;
-  return `${failed} of ${decided} events failed${canary ? ' in the canary' : ''}, more than ${failureRate * 100} %`;
+  return `${failed} of ${decided} events failed${canary ? ' in the canary' : ''}, more than ${Number((failureRate * 100).toPrecision(4))} %`;
 };
 
 /** How far the canary lets it go now: the step it is at. Null: it is through. */
