@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
 import { createOwnDatabase, type OwnDatabase } from '../own-database.ts';
 import { KeptSessions, type Loan } from './kept-sessions.ts';
 
@@ -80,9 +80,8 @@ it('is ended where the server is at work for the dead one, and keeps nobody else
   const waiting = client.query('select pg_advisory_lock(8)');
   waiting.catch(() => {});
   try {
-    await expect
-      .poll(async () => (await looking.query('select from pg_locks where not granted')).rowCount)
-      .toBe(1);
+    const blocked = 'select from pg_locks where not granted and pid = $1';
+    await vi.waitUntil(async () => (await looking.query(blocked, [pid])).rowCount === 1, { timeout: 15_000 });
     await dead.end();
   } finally {
     await looking.query('select pg_advisory_unlock(8)');
