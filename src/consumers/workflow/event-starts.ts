@@ -5,7 +5,7 @@ import type { EventPlace } from '../operational/index.ts';
 import type { RunnerServices } from '../runner.ts';
 import type { Start } from './starting.ts';
 
-const sql = loadQueries<'start_by_events'>(new URL('./routing.sql', import.meta.url));
+const sql = loadQueries<'start_by_event' | 'start_by_events'>(new URL('./routing.sql', import.meta.url));
 
 const startsMax = 500;
 /** An event that comes while one is on its way to the disk need not wait for that. */
@@ -79,7 +79,19 @@ export class EventStarts {
     }
   }
 
+  async #writeOne({ start, place, executor, held }: EventStart): Promise<readonly Started[]> {
+    const { database, consumer } = this.#services;
+    const { workflow, key, inputText, cause, codeVersion } = start;
+    const event = [place.lane, place.token, place.position, place.keyHash];
+    const instance = [executor, workflow.version, key, keyHash(key), inputText, JSON.stringify(cause)];
+    const values = [consumer.id, ...event, ...instance, codeVersion, held];
+    const [row] = await run(database.operations, sql.start_by_event, values);
+    return [{ id: (row?.['id'] as number | undefined) ?? null }];
+  }
+
   async #write(starts: readonly EventStart[]): Promise<readonly Started[]> {
+    const [first] = starts;
+    if (first !== undefined && starts.length === 1) return this.#writeOne(first);
     const { database, consumer } = this.#services;
     const tokens = new Map(starts.map(({ place }) => [place.lane, place.token]));
     const lanes = [...tokens.keys()].sort((a, b) => a - b);

@@ -181,7 +181,15 @@ test.each([
       ]),
   ],
   [
-    'a start by an event',
+    'one start by an event',
+    () =>
+      touched(routing['start_by_event'] as NamedQuery, [
+        ...[1, 3, 7, 1_000_000, 5],
+        ...[2, 1, 'new', 5, null, '{}', '1', true],
+      ]),
+  ],
+  [
+    'starts by events',
     () =>
       touched(routing['start_by_events'] as NamedQuery, [
         1,

@@ -31,6 +31,30 @@ with fence as materialized (
 )
 select id, started_by from started
 
+-- name: start_by_event
+-- As start_by_events, for one, whose parameters need not be read out of JSON: $1 the router, $2 its lane, $3 token; $4 position and $5 hash of the
+-- key of the event; $6 executor, $7 version, $8 key, $9 its hash, $10 input, $11 cause, $12 code version, $13 held.
+with fence as materialized (
+  select from factline.lanes l
+   where l.consumer_id = $1::integer and l.lane = $2::integer and l.token = $3::bigint and l.stop_at >= $4::bigint
+   for share
+), started as (
+  insert into factline.workflow_instances (workflow_id, consumer_id, version, key, key_hash, state, input, started_by, start_position,
+                                           cause, code_version, due_at, held)
+  select $1::integer, $6::integer, $7::integer, $8::text, $9::integer, 'running', $10::jsonb, $4::bigint, $4::bigint, $11::jsonb,
+         $12::text, factline.clock(), $13::boolean
+    from fence
+   where not exists (select from factline.inbox i
+     where i.consumer_id = $1::integer and i.replay_id = 0 and i.position = $4::bigint)
+  on conflict do nothing
+  returning id
+), handled as (
+  insert into factline.inbox (consumer_id, key_hash, position)
+  select $1::integer, $5::integer, $4::bigint from started
+  on conflict do nothing
+)
+select id from started
+
 -- name: deliver_mail
 -- $1 workflow, $2 type, $3 the value of the event's key, $4 position. Committed before waits are looked for: a wait that is recorded
 -- meanwhile looks here afterwards, so one of the two sees the other.
