@@ -96,8 +96,7 @@ const fleetRules = (): AlertRule[] => [
   {
     ...ofClass('falling-behind'),
     alert: 'FactlineFallingBehind',
-    expression:
-      `max by (consumer) (factline_lag_seconds{${read}}) > max by (consumer) (factline_handled_within_seconds) or min by (consumer) (factline_time_to_breach_seconds{${read}} > 0) < 3600`,
+    expression: `max by (consumer) (factline_lag_seconds{${read}}) > max by (consumer) (factline_handled_within_seconds) or min by (consumer) (factline_time_to_breach_seconds{${read}} > 0) < 3600`,
     hold: '5m',
     summary: `${consumer} falls behind its promise`,
   },
