@@ -34,7 +34,7 @@ it('goes on to the next life with nothing of what the dead one held', async () =
   const pid = await backendOf(client);
   const heard: unknown[] = [];
   await client.query(
-    'select pg_advisory_lock(7); listen news; set work_mem = 99; create temp table mine (value int); set statement_timeout = 1',
+    'select pg_advisory_lock(7); listen news; set work_mem = 99; create temp table mine (value int); set statement_timeout = 8000',
   );
   await client.query({ name: 'named', text: 'select 1 as value' });
   await client.query('begin');
