@@ -44,6 +44,18 @@ test('it keeps to the ceiling', async () => {
   expect(Math.min(...done.slice(1))).toBeGreaterThanOrEqual(ceiling - 1000);
 });
 
+test('what is done at one time is a second of it at most', async () => {
+  const { world, pace, work } = begin();
+  expect(pace.batchMax).toBe(ceiling);
+  world.danger = 0.6;
+  await work(2);
+  expect(pace.batchMax).toBe(Math.floor(pace.rate));
+  expect(pace.batchMax).toBeLessThan(ceiling);
+  world.danger = 0.9;
+  await work(5);
+  expect([pace.rate, pace.batchMax]).toEqual([0, 1]);
+});
+
 test('a live burst halves it within two seconds, stops it within five, and it comes back by itself', async () => {
   const { world, pace, work } = begin();
   const [, before = 0] = await work(2);

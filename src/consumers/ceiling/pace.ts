@@ -18,10 +18,10 @@ const waitMsMax = 200;
 
 /**
  * Holds back work that can wait, so that live consumers keep their promises. What is done is told afterwards: a batch may
- * exceed what is allowed, and is then waited for.
+ * exceed what is allowed, by a second's worth at most, and is then waited for.
  * @example
  * pace.start()
- * while (…) { if (pace.waitMs() > 0) await clock.sleep(pace.waitMs()); else pace.spend(await workBatch()) }
+ * while (…) { if (pace.waitMs() > 0) await clock.sleep(pace.waitMs()); else pace.spend(await workBatch(pace.batchMax)) }
  */
 export class Pace {
   readonly #options: PaceOptions;
@@ -44,6 +44,11 @@ export class Pace {
   /** Per second. */
   get rate(): number {
     return this.#rate;
+  }
+
+  /** Events to be done at one time at most: a second's worth, since at two a second five hundred at once would be no pace at all. */
+  get batchMax(): number {
+    return Math.max(1, Math.floor(this.#rate));
   }
 
   /** Why it is slower than it could be, for people; null when it is not. */

@@ -218,7 +218,8 @@ export class LaneWorker {
         await this.#pulse.wait();
         return null;
       }
-      const holdMs = this.#options.pace()?.waitMs() ?? 0;
+      const pace = this.#options.pace();
+      const holdMs = pace?.waitMs() ?? 0;
       if (holdMs > 0) {
         await this.#settle();
         await this.#options.services.clock.sleep(holdMs, interrupt);
@@ -227,7 +228,8 @@ export class LaneWorker {
       // At the head the next event may be long in coming: the commit must not wait for it to be known.
       if (this.#commit !== null && this.#cursor.position >= this.#options.services.tail.settled)
         await this.#settle();
-      const max = this.#suspects.groupMax ?? this.#options.writer.batchMax;
+      const most = this.#suspects.groupMax ?? this.#options.writer.batchMax;
+      const max = pace === null ? most : Math.min(most, pace.batchMax);
       const batch = await this.#cursor.next({ max, signal: interrupt });
       if (batch.upTo > this.#upTo) return batch;
       await this.#settle();

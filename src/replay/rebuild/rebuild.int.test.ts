@@ -108,6 +108,17 @@ afterEach(async () => {
 });
 
 describe('a rebuild of the same version', () => {
+  test('keeps to a ceiling below the size of a batch', async () => {
+    const app = await launch();
+    await publishMany(app, 60);
+    await app.engine.idle();
+    const since = performance.now();
+    await app.ask('things', 'rebuild', { actor: 'ada', reason: 'slowly', arguments: { ceiling: 20 } });
+    await until(async () => (await stageOf(app, 2)) === 'live');
+    // Twenty at once, and twenty a second from then on.
+    expect(performance.now() - since).toBeGreaterThan(1_900);
+  });
+
   test('stops where rows differ, and a person decides; the way back is the same switch until it is retired', async () => {
     const app = await launch();
     await publishMany(app, 2000);
