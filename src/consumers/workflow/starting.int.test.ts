@@ -61,6 +61,19 @@ describe('a start in a given transaction', () => {
     }
   });
 
+  test('has its input, also where that is null', async () => {
+    const say = defineWorkflow({
+      name: 'say',
+      input: z.string().nullable(),
+      run: async (given, { step }) => step('say', async () => `it is ${given}`),
+    });
+    const kit = await launch({ consumers: [say], contracts: [] });
+    const { value: handle } = await kit.app.transaction((tx) =>
+      kit.app.startWorkflow(say, { key: 'A', input: null }, { tx }),
+    );
+    expect(await handle.result({ within: '10s' })).toBe('it is null');
+  });
+
   test('holds up nothing but starts of the same key for as long as it lasts', async () => {
     const gate = Promise.withResolvers<void>();
     const pack = defineWorkflow({

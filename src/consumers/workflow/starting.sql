@@ -1,14 +1,20 @@
 -- Starting instances. Each statement takes ONE text parameter, so that every driver can carry it (a start in the user's own transaction).
 
+-- part: given_input
+-- null is an input as well, which reads like none here.
+       coalesce(g.input, case when g."hasInput" then 'null'::jsonb end),
+
 -- part: instance_columns
 insert into factline.workflow_instances (workflow_id, consumer_id, version, key, key_hash, state, input, started_by, start_position,
                                          cause, code_version, due_at, held, forked_from)
-select w.id, x.id, g.version, g.key, g."keyHash", 'running', g.input, g."startedBy",
+select w.id, x.id, g.version, g.key, g."keyHash", 'running',
+-- include: given_input
+       g."startedBy",
        coalesce(g."startPosition", pg_sequence_last_value('factline.events_position_seq'::regclass), 0),
        coalesce(g.cause, '{}'), g."codeVersion", factline.clock(), g.held, g."forkedFrom"
 
 -- part: given_starts
-json_to_recordset($1::text::json) as g (workflow text, executor text, version integer, key text, "keyHash" integer, input jsonb,
+json_to_recordset($1::text::json) as g (workflow text, executor text, version integer, key text, "keyHash" integer, input jsonb, "hasInput" boolean,
          "startedBy" bigint, "startPosition" bigint, cause jsonb, "codeVersion" text, held boolean, "forkedFrom" bigint)
   join factline.consumers w on w.name = g.workflow and w.state <> 'retired'
   join factline.consumers x on x.name = g.executor and x.state <> 'retired'
@@ -59,10 +65,12 @@ returning id, workflow_id, consumer_id, start_position
 -- it decides whether it may begin.
 insert into factline.workflow_instances (workflow_id, consumer_id, version, key, key_hash, state, input, started_by, start_position,
                                          cause, code_version, due_at)
-select w.id, x.id, g.version, g.key, g."keyHash", 'queued', g.input, g."startedBy",
+select w.id, x.id, g.version, g.key, g."keyHash", 'queued',
+-- include: given_input
+       g."startedBy",
        coalesce(g."startPosition", pg_sequence_last_value('factline.events_position_seq'::regclass), 0),
        coalesce(g.cause, '{}'), g."codeVersion", factline.clock()
-  from json_to_record($1::text::json) as g (workflow text, executor text, version integer, key text, "keyHash" integer, input jsonb,
+  from json_to_record($1::text::json) as g (workflow text, executor text, version integer, key text, "keyHash" integer, input jsonb, "hasInput" boolean,
          "startedBy" bigint, "startPosition" bigint, cause jsonb, "codeVersion" text)
   join factline.consumers w on w.name = g.workflow and w.state <> 'retired'
   join factline.consumers x on x.name = g.executor and x.state <> 'retired'

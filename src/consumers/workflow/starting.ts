@@ -51,7 +51,7 @@ const parameterOf = (start: Start, held: boolean): string => {
     codeVersion,
     held,
   });
-  return inputText === null ? head : `${head.slice(0, -1)},"input":${inputText}}`;
+  return inputText === null ? head : `${head.slice(0, -1)},"hasInput":true,"input":${inputText}}`;
 };
 
 /** `held`: an executor of this process takes it at once, so it is marked as in memory. */
