@@ -99,9 +99,14 @@ describe('status', () => {
   });
 
   it('counts a build that nobody reads yet as no promise', () => {
-    const building: Verdict = { ...fine, verdict: 'BUILDING', state: 'building', build: 2 };
-    expect(summaryLine([fine, building], style)).toBe('1 of 1 promise kept · 1 BUILDING');
-    const kept: Verdict = { ...building, verdict: 'LATE' };
+    const building: Verdict = {
+      ...fine,
+      state: 'building',
+      build: 2,
+      filling: { done: 0.4, etaSeconds: null },
+    };
+    expect(summaryLine([fine, building], style)).toBe('1 of 1 promise kept · 1 being built');
+    const kept: Verdict = { ...building, verdict: 'LATE', filling: null };
     expect(summaryLine([fine, kept], style)).toBe('1 of 1 promise kept');
   });
 

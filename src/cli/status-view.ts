@@ -14,7 +14,6 @@ export const verdictPaint = (verdict: VerdictName, style: Style): Paint =>
     STALLED: style.red,
     PAUSED: style.yellow,
     UNKNOWN: style.red,
-    BUILDING: style.cyan,
   })[verdict];
 
 const unknown = '–';
@@ -119,8 +118,8 @@ export const summaryLine = (verdicts: readonly Verdict[], style: Style): string 
   const parts = (['STALLED', 'UNKNOWN', 'LATE', 'PAUSED'] as const)
     .filter((name) => count(name) > 0)
     .map((name) => verdictPaint(name, style)(`${count(name)} ${name}`));
-  const building = verdicts.filter(({ verdict }) => verdict === 'BUILDING').length;
-  if (building > 0) parts.push(verdictPaint('BUILDING', style)(`${building} BUILDING`));
+  const building = verdicts.filter(({ filling }) => filling !== null).length;
+  if (building > 0) parts.push(style.cyan(`${building} being built`));
   const parked = verdicts.reduce((sum, { quarantined }) => sum + (quarantined?.keys ?? 0), 0);
   if (parked > 0) parts.push(style.yellow(`${countText(parked, 'key')} in quarantine`));
   const stuck = verdicts.reduce((sum, verdict) => sum + stuckCount(verdict), 0);

@@ -63,7 +63,7 @@ export const metrics = {
     type: 'gauge',
     unit: 'boolean',
     labels: ['consumer', 'verdict'],
-    help: '1 for the present verdict of the consumer, which is OK, LATE, STALLED, PAUSED, UNKNOWN or BUILDING; the others have no series.',
+    help: '1 for the present verdict of the consumer, which is OK, LATE, STALLED, PAUSED or UNKNOWN; the others have no series.',
   },
   factline_duplicates_suppressed_total: {
     type: 'counter',

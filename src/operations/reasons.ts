@@ -95,8 +95,7 @@ const lanesUnowned = (facts: ConsumerFacts): Reason[] => {
 
 const lateness = (facts: ConsumerFacts, verdict: VerdictName): Reason[] => {
   const { oldest, handledWithinMs } = facts;
-  // What nobody reads has promised nothing: of course its next event is an old one.
-  if (oldest === null || verdict === 'BUILDING') return [];
+  if (oldest === null) return [];
   const reasons: Reason[] = [];
   if (verdict === 'STALLED' && abandonedLanes(facts).length === 0 && !isAbandoned(facts)) {
     const what = `nothing was handled in lane ${oldest.lane} for ${durationText(oldest.idleMs)}`;
@@ -106,7 +105,8 @@ const lateness = (facts: ConsumerFacts, verdict: VerdictName): Reason[] => {
         : `the event at position ${oldest.position} waits`;
     reasons.push({ code: 'no-progress', text: `${what}, and ${waits}` });
   }
-  if (oldest.ageMs > handledWithinMs) {
+  // What nobody reads has promised nothing: of course its next event is an old one.
+  if (oldest.ageMs > handledWithinMs && facts.filling === null) {
     const age = `${oldest.exact ? '' : 'at most '}${durationText(oldest.ageMs)}`;
     const late =
       oldest.where === 'instance'

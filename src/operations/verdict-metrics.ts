@@ -2,7 +2,7 @@ import type { MetricRegistry } from '../foundation/index.ts';
 import type { Verdict, VerdictName } from './verdict.ts';
 import { livingStates } from './workflows/index.ts';
 
-const names: readonly VerdictName[] = ['OK', 'LATE', 'STALLED', 'PAUSED', 'UNKNOWN', 'BUILDING'];
+const names: readonly VerdictName[] = ['OK', 'LATE', 'STALLED', 'PAUSED', 'UNKNOWN'];
 type ConsumerGauge = (typeof gauges)[number][0];
 
 /** What could not be measured is null, and has no series: an alert on absence is right, one on zero would be a lie. */

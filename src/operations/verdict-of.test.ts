@@ -70,28 +70,45 @@ describe('the verdict', () => {
     expect(codes(facts)).toEqual(['no-progress', 'older-than-promised']);
   });
 
-  it('is BUILDING while rows that nobody reads are made: no promise is late, and the time left is said', () => {
+  it('of a build that nobody reads is OK while its rows are made: no promise is late, and the time left is said', () => {
     const facts: ConsumerFacts = {
-      ...waiting({ ageMs: 9_000_000, idleMs: 9_000_000 }),
+      ...waiting({ ageMs: 9_000_000, idleMs: 100 }),
       state: 'building',
       build: 2,
       filling: { done: 0.439, etaMs: 125_000, obstacle: null },
-      lanes: [{ ...lane, owner: null, unownedMs: 20_000 }],
     };
     const verdict = verdictOf(facts, now);
     expect(verdict).toMatchObject({
-      verdict: 'BUILDING',
+      verdict: 'OK',
       timeToDrainSeconds: 125,
       timeToBreachSeconds: null,
       filling: { done: 0.439, etaSeconds: 125 },
     });
     expect(verdict.reasons.map(({ text }) => text)).toEqual([
-      'no process works it (for 20 s or longer)',
       'build 2 is being filled, 43 %, about 2 min 5 s left; readers see another one',
     ]);
-    const held = { ...facts, filling: { done: 0, etaMs: null, obstacle: 'stands still: payment is late' } };
+    expect(verdictOf({ ...facts, filling: null }, now).verdict).toBe('LATE');
+  });
+
+  it('of a build that nobody works, or that makes no progress, is STALLED; not of one that is held up on purpose', () => {
+    const filling = { done: 0, etaMs: null, obstacle: null };
+    const build = (idleMs: number) =>
+      ({ ...waiting({ ageMs: 9_000_000, idleMs }), state: 'building', build: 2, filling }) as const;
+    const moving = build(100);
+    const unowned = { ...moving, lanes: [{ ...lane, owner: null, unownedMs: 20_000 }] };
+    expect(verdictOf(unowned, now)).toMatchObject({
+      verdict: 'STALLED',
+      reasons: [
+        { text: 'no process works it (for 20 s or longer)' },
+        { text: expect.stringContaining('being filled') },
+      ],
+    });
+    const still = build(9_000_000);
+    expect(verdictOf(still, now).verdict).toBe('STALLED');
+    expect(codes(still)[0]).toBe('no-progress');
+    const held = { ...still, filling: { ...filling, obstacle: 'stands still: payment is late' } };
+    expect(verdictOf(held, now).verdict).toBe('OK');
     expect(verdictOf(held, now).reasons.at(-1)?.text).toContain('readers see another one: stands still');
-    expect(verdictOf({ ...facts, filling: null }, now).verdict).toBe('STALLED');
   });
 
   it('gives a strict promise thirty seconds before no progress means STALLED', () => {
@@ -380,7 +397,7 @@ describe('for all facts', () => {
   });
 
   it('more age never makes the verdict better', () => {
-    const rank = { OK: 0, LATE: 1, STALLED: 2, PAUSED: 3, UNKNOWN: 4, BUILDING: 0 } as const;
+    const rank = { OK: 0, LATE: 1, STALLED: 2, PAUSED: 3, UNKNOWN: 4 } as const;
     fc.assert(
       fc.property(anyFacts, ms, (facts, more) => {
         if (facts.oldest === null) return;

@@ -4,12 +4,12 @@
  *   no measurement younger than 15 s ────────────────────────────────▶ UNKNOWN
  *   a person paused it, or its breaker is open ──────────────────────▶ PAUSED
  *   the database's clock jumped: no age can be told ─────────────────▶ UNKNOWN
- *   its rows are still being made, and nobody reads them ────────────▶ BUILDING
  *   lanes without an owner for longer than a takeover takes,
  *     or a workflow's version with instances and without code ───────▶ STALLED
  *   an unhandled event, and nothing done in its lane (nor due later)
- *     for max(30 s, promise) ────────────────────────────────────────▶ STALLED
- *   the oldest unhandled event is older than the promise ────────────▶ LATE
+ *     for max(30 s, promise), unless a build is held up on purpose ───▶ STALLED
+ *   the oldest unhandled event is older than the promise; builds that
+ *     nobody reads have promised nothing ────────────────────────────▶ LATE
  *   probes are sent, and none has come through for 30 s ─────────────▶ UNKNOWN
  *   otherwise ───────────────────────────────────────────────────────▶ OK
  *
@@ -108,17 +108,17 @@ const decide = (facts: ConsumerFacts, measuredAgoMs: number): VerdictName => {
   if (measuredAgoMs > measurementMaxAgeMs) return 'UNKNOWN';
   if (facts.paused !== null || facts.breaker !== null) return 'PAUSED';
   if (clockProblem(facts) !== null) return 'UNKNOWN';
-  if (facts.filling !== null) return 'BUILDING';
   if (abandonedLanes(facts).length > 0 || isAbandoned(facts)) return 'STALLED';
   const { oldest } = facts;
   if (oldest !== null && isStuck(oldest, facts)) return 'STALLED';
-  if (oldest !== null && oldest.ageMs > facts.handledWithinMs) return 'LATE';
+  if (oldest !== null && oldest.ageMs > facts.handledWithinMs && facts.filling === null) return 'LATE';
   return probesMissing(facts) ? 'UNKNOWN' : 'OK';
 };
 
-/** A retry that is not due yet is work under way: nothing has stopped. */
+/** A retry that is not due yet is work under way, and a build may yield to live consumers: nothing has stopped. */
 const isStuck = (oldest: OldestUnhandled, facts: ConsumerFacts): boolean => {
   const { nextRetryMs } = facts.unhandled;
+  if (facts.filling !== null && facts.filling.obstacle !== null) return false;
   if (oldest.where === 'retrying' && nextRetryMs !== null && nextRetryMs > 0) return false;
   return Math.min(oldest.idleMs, oldest.ageMs) >= stalledAfterMs(facts.handledWithinMs);
 };

@@ -6,9 +6,9 @@ import type { WorkflowStanding } from './workflows/workflow-facts.ts';
  * OK: the oldest unhandled event is younger than the promise. LATE: older, but the consumer makes progress. STALLED: unhandled
  * events and no progress for max(30 s, the promise), or lanes that nobody owns. PAUSED: by a breaker or a person. UNKNOWN:
  * there is no measurement younger than 15 s, the database's clock jumped, or probes are sent and none comes through.
- * BUILDING: a build of a projection whose rows are still being made; nobody reads it, so it promises nothing.
+ * A build of a projection whose rows are still being made is never LATE: nobody reads it, so it promises nothing.
  */
-export type VerdictName = 'OK' | 'LATE' | 'STALLED' | 'PAUSED' | 'UNKNOWN' | 'BUILDING';
+export type VerdictName = 'OK' | 'LATE' | 'STALLED' | 'PAUSED' | 'UNKNOWN';
 
 /** What made the verdict, or is worth knowing beside it. Codes are stable; a new one may come at any time. */
 export type ReasonCode =

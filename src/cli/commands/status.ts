@@ -10,7 +10,7 @@ export const status: Command = {
   path: ['status'],
   summary: 'Show one verdict per consumer, measured in the log.',
   description:
-    'Shows one verdict per consumer: OK, LATE, STALLED, PAUSED, UNKNOWN or BUILDING, from the age of the oldest unhandled event in the log. Needs only the database; the app need not run.',
+    'Shows one verdict per consumer: OK, LATE, STALLED, PAUSED or UNKNOWN, from the age of the oldest unhandled event in the log. Needs only the database; the app need not run.',
   options: [
     { name: 'consumer', value: 'NAME', help: 'Only this consumer.' },
     { name: 'watch', short: 'w', help: 'Measure again and again until Ctrl-C.' },
@@ -27,7 +27,7 @@ export const status: Command = {
     { name: 'consumers[]', help: 'One verdict each; see docs/operations.md for its fields.' },
     {
       name: 'consumers[].verdict',
-      help: 'OK, LATE, STALLED, PAUSED, UNKNOWN or BUILDING (a read model that is made anew).',
+      help: 'OK, LATE, STALLED, PAUSED or UNKNOWN.',
     },
     { name: 'consumers[].reasons[]', help: '{ code, text }, in order of weight.' },
     { name: 'consumers[].lagSeconds', help: 'Age of the oldest unhandled event; null when unknown.' },
