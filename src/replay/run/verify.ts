@@ -39,7 +39,8 @@ export const verifyReplay = async (
       : await run(pool, runQueries.unaccounted, [id, freeze, consumerId]);
   const count = Number(missing?.['count']);
   if (count > 0) {
-    const reason = `${count} events are neither handled nor failed; the first is at position ${missing?.['first']}`;
+    const events = count === 1 ? '1 event is' : `${count} events are`;
+    const reason = `${events} neither handled nor failed; the first is at position ${missing?.['first']}`;
     await advanceState(pool, { id, step: 'fail', reason });
     return;
   }
