@@ -83,6 +83,16 @@ it('a successor starts a segment of its own, so a predecessor that still lives s
   expect(await exported()).toEqual(['1', '2']);
 });
 
+it('who comes back after a successor does not go on in the segment of before, which is read first', async () => {
+  const first = newWriter();
+  await append(first, 1);
+  await append(newWriter(), 2);
+  await append(first, 3);
+  await append(first, 4);
+  expect(await exported()).toEqual(['1', '2', '3', '4']);
+  expect(await readdir(directory)).toHaveLength(3);
+});
+
 it('a segment that is full is followed by another one', async () => {
   const writer = newWriter(2);
   for (const id of [1, 2, 3, 4, 5]) await append(writer, id);
