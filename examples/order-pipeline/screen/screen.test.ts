@@ -100,4 +100,17 @@ describe('the screen', () => {
     expect(sparkline([0, 1, 2, 4])).toBe('▁▃▅█');
     expect(sparkline([])).toBe('');
   });
+
+  it('tells of each kill once without a terminal: when its lanes have moved, or at the end', () => {
+    const terminal = new Terminal(false);
+    const screen = openScreen(streamOf(terminal));
+    const moved = { text: 'worker 1 → lanes moved', over: true };
+    const moving = { text: 'worker 2 → lanes are moving', over: false };
+    screen.show(picture({ kills: [moved, moving] }));
+    screen.show(picture({ kills: [moved, moving] }));
+    screen.settle();
+    screen.settle();
+    const kills = terminal.written.split('\n').filter((line) => line.startsWith('worker'));
+    expect(kills).toEqual([moved.text, moving.text]);
+  });
 });

@@ -46,18 +46,25 @@ function terminalScreen(stream: NodeJS.WriteStream): Screen {
 function plainScreen(stream: NodeJS.WriteStream): Screen {
   let shownAt = Number.NEGATIVE_INFINITY;
   const killsShown = new Set<number>();
+  let kills: Picture['kills'] = [];
+  /** Each once: when its lanes have moved, or at the end as it stands. */
+  const showKills = (atEnd: boolean): void => {
+    for (const [index, { text, over }] of kills.entries()) {
+      if (killsShown.has(index) || !(over || atEnd)) continue;
+      killsShown.add(index);
+      stream.write(`${text}\n`);
+    }
+  };
   return {
     say: (line) => void stream.write(`${paint(toLine(line), Number.POSITIVE_INFINITY, false)}\n`),
     show: (picture) => {
-      for (const [index, { text, over }] of picture.kills.entries()) {
-        if (over && !killsShown.has(index)) stream.write(`${text}\n`);
-        if (over) killsShown.add(index);
-      }
+      kills = picture.kills;
+      showKills(false);
       if (picture.elapsedSeconds - shownAt < PLAIN_EVERY_SECONDS) return;
       shownAt = picture.elapsedSeconds;
       stream.write(`${plainLine(picture)}\n`);
     },
-    settle: () => {},
+    settle: () => showKills(true),
   };
 }
 
