@@ -2,7 +2,7 @@ import type { Comparison, Difference } from '../consumers/index.ts';
 import { countText, durationText, type Verdict } from '../operations/index.ts';
 import type { BuildProgress } from '../replay/index.ts';
 import { verdictPaint } from './status-view.ts';
-import { printable, type Style, wrap } from './style.ts';
+import { marked, printable, type Style } from './style.ts';
 import { type Column, renderTable } from './table.ts';
 
 /** A build as `projection list` shows it. */
@@ -68,9 +68,10 @@ export const buildListLines = (
     const remark = build.obstacle ?? waitingText(build);
     return remark === null
       ? []
-      : wrap(`build ${build.build} of ${build.name}: ${printable(remark)}`, width - 2).map(
-          (line, index) => `${index === 0 ? style.yellow('!') : ' '} ${line}`,
-        );
+      : marked(`build ${build.build} of ${build.name}: ${printable(remark)}`, {
+          mark: style.yellow('!'),
+          width,
+        });
   }),
 ];
 

@@ -5,7 +5,7 @@ import {
   type QuarantineGroup,
   type Release,
 } from '../operations/index.ts';
-import { hintLines, printable, type Style, wrap } from './style.ts';
+import { hintLines, marked, printable, type Style, wrap } from './style.ts';
 import { type Column, renderTable } from './table.ts';
 
 interface View {
@@ -154,5 +154,5 @@ export const releaseLines = (
     ...(release.firstFailure === null ? [] : [printable(release.firstFailure)]),
   ];
   const text = `release ${release.id} of group ${release.group} (${release.consumer}) ${release.state}: ${parts.join('; ')}`;
-  return wrap(text, width - 2).map((line, index) => `${index === 0 ? marks[release.state] : ' '} ${line}`);
+  return marked(text, { mark: marks[release.state], width });
 };

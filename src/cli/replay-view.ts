@@ -1,6 +1,7 @@
 import { durationText } from '../operations/index.ts';
 import {
   type BlastRadius,
+  failureRateText,
   type Predicted,
   predicateText,
   type Replay,
@@ -103,7 +104,7 @@ const paceText = ({ mode, manifest: { rate, canary } }: Replay): string => {
 const guardsText = ({ mode, manifest: { guards } }: Replay): string =>
   mode === 'blue-green' || mode === 'shadow'
     ? ''
-    : `by itself when more than ${Number((guards.failureRate * 100).toPrecision(4))} % fail, or ${guards.sameFingerprint} in the same way`;
+    : `by itself when more than ${failureRateText(guards.failureRate)} fail, or ${guards.sameFingerprint} in the same way`;
 
 const parityTexts: Readonly<Record<Replay['parity'], string>> = {
   'every-row': 'every row with the live table, before readers see it',

@@ -8,13 +8,9 @@ export interface ViewOptions {
 }
 
 export const verdictPaint = (verdict: VerdictName, style: Style): Paint =>
-  ({
-    OK: style.green,
-    LATE: style.yellow,
-    STALLED: style.red,
-    PAUSED: style.yellow,
-    UNKNOWN: style.red,
-  })[verdict];
+  ({ OK: style.green, LATE: style.yellow, STALLED: style.red, PAUSED: style.yellow, UNKNOWN: style.red })[
+    verdict
+  ];
 
 const unknown = '–';
 

@@ -97,6 +97,12 @@ export const wrap = (text: string, width: number): string[] => {
   return lines;
 };
 
+/** A mark, and a text behind it that goes on below. */
+export const marked = (
+  text: string,
+  { mark, width }: { readonly mark: string; readonly width: number },
+): string[] => wrap(text, width - 2).map((line, index) => `${index === 0 ? mark : ' '} ${line}`);
+
 /** One entry of a list: what does not fit its line goes on below, further in. */
 export const hanging = (text: string, width: number): string[] =>
   wrap(printable(text), Math.max(width - 6, 20)).map(

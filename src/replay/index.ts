@@ -38,6 +38,7 @@ export { isWorked, listReplays, type Replay, type ReplaySummary, readReplay } fr
 export { type WaitingFor, waitingFor } from './request/waiting-for.ts';
 export { windowText } from './request/window.ts';
 export { type CarryOutOptions, ReplayRun, type ReplayRunStep, replayRunSteps } from './run/carry-out.ts';
+export { failureRateText } from './run/guards.ts';
 export type { ReplayOutcome } from './run/verify.ts';
 export { beginReplay } from './run-port.ts';
 export type { ShadowFinding } from './shadow/compare-outcome.ts';

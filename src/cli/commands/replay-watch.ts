@@ -68,8 +68,8 @@ const watch = async (context: CommandContext, { database }: Connected): Promise<
     const report = await reportReplay(database.operations, id);
     const at = clock.monotonic();
     const live = await readLiveDanger(database.operations);
-    const worked = await isWorked(database.operations, report.replay);
-    const moment = momentOf(report, { live, last, at, worked });
+    const unworked = isCarried(report.replay) && !(await isWorked(database.operations, report.replay));
+    const moment = momentOf(report, { live, last, at, unworked });
     last = { at, moment };
     if (json) terminal.out(JSON.stringify(moment));
     else screen.show(watchLines(moment, { width: terminal.width, style }));
@@ -91,7 +91,7 @@ const momentOf = (
     readonly live: ReplayMoment['live'];
     readonly last: { readonly at: number; readonly moment: ReplayMoment } | null;
     readonly at: number;
-    readonly worked: boolean;
+    readonly unworked: boolean;
   },
 ): ReplayMoment => {
   const { id, consumer, state, mode, run, manifest, paused } = replay;
@@ -114,7 +114,7 @@ const momentOf = (
     yielding: run.yielding,
     live: { consumer: live.consumer, danger: Math.round(live.danger * 100) / 100 },
     waitingFor: waitingFor(replay),
-    unworked: isCarried(replay) && !now.worked,
+    unworked: now.unworked,
     next: isCarried(replay) ? null : nextCommand(replay),
     pausedReason: paused === null ? null : `${paused.by}: ${paused.reason ?? 'no reason given'}`,
   };

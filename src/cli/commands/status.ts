@@ -25,10 +25,7 @@ export const status: Command = {
   ],
   json: [
     { name: 'consumers[]', help: 'One verdict each; see docs/operations.md for its fields.' },
-    {
-      name: 'consumers[].verdict',
-      help: 'OK, LATE, STALLED, PAUSED or UNKNOWN.',
-    },
+    { name: 'consumers[].verdict', help: 'OK, LATE, STALLED, PAUSED or UNKNOWN.' },
     { name: 'consumers[].reasons[]', help: '{ code, text }, in order of weight.' },
     { name: 'consumers[].lagSeconds', help: 'Age of the oldest unhandled event; null when unknown.' },
   ],

@@ -32,8 +32,11 @@ export const trippedGuard = (
   const failed = now.failed - (seen.failed ?? 0);
   const decided = now.decided - (seen.decided ?? 0);
   if (failed <= 0 || (!canary && decided < decidedMin) || failed / decided <= failureRate) return null;
-  return `${failed} of ${decided} events failed${canary ? ' in the canary' : ''}, more than ${Number((failureRate * 100).toPrecision(4))} %`;
+  return `${failed} of ${decided} events failed${canary ? ' in the canary' : ''}, more than ${failureRateText(failureRate)}`;
 };
+
+/** @example failureRateText(0.05) // '5 %' */
+export const failureRateText = (rate: number): string => `${Number((rate * 100).toPrecision(4))} %`;
 
 /** How far the canary lets it go now: the step it is at. Null: it is through. */
 export const canaryTarget = (

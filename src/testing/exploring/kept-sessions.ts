@@ -7,7 +7,7 @@ import { KeptSession } from './kept-session.ts';
  * Here the sessions of one life go on to the next one. No life sees that: each connects anew and is greeted, and when it dies
  * its connections break at once. What the server held for them ends as it does when a process is killed:
  *
- *   idle                    DISCARD ALL: session locks, LISTEN, settings, prepared statements, temporary tables
+ *   idle                    session locks, LISTEN, settings and temporary tables go; prepared statements stay, which nobody notices
  *   idle in a transaction   ROLLBACK, then the same
  *   at work                 the server ends it, and it is not kept
  */
@@ -15,7 +15,7 @@ import { KeptSession } from './kept-session.ts';
 /** The sessions of one database. */
 export class KeptSessions {
   readonly #database: OwnDatabase;
-  /** By the settings that they were opened with: those DISCARD ALL puts back. */
+  /** By the settings that they were opened with: those RESET ALL puts back. */
   readonly #free = new Map<string, KeptSession[]>();
   #opened = 0;
 
