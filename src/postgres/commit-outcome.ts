@@ -55,15 +55,22 @@ export const resolveLostCommit = async (lost: LostCommit): Promise<'committed'> 
 type Outcome = 'committed' | 'aborted' | 'pending' | 'unknown';
 
 /*
- * A server that crashes forgets the ids that had not reached its disk, and gives them to others. So `committed` may be said of another's
- * transaction, unless the id came with the answer to COMMIT. It did, held back by the server until then, unless the row with it was
- * larger than the server's buffer of 8 kB; such a row lists events, and then they have to be there as well.
+ * A server that crashes forgets the ids that had not reached its disk, and gives them to others: `committed` may be said of another's
+ * transaction. The server holds the answer to the last statement, and the id in it, back until it has committed; an id without the answer
+ * to COMMIT is what a process sends on its way out when the server crashes, or part of a row larger than the buffer of 8 kB. So it counts
+ * only with the work that was done under it.
  */
 const outcomeById = async (lost: LostCommit, transactionId: string): Promise<Outcome> => {
   const status = await statusOf(lost.pool, transactionId);
-  if (status === 'committed') return (await lost.findWork?.(lost.pool)) === false ? 'aborted' : 'committed';
+  if (status === 'committed') return outcomeOfWork(lost);
   if (status === 'aborted') return status;
   return status === 'in progress' ? 'pending' : 'unknown';
+};
+
+const outcomeOfWork = async (lost: LostCommit): Promise<Outcome> => {
+  const isThere = (await lost.findWork?.(lost.pool)) ?? null;
+  if (isThere === null) return 'unknown';
+  return isThere ? 'committed' : 'aborted';
 };
 
 /** SQLSTATE for an id that the server has not given yet. */
@@ -83,7 +90,5 @@ const outcomeByWork = async (lost: LostCommit): Promise<Outcome> => {
   await run(lost.pool, sql.terminate, [lost.processId]);
   const [row] = await run(lost.pool, sql.alive, [lost.processId]);
   if (row?.['alive'] === true) return 'pending';
-  const isThere = (await lost.findWork?.(lost.pool)) ?? null;
-  if (isThere === null) return 'unknown';
-  return isThere ? 'committed' : 'aborted';
+  return outcomeOfWork(lost);
 };

@@ -126,7 +126,7 @@ const finish = async <T>(
       clock: options.clock ?? systemClock,
       transactionId: query.row?.[0] ?? null,
       processId: (client as unknown as { processID: number }).processID,
-      findWork: last === null && query.row !== null ? async () => true : options.findWork,
+      findWork: options.findWork,
       cause: error,
     });
     return query.row;

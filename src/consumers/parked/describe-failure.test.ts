@@ -21,6 +21,7 @@ describe('classifying a failure', () => {
     ['an unknown type in the log', new FactlineError('EVENT_UNKNOWN_TYPE', {}), 'schema'],
     ['a killed process', new FactlineError('KILLED_PROCESS', {}), 'poison'],
     ['a lost lease', new FactlineError('LEASE_LOST', {}), 'systemic'],
+    ['a commit of unknown outcome', new FactlineError('COMMIT_OUTCOME_UNKNOWN', {}), 'systemic'],
     ['a unique violation', withCode('duplicate key', '23505'), 'unclassified'],
     ['a plain bug', new TypeError("Cannot read properties of undefined (reading 'x')"), 'unclassified'],
     ['an invalid payload that a handler published', new FactlineError('PAYLOAD_INVALID', {}), 'unclassified'],

@@ -34,7 +34,12 @@ const networkCodes: ReadonlySet<string> = new Set([
 
 const abortNames: ReadonlySet<string> = new Set(['AbortError', 'TimeoutError']);
 
-const systemicCodes: ReadonlySet<string> = new Set(['LEASE_LOST', 'DATABASE_UNREACHABLE', 'COMMIT_ABORTED']);
+const systemicCodes: ReadonlySet<string> = new Set([
+  'LEASE_LOST',
+  'DATABASE_UNREACHABLE',
+  'COMMIT_ABORTED',
+  'COMMIT_OUTCOME_UNKNOWN',
+]);
 /** Trying again answers the same. */
 const permanentCodes: ReadonlySet<string> = new Set([
   'PERMANENT_FAILURE',

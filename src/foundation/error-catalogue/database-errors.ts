@@ -61,7 +61,8 @@ export const databaseErrors = {
   COMMIT_OUTCOME_UNKNOWN: {
     message:
       'The connection was lost at COMMIT, and whether it was committed could not be found out: {reason}',
-    cause: 'The server did not come back within the time that was waited for its answer.',
+    cause:
+      'The server did not come back within the time that was waited for its answer, or the transaction published nothing that could be looked for.',
     remedy: 'Look whether the work is there before doing it again; a dedupeKey makes a repeat harmless.',
   },
   COMMIT_ABORTED: {
