@@ -38,6 +38,11 @@ test('after a stop the ceiling is reached again within a minute, and not much so
   expect(rates[50]).toBeLessThan(6000);
 });
 
+test('after a stop the floor is there at once: as long as it may go at all, it goes no slower', () => {
+  expect(nextRate({ rate: 0, done: 0 }, calm, { ceiling: 100, floor: 80 })).toBe(80);
+  expect(nextRate({ rate: 0, done: 0 }, calm, { ceiling: 100, floor: 100, growth: 0.5 })).toBe(100);
+});
+
 test('whatever happens, the rate stays between nothing and the ceiling, and is never above half of what was done in danger', () => {
   fc.assert(
     fc.property(

@@ -4,7 +4,7 @@
  *
  *   danger ≥ 0.8, the error budget burns, or nobody knows ──► 0: it stands still
  *   danger ≥ 0.5, or something is strained ─────────────────► half of what was really done, not below the floor
- *   otherwise ──────────────────────────────────────────────► a sixtieth of the ceiling more, or less with care
+ *   otherwise ──────────────────────────────────────────────► a sixtieth of the ceiling more, or less with care, from the floor on
  *
  * Danger is the age of the oldest event that a live consumer has not handled, as a share of what was promised.
  */
@@ -44,5 +44,5 @@ export const nextRate = ({ rate, done }: Pacing, signs: LiveSigns, limits: RateL
   if (danger === null || danger >= standStillAt || burning) return 0;
   // Half of an allowance that was never used would change nothing.
   if (danger >= giveWayAt || strained) return Math.min(ceiling, Math.max(floor, Math.min(rate, done) / 2));
-  return Math.min(ceiling, rate + Math.min(ceiling / recoveryPasses, growth));
+  return Math.min(ceiling, Math.max(floor, rate + Math.min(ceiling / recoveryPasses, growth)));
 };

@@ -40,6 +40,12 @@ test('where nothing is felt it comes to its ceiling with care, to 1,000 a second
   expect(rates.at(-1)).toBe(1_000);
 });
 
+test('it begins with 50 a second, with less under a lower ceiling, with more from a higher floor', () => {
+  expect(rateAtFirst({ ceiling: 1_000, floor: 1 })).toBe(50);
+  expect(rateAtFirst({ ceiling: 20, floor: 1 })).toBe(20);
+  expect(rateAtFirst({ ceiling: 1_000, floor: 200 })).toBe(200);
+});
+
 test('a ceiling of 50 is there at once, and again a minute after it stood still', () => {
   const small = { ceiling: 50, floor: 1 };
   expect(rateAtFirst(small)).toBe(50);

@@ -10,7 +10,8 @@ const near = 0.7;
 /** Nobody can feel it when no event was recorded for so long. */
 const quietSeconds = 10;
 
-export const rateAtFirst = ({ ceiling }: RateLimits): number => Math.min(ceiling, beginsAt);
+export const rateAtFirst = ({ ceiling, floor }: RateLimits): number =>
+  Math.max(floor, Math.min(ceiling, beginsAt));
 
 /** What a look saw, once a second. */
 export interface YieldLook {
