@@ -5,16 +5,29 @@ export interface LossyProxy {
   readonly url: string;
   /** What happens to the next message that contains COMMIT, or another text; once. */
   loseNextCommit(how: 'before the server has it' | 'after the server has it', text?: string): void;
+  /** All connections end, and none is made until `restore`: the server is away. */
+  cut(): void;
+  /** Connections go through again. */
+  restore(): void;
+  /** Nothing goes through the present connections any more, and nobody is told: the other machine lost its power. New ones are well. */
+  deafen(): void;
   close(): Promise<void>;
 }
 
-/** A TCP proxy before PostgreSQL that cuts the connection at COMMIT, as a network does at the worst moment. */
+/** A TCP proxy before PostgreSQL that loses what networks lose: a connection at COMMIT, all of them, or what is sent over them. */
 export const startLossyProxy = async (databaseUrl: string): Promise<LossyProxy> => {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
+  let deafened = new WeakSet<Socket>();
+  let away = false;
   let lose: 'before the server has it' | 'after the server has it' | null = null;
   let commit = 'COMMIT';
   const server: Server = createServer((client) => {
+    if (away) {
+      client.on('error', () => {});
+      client.destroy();
+      return;
+    }
     const upstream = connect({ host: target.hostname, port: Number(target.port) });
     for (const socket of [client, upstream]) {
       sockets.add(socket);
@@ -23,6 +36,7 @@ export const startLossyProxy = async (databaseUrl: string): Promise<LossyProxy> 
     }
     let deaf = false;
     client.on('data', (data: Buffer) => {
+      if (deafened.has(client)) return;
       if (lose !== null && data.includes(commit)) {
         const how = lose;
         lose = null;
@@ -36,23 +50,36 @@ export const startLossyProxy = async (databaseUrl: string): Promise<LossyProxy> 
       upstream.write(data);
     });
     upstream.on('data', (data: Buffer) => {
-      if (!deaf) client.write(data);
+      if (!deaf && !deafened.has(client)) client.write(data);
     });
-    upstream.on('close', () => client.destroy());
+    upstream.on('close', () => deafened.has(client) || client.destroy());
     client.on('close', () => deaf || upstream.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   const url = new URL(databaseUrl);
   url.port = String(typeof address === 'object' && address !== null ? address.port : 0);
+  const destroyAll = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
   return {
     url: url.href,
     loseNextCommit: (how, text = 'COMMIT') => {
       lose = how;
       commit = text;
     },
+    cut: () => {
+      away = true;
+      destroyAll();
+    },
+    restore: () => {
+      away = false;
+    },
+    deafen: () => {
+      deafened = new WeakSet(sockets);
+    },
     close: async () => {
-      for (const socket of sockets) socket.destroy();
+      destroyAll();
       await new Promise((resolve) => server.close(resolve));
     },
   };

@@ -92,7 +92,10 @@ class Engine extends Lifecycle implements ConsumerEngine {
   #membership: Membership | undefined;
   #looker: Looker | undefined;
   #looking: Promise<number | null> | undefined;
-  #loops: readonly Promise<void>[] = [];
+  #looks: Promise<void> = Promise.resolve();
+  /** Ends with the last step of a stop: also who stops has to know when its lanes are lost, or waits for a database that is away. */
+  #watching = new AbortController();
+  #watch: Promise<void> = Promise.resolve();
   #forget: (() => void)[] = [];
 
   constructor(options: ConsumerEngineOptions) {
@@ -154,27 +157,34 @@ class Engine extends Lifecycle implements ConsumerEngine {
       look: () => this.#wake.fire(),
       testStep: this.#options.testStep,
     });
+    this.#watching = new AbortController();
+    this.#watch = this.#doubtLoop(this.#watching.signal);
     this.#adopt(registrations);
     telemetry.emit('process.joined', { processId: membership.id, incarnation: membership.incarnation });
     await this.#firstLook();
     if (this.#looker.accompanied) await membership.announce();
-    this.#loops = [this.#lookLoop(signal), this.#doubtLoop(signal)];
+    this.#looks = this.#lookLoop(signal);
   }
 
   protected async onStop(): Promise<void> {
-    for (const forget of this.#forget) forget();
-    this.#forget = [];
-    await Promise.all(this.#loops);
-    this.#loops = [];
+    await this.#looks;
+    const releasing = new AbortController();
+    const beats = this.#beatLoop(releasing.signal);
     await this.#stepsEnded();
     for (const unit of this.#units.values()) {
       const lanes = [...unit.leases.values()];
       if (lanes.length > 0) unit.release(lanes);
     }
     await this.#stepsEnded();
+    releasing.abort();
+    await beats;
     this.#units.clear();
-    this.#looker = undefined;
     await this.#leave();
+    this.#watching.abort();
+    await this.#watch;
+    for (const forget of this.#forget) forget();
+    this.#forget = [];
+    this.#looker = undefined;
   }
 
   /** Registered once for all starts; a failed registration is tried again at the next call. */
@@ -245,6 +255,18 @@ class Engine extends Lifecycle implements ConsumerEngine {
         this.#options.telemetry.emit('engine.error', { unit: 'the heartbeat', error });
         waitMs = failedLookMs;
       }
+    }
+  }
+
+  /** While lanes are given back: others shall not take this process for dead. */
+  async #beatLoop(signal: AbortSignal): Promise<void> {
+    const { clock, tail, telemetry } = this.#options;
+    while (!signal.aborted) {
+      await clock.sleep(heartbeatMs, signal);
+      if (signal.aborted || !tail.session.connected) continue;
+      await this.#looker
+        ?.beat()
+        .catch((error: unknown) => telemetry.emit('engine.error', { unit: 'the heartbeat', error }));
     }
   }
 

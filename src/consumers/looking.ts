@@ -1,4 +1,4 @@
-import type { Clock, Telemetry } from '../foundation/index.ts';
+import { type Clock, FactlineError, type Telemetry } from '../foundation/index.ts';
 import type { Tail } from '../log/index.ts';
 import type { Database } from '../postgres/index.ts';
 import type { ConsumerUnit } from './consumer-unit.ts';
@@ -14,6 +14,8 @@ import { reachStep } from './steps.ts';
 /** Lanes are released for balance only when no process has come or gone for this long: several often start together. */
 const settledMs = 1_000;
 const refreshMs = 1_000;
+/** So long without an answer: the connections are given up; the next time after twice as long. */
+const severAfterMs = 6_000;
 
 export interface LookerOptions {
   readonly database: Database;
@@ -39,6 +41,7 @@ export class Looker {
   #processes = '';
   #processesSinceMs = Number.NEGATIVE_INFINITY;
   #suspended = false;
+  #severAtMs = severAfterMs;
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
   #chores: ReadonlySet<Chore> = new Set();
 
@@ -91,8 +94,14 @@ export class Looker {
     return waits.length === 0 ? null : Math.min(...waits);
   }
 
+  /** Only the sign of life: this process takes nothing any more. */
+  async beat(): Promise<void> {
+    await this.#options.membership.beat(this.#declared(), []);
+  }
+
   /** Drops all lanes when this process may have lost them; looked at every second, not only at heartbeats. */
   doubt(): boolean {
+    this.#severDeaf();
     const reason = this.#options.membership.doubt();
     if (reason !== null && !this.#suspended) {
       this.#options.telemetry.emit('process.suspended', { processId: this.#options.membership.id, reason });
@@ -100,6 +109,23 @@ export class Looker {
     }
     this.#suspended = reason !== null;
     return this.#suspended;
+  }
+
+  /**
+   * A heartbeat that nobody answers: it may be that nothing comes over these connections any more, and that nobody will say so for a
+   * quarter of an hour. The lanes are lost by then, so nothing is lost with what goes on there. A server that is only slow still does
+   * what it was asked, therefore less and less often.
+   */
+  #severDeaf(): void {
+    const { membership, database, tail, telemetry } = this.#options;
+    const { silentMs } = membership;
+    if (silentMs < severAfterMs) this.#severAtMs = severAfterMs;
+    if (silentMs <= this.#severAtMs) return;
+    this.#severAtMs = silentMs * 2;
+    const connections = database.sever();
+    tail.session.giveUp(new FactlineError('WAIT_TIMED_OUT', { ms: silentMs, stage: 'the heartbeat' }));
+    if (connections > 0)
+      telemetry.emit('connections.severed', { connections, silentMs: Math.round(silentMs) });
   }
 
   #declared(): Readonly<Record<string, Declared>> {

@@ -326,6 +326,11 @@ export const telemetryEvents = {
     fields: ['consumer', 'fingerprint', 'reason'],
     when: 'A breaker opened; the consumer is PAUSED.',
   },
+  'connections.severed': {
+    level: 'warn',
+    fields: ['connections', 'silentMs'],
+    when: 'Nobody answered the heartbeat: this process gave up connections over which nothing may come any more.',
+  },
   'consumer.registered': {
     level: 'info',
     fields: ['consumer', 'id', 'startPosition'],

@@ -72,6 +72,8 @@ export interface SharedSession {
   onConnect(prepare: (client: Queryable) => Promise<void>): () => void;
   /** The session ended: locks and LISTEN are gone until `onConnect` runs again. */
   onLost(listener: (error: unknown) => void): () => void;
+  /** Ends the present connection as if the server had; another one is made. */
+  giveUp(error: unknown): void;
 }
 
 /** A statement that takes longer means that the network has swallowed the connection. */
@@ -172,7 +174,6 @@ export class TailSession implements SharedSession {
     return () => void this.#lost.delete(listener);
   }
 
-  /** Ends the present connection as if the server had. */
   giveUp(error: unknown): void {
     const session = this.#connection?.session;
     if (!session) return;

@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
-import { FactlineError } from '../foundation/index.ts';
+import { FactlineError, systemClock } from '../foundation/index.ts';
 import { explainConnectionError } from './connection-errors.ts';
+import { type Severable, severable, severClient } from './severing.ts';
 
 export interface PoolSizes {
   /** User transactions (`app.transaction`, `app.publish`). Default 20. */
@@ -43,6 +44,11 @@ export interface Database {
   readonly readers: pg.Pool;
   readonly operations: pg.Pool;
   openSession(purpose: string): Promise<Session>;
+  /**
+   * Ends the pools' connections where nothing comes any more and no end is told, so that others are opened in their place: all but
+   * those in `transactions` that somebody works with. How many.
+   */
+  sever(): number;
   stop(): Promise<void>;
 }
 
@@ -65,6 +71,8 @@ const sessionName = (applicationName: string, purpose: string): string =>
 const connectTimeoutMs = 10_000;
 /** An idle connection is given back after this long, so that a quiet process holds few. */
 const idleTimeoutMs = 10_000;
+/** Nobody waits longer for the server to take leave. */
+const goodbyeMs = 1_000;
 const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const;
 
 /**
@@ -75,6 +83,7 @@ const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as co
 export const createDatabase = (options: DatabaseOptions): Database => {
   const { url, applicationName, sizes = {}, leaseMs = 10_000, stream } = options;
   assertUrl(url);
+  const connections = new Map<pg.Pool, Severable>();
   const pool = (purpose: string, max: number, settings: string): pg.Pool => {
     const made = new pg.Pool({
       connectionString: url,
@@ -89,6 +98,7 @@ export const createDatabase = (options: DatabaseOptions): Database => {
     made.on('error', () => {});
     // Also of one that breaks while it is on its way out of somebody's hands: whoever works with it gets the error from its query.
     made.on('connect', (client) => client.on('error', () => {}));
+    connections.set(made, severable(made));
     explainCheckouts(made, url);
     return made;
   };
@@ -104,6 +114,11 @@ export const createDatabase = (options: DatabaseOptions): Database => {
     readers,
     operations,
     openSession: (purpose) => openSession(url, sessionName(applicationName, purpose), stream),
+    sever: () => {
+      let count = 0;
+      for (const [each, { sever }] of connections) count += sever(each === transactions ? 'idle' : 'all');
+      return count;
+    },
     stop: async () => {
       await Promise.all(
         [transactions, handlers, readers, operations].filter((each) => !each.ended).map((each) => each.end()),
@@ -179,7 +194,10 @@ const openSession = async (
     },
     close: async () => {
       closing = true;
-      if (!ended) await client.end().catch(() => {});
+      if (ended) return;
+      const timer = systemClock.timer(goodbyeMs, () => severClient(client));
+      await client.end().catch(() => {});
+      timer.cancel();
     },
   };
 };

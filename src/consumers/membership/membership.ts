@@ -97,8 +97,13 @@ export class Membership {
   /** Why this process may have lost its leases; null when it surely has not. */
   doubt(): string | null {
     if (!this.#options.session.connected) return 'the direct session was lost';
-    const silentMs = this.#options.clock.monotonic() - this.#beatenAtMs;
+    const { silentMs } = this;
     return silentMs > ownBeatMsMax ? `no heartbeat for ${Math.round(silentMs)} ms` : null;
+  }
+
+  /** Since the last successful heartbeat was sent. */
+  get silentMs(): number {
+    return this.#options.clock.monotonic() - this.#beatenAtMs;
   }
 
   /** Tells the others that this process has joined. */

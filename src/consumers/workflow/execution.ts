@@ -84,7 +84,10 @@ export class Execution {
     this.#services = services;
     this.#listener = listener;
     this.#suspect = suspect || instance.suspected;
-    this.#waits = new OpenWaits(services, instance, (found) => this.#takeMail(found));
+    this.#waits = new OpenWaits(services, instance, {
+      onFound: (found) => this.#takeMail(found),
+      gone: () => this.#phase === 'closed',
+    });
     this.#steps = new StepRunner(services, { instance, record: this.record }, this.#stepListener());
     this.#completion = Math.max(0, ...instance.journal.map(({ completion }) => completion ?? 0));
     for (const entry of instance.journal) if (!entry.undo) this.#entries.set(entry.ordinal, entry);

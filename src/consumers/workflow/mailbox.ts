@@ -31,10 +31,16 @@ const searchedMax = 50_000;
 const placeOf = ({ instance, ordinal }: { readonly instance: unknown; readonly ordinal: unknown }): string =>
   `${instance}/${ordinal}`;
 
+/** `gone`: its instance is not worked here any more, and needs no answer. */
+interface Look {
+  readonly request: MailRequest;
+  readonly gone: () => boolean;
+}
+
 /** Looks for events that came for open waits: the looks of many instances are one statement. */
 export class Mailbox {
-  readonly #grouping: Grouping<MailRequest, readonly StoredEvent[]>;
-  readonly #coming: Grouping<MailRequest, boolean>;
+  readonly #grouping: Grouping<Look, readonly StoredEvent[]>;
+  readonly #coming: Grouping<Look, boolean>;
 
   constructor(services: RunnerServices) {
     const { database, clock, telemetry, consumer } = services;
@@ -43,11 +49,12 @@ export class Mailbox {
       clock,
       telemetry,
       jobsMax: requestsMax,
-      givenUp: () => null,
     };
     this.#coming = new Grouping({
       ...shared,
-      write: async (requests) => {
+      givenUp: ({ gone }) => (gone() ? false : null),
+      write: async (looks) => {
+        const requests = looks.map(({ request }) => request);
         const values = [JSON.stringify(requests), searchedMax];
         const found = await run(database.operations, sql.on_its_way, values);
         const coming = new Set(
@@ -58,7 +65,9 @@ export class Mailbox {
     });
     this.#grouping = new Grouping({
       ...shared,
-      write: async (requests) => {
+      givenUp: ({ gone }) => (gone() ? [] : null),
+      write: async (looks) => {
+        const requests = looks.map(({ request }) => request);
         const values = [JSON.stringify(requests), mailPageMax];
         const rows = await runArrays(database.operations, sql.read_mail, values);
         const found = Map.groupBy(rows, ([instance, ordinal]) => placeOf({ instance, ordinal }));
@@ -70,13 +79,13 @@ export class Mailbox {
   }
 
   /** Whether such an event may be committed already without having been delivered: the log is read later than it is written. */
-  isOnItsWay(request: MailRequest): Promise<boolean> {
-    return this.#coming.submit(request);
+  isOnItsWay(request: MailRequest, gone: () => boolean): Promise<boolean> {
+    return this.#coming.submit({ request, gone });
   }
 
   /** The next ones in position order. */
-  read(request: MailRequest): Promise<readonly StoredEvent[]> {
-    return this.#grouping.submit(request);
+  read(request: MailRequest, gone: () => boolean): Promise<readonly StoredEvent[]> {
+    return this.#grouping.submit({ request, gone });
   }
 }
 

@@ -32,14 +32,21 @@ export class OpenWaits {
   readonly #instance: LoadedInstance;
   readonly #mailbox: Mailbox;
   readonly #onFound: (found: Found) => void;
+  /** The instance is not worked here any more: nobody needs an answer. */
+  readonly #gone: () => boolean;
   /** Whose time limit has come, while it is asked whether their event is on its way. */
   readonly #expiring = new Set<number>();
   readonly #open = new Map<number, OpenWait>();
   /** Positions that this instance has got. */
   readonly #given = new Set<number>();
 
-  constructor(services: ExecutionServices, instance: LoadedInstance, onFound: (found: Found) => void) {
+  constructor(
+    services: ExecutionServices,
+    instance: LoadedInstance,
+    { onFound, gone }: { readonly onFound: (found: Found) => void; readonly gone: () => boolean },
+  ) {
     this.#onFound = onFound;
+    this.#gone = gone;
     this.#services = services;
     this.#instance = instance;
     this.#mailbox = services.mailbox;
@@ -105,7 +112,9 @@ export class OpenWaits {
   async #look(): Promise<void> {
     let waits = [...this.#open].sort(([left], [right]) => left - right);
     while (waits.length > 0) {
-      const pages = await Promise.all(waits.map((each) => this.#mailbox.read(this.#requestOf(each))));
+      const pages = await Promise.all(
+        waits.map((each) => this.#mailbox.read(this.#requestOf(each), this.#gone)),
+      );
       waits = waits.filter(([ordinal, wait], index) => {
         if (this.#open.get(ordinal) !== wait) return false;
         const page = pages[index] ?? [];
@@ -133,7 +142,7 @@ export class OpenWaits {
     if (wait === undefined || this.#expiring.has(ordinal)) return null;
     this.#expiring.add(ordinal);
     try {
-      const isExpected = await this.#mailbox.isOnItsWay(this.#requestOf([ordinal, wait]));
+      const isExpected = await this.#mailbox.isOnItsWay(this.#requestOf([ordinal, wait]), this.#gone);
       await this.look();
       if (this.#open.get(ordinal) !== wait) return null;
       if (isExpected) return 'expected';
