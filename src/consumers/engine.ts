@@ -274,7 +274,9 @@ class Engine extends Lifecycle implements ConsumerEngine {
   async #doubtLoop(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#options.clock.sleep(doubtEveryMs, signal);
-      if (!signal.aborted) this.#looker?.doubt();
+      if (signal.aborted) return;
+      this.#looker?.doubt();
+      this.#looker?.severDeaf();
     }
   }
 

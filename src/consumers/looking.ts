@@ -42,6 +42,7 @@ export class Looker {
   #processesSinceMs = Number.NEGATIVE_INFINITY;
   #suspended = false;
   #severAtMs = severAfterMs;
+  #silent = false;
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
   #chores: ReadonlySet<Chore> = new Set();
 
@@ -101,7 +102,6 @@ export class Looker {
 
   /** Drops all lanes when this process may have lost them; looked at every second, not only at heartbeats. */
   doubt(): boolean {
-    this.#severDeaf();
     const reason = this.#options.membership.doubt();
     if (reason !== null && !this.#suspended) {
       this.#options.telemetry.emit('process.suspended', { processId: this.#options.membership.id, reason });
@@ -112,15 +112,18 @@ export class Looker {
   }
 
   /**
-   * A heartbeat that nobody answers: it may be that nothing comes over these connections any more, and that nobody will say so for a
-   * quarter of an hour. The lanes are lost by then, so nothing is lost with what goes on there. A server that is only slow still does
-   * what it was asked, therefore less and less often.
+   * Called every second. A heartbeat that nobody answers: it may be that nothing comes over these connections any more, and that nobody
+   * will say so for a quarter of an hour. The lanes are lost by then, so nothing is lost with what goes on there. A process that stood
+   * still itself finds the answers waiting, so it looks twice; a server that is only slow still does what it was asked, therefore less
+   * and less often.
    */
-  #severDeaf(): void {
+  severDeaf(): void {
     const { membership, database, tail, telemetry } = this.#options;
     const { silentMs } = membership;
-    if (silentMs < severAfterMs) this.#severAtMs = severAfterMs;
-    if (silentMs <= this.#severAtMs) return;
+    const wasSilent = this.#silent;
+    this.#silent = silentMs > severAfterMs;
+    if (!this.#silent) this.#severAtMs = severAfterMs;
+    if (!wasSilent || silentMs <= this.#severAtMs) return;
     this.#severAtMs = silentMs * 2;
     const connections = database.sever();
     tail.session.giveUp(new FactlineError('WAIT_TIMED_OUT', { ms: silentMs, stage: 'the heartbeat' }));

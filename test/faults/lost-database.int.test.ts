@@ -6,6 +6,7 @@ import { defineHandler, defineProjection, defineWorkflow } from '../../src/consu
 import { createTestDatabase, type TestDatabase } from '../database.ts';
 import { type LossyProxy, startLossyProxy } from '../lossy-proxy.ts';
 import { OrderPlaced, placed } from '../operational/fixtures.ts';
+import { createHandlerProcess } from '../operational/handler-process.ts';
 
 /*
  * The database goes away from an app with a consumer of each class: it says so (all connections end), or it does not (nothing comes
@@ -135,3 +136,20 @@ test('where nothing comes any more from the database and no connection ends, it 
   }
   await expect.poll(counts, { timeout: 45_000 }).toEqual(through(40));
 }, 90_000);
+
+test('a process that stood still itself finds its answers waiting, and keeps its connections', async () => {
+  const process = createHandlerProcess({ url: database.url, definitions: [mailer] });
+  gate.resolve();
+  await process.start();
+  const told = (event: string): boolean => process.told.some(({ name }) => name === event);
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 8_000);
+    await expect.poll(() => told('process.suspended'), { timeout: 5_000 }).toBe(true);
+    await publish(0, 1);
+    await expect.poll(() => query('select n from mails'), { timeout: 10_000 }).toEqual({ n: 0 });
+    await sleep(1_500);
+    expect(told('connections.severed')).toBe(false);
+  } finally {
+    await process.stop();
+  }
+}, 60_000);
