@@ -47,8 +47,10 @@ export const withDatabase = async <T>(
   const asked = context.given.text('database');
   const app =
     asked === undefined || context.given.text('app') !== undefined ? await loadAppIfAny(context) : null;
-  const address = await addressOf(context, asked ?? app?.internals.settings.database, makeEmbedded);
-  const database = createDatabase({ url: address.url, applicationName: 'factline cli' });
+  const ofApp = app?.internals.settings.database;
+  const address = await addressOf(context, asked ?? ofApp, makeEmbedded);
+  const urlOption = asked !== undefined ? '--database' : ofApp !== undefined ? 'database' : 'DATABASE_URL';
+  const database = createDatabase({ url: address.url, urlOption, applicationName: 'factline cli' });
   try {
     if (schema === 'current') {
       await checkServer(database.operations, hostOf(database.url));

@@ -37,6 +37,11 @@ describe('the words of a command line', () => {
     [['7', '--resaon', 'x'], 'OPTION_UNKNOWN', 'Did you mean "--reason"?'],
     [['7', '-x'], 'OPTION_UNKNOWN', '-x'],
     [['7', '--reason'], 'OPTION_INVALID', 'expected a value: --reason TEXT'],
+    [
+      ['7', '--reason', '-1'],
+      'OPTION_INVALID',
+      'got -1, which looks like an option; if it is meant: --reason=-1',
+    ],
     [['7', '--follow=yes'], 'OPTION_INVALID', 'expected no value'],
     [[], 'ARGUMENT_MISSING', 'needs ID'],
   ] as const)('%j is refused with %s', (words, code, text) => {

@@ -107,12 +107,16 @@ const parseWords = (
     });
     return { values: values as Values, positionals };
   } catch (error) {
-    throw explain(command, options, error);
+    throw explain(command, options, { error, words });
   }
 };
 
 /** Node's errors name the option in quotes; their codes are documented. */
-const explain = (command: Command, options: readonly CommandOption[], error: unknown): unknown => {
+const explain = (
+  command: Command,
+  options: readonly CommandOption[],
+  { error, words }: { readonly error: unknown; readonly words: readonly string[] },
+): unknown => {
   const { code, message } = error as { code?: string; message: string };
   const quoted = /'(?:-\w, )?(--?[^' =]+)/.exec(message)?.[1] ?? 'given';
   if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
@@ -130,11 +134,15 @@ const explain = (command: Command, options: readonly CommandOption[], error: unk
     return new FactlineError('OPTION_INVALID', {
       option: quoted,
       expected: wantsValue ? `a value: ${quoted} ${option.value}` : 'no value',
-      actual: wantsValue ? 'none' : 'one',
+      actual: wantsValue ? withoutValue(quoted, words[words.indexOf(quoted) + 1]) : 'one',
     });
   }
   return error;
 };
+
+/** What follows with a dash is taken for the next option. */
+const withoutValue = (option: string, next = ''): string =>
+  /^-[^-]/.test(next) ? `${next}, which looks like an option; if it is meant: ${option}=${next}` : 'none';
 
 /** @throws FactlineError OPTION_INVALID */
 export const wholeNumber = (

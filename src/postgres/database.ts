@@ -18,6 +18,8 @@ export interface PoolSizes {
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database`. */
   readonly url: string;
+  /** How errors name what the address came from. Default: `database`. */
+  readonly urlOption?: string;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
   readonly sizes?: PoolSizes;
@@ -82,7 +84,7 @@ const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as co
  */
 export const createDatabase = (options: DatabaseOptions): Database => {
   const { url, applicationName, sizes = {}, leaseMs = 10_000, stream } = options;
-  assertUrl(url);
+  assertUrl(url, options.urlOption);
   const connections = new Map<pg.Pool, Severable>();
   const pool = (purpose: string, max: number, settings: string): pg.Pool => {
     const made = new pg.Pool({
@@ -127,11 +129,11 @@ export const createDatabase = (options: DatabaseOptions): Database => {
   };
 };
 
-const assertUrl = (url: string): void => {
+const assertUrl = (url: string, option = 'database'): void => {
   const protocol = URL.canParse(url) ? new URL(url).protocol : '';
   if (protocol === 'postgres:' || protocol === 'postgresql:' || url.startsWith('/')) return;
   throw new FactlineError('OPTION_INVALID', {
-    option: 'database',
+    option,
     expected: 'postgres://user:password@host:port/database',
     actual: url.replace(/:[^:@/]*@/, ':…@'),
   });

@@ -1,6 +1,6 @@
 import type { Verdict } from 'factline';
 import type { FeedProgress } from '../feeder/feed.ts';
-import { column, type Line, sparkline, type Tone } from './style.ts';
+import { column, counted, type Line, sparkline, type Tone } from './style.ts';
 
 /** Everything that the screen shows, at one moment. */
 export interface Picture {
@@ -91,7 +91,7 @@ function quarantineLines(verdicts: readonly Verdict[]): [Line, Line] {
   return [
     [
       title,
-      { text: `${keys} ${keys === 1 ? 'key' : 'keys'}`, tone: 'yellow' },
+      { text: counted(keys, 'key'), tone: 'yellow' },
       { text: ` · ${waiting} waiting · ${names} · other keys keep flowing` },
     ],
     [{ text: `npx factline quarantine list ${APP_OPTION}`, tone: 'dim' }],

@@ -74,7 +74,7 @@ describe('the screen', () => {
     for (const elapsedSeconds of [0, 1, 2, 5.5, 6]) screen.show(picture({ elapsedSeconds }));
     expect(terminal.written.trim().split('\n')).toHaveLength(2);
     expect(terminal.written).not.toContain('\u001b');
-    expect(terminal.written).toContain('1 keys in quarantine · all OK');
+    expect(terminal.written).toContain('1 key in quarantine · all OK');
   });
 
   it('counts the promises that are kept', () => {

@@ -1,5 +1,5 @@
 import { drawFrame, type Picture, workflowText } from './frame.ts';
-import { colourWanted, type Line, paint } from './style.ts';
+import { colourWanted, counted, type Line, paint } from './style.ts';
 
 /** Where the run tells what it does. */
 export interface Screen {
@@ -76,9 +76,9 @@ function plainLine({ elapsedSeconds, phase, feed, verdicts, workflows, sentences
   return [
     `${elapsedSeconds.toFixed(0).padStart(4)} s`,
     phase,
-    `${feed.input.invoices} invoices, ${feed.ordersAccepted} orders accepted`,
+    `${counted(feed.input.invoices, 'invoice')}, ${counted(feed.ordersAccepted, 'order')} accepted`,
     `lag ${lag.toFixed(1)} s`,
-    `${quarantined} keys in quarantine`,
+    `${counted(quarantined, 'key')} in quarantine`,
     worst === undefined ? 'all OK' : `${worst.consumer} ${worst.verdict}`,
     ...(workflows.size === 0 ? [] : [`workflows: ${workflowText(workflows)}`]),
     ...(said === undefined ? [] : [said]),

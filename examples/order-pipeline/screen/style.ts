@@ -41,3 +41,8 @@ export function column(text: string, width: number, align: 'left' | 'right' = 'l
   const cut = text.length > width ? `${text.slice(0, width - 1)}…` : text;
   return align === 'left' ? cut.padEnd(width) : cut.padStart(width);
 }
+
+/** `1 key`, `9 keys`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

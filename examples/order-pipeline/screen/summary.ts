@@ -1,6 +1,6 @@
 import type { Report } from '../report/report.ts';
 import { APP_OPTION, workflowText } from './frame.ts';
-import type { Line } from './style.ts';
+import { counted, type Line } from './style.ts';
 
 export interface SummaryFacts {
   readonly report: Report;
@@ -22,14 +22,19 @@ export function drawSummary(facts: SummaryFacts): Line[] {
     [
       { text: drained ? 'Drained' : 'Not drained', tone: 'bold' },
       {
-        text: ` after ${report.durationSeconds.toFixed(1)} s: ${report.input.invoices} invoices, ${placed} orders accepted`,
+        text: ` after ${report.durationSeconds.toFixed(1)} s: ${counted(report.input.invoices, 'invoice')}, ${counted(placed, 'order')} accepted`,
       },
     ],
     ...report.input.refused.map(({ reason, count }): Line => [{ text: `  ${count} refused: ${reason}` }]),
     ...endLines(report),
     [
       { text: report.ok ? `${parity} to the penny` : parity, tone: report.ok ? 'green' : 'red' },
-      { text: report.kills > 0 ? ` · ${report.kills} kills · ${facts.mailRepeats} mails arrived again` : '' },
+      {
+        text:
+          report.kills > 0
+            ? ` · ${counted(report.kills, 'kill')} · ${counted(facts.mailRepeats, 'mail')} arrived again`
+            : '',
+      },
     ],
     ...report.parity
       .filter(({ ok }) => !ok)
@@ -48,7 +53,7 @@ export function drawSummary(facts: SummaryFacts): Line[] {
 
 function endLines({ mode, workflows, consumers }: Report): Line[] {
   const quarantined = consumers.reduce((sum, consumer) => sum + (consumer.quarantined ?? 0), 0);
-  const keys = `${quarantined} keys in quarantine`;
+  const keys = `${counted(quarantined, 'key')} in quarantine`;
   if (mode === 'choreographed') {
     return [[{ text: `  ${keys}; every other order ended in one final state` }]];
   }
