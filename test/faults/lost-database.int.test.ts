@@ -114,7 +114,7 @@ test.each([
     vanish();
     // What is done now can't be recorded.
     gate.resolve();
-    expect(await Promise.race([stopped.then(() => 'stopped'), sleep(15_000, 'still stopping')])).toBe(
+    expect(await Promise.race([stopped.then(() => 'stopped'), sleep(30_000, 'still stopping')])).toBe(
       'stopped',
     );
 
@@ -122,7 +122,7 @@ test.each([
     await app.start();
     await expect.poll(counts, { timeout: 20_000 }).toEqual(through(20));
   },
-  60_000,
+  90_000,
 );
 
 test('where nothing comes any more from the database and no connection ends, it is known in seconds, and goes on over others', async () => {
