@@ -102,7 +102,7 @@ const changing: Readonly<Record<string, string>> = {
   'projection switch': 'orders',
   'projection rollback': 'orders',
   'projection retire': 'orders',
-  'consumers pause': 'mailing',
+  'consumers pause': 'mailing --reason x',
   'consumers resume': 'mailing',
   'consumers accept': 'mailing --reason x --yes',
   'replay plan': 'mailing --to head --reason "because I want to see it"',

@@ -250,10 +250,12 @@ describe('roles', () => {
     expect((await run(`replay approve 1 --digest 12345678 ${url}`, { FACTLINE_ACTOR: 'ada' })).err).toContain(
       '✗',
     );
-    expect((await run(`consumers pause mailing --no-wait ${url}`, { FACTLINE_ACTOR: 'bob' })).err).toContain(
-      'bob may not do consumer.pause',
-    );
-    expect((await run(`consumers pause mailing --no-wait ${url}`, { FACTLINE_ACTOR: 'ada' })).code).toBe(0);
+    expect(
+      (await run(`consumers pause mailing --reason tea --no-wait ${url}`, { FACTLINE_ACTOR: 'bob' })).err,
+    ).toContain('bob may not do consumer.pause');
+    expect(
+      (await run(`consumers pause mailing --reason tea --no-wait ${url}`, { FACTLINE_ACTOR: 'ada' })).code,
+    ).toBe(0);
     const denied = await run(`audit list --denied --json ${url}`, { FACTLINE_ACTOR: 'eve' });
     expect(
       JSON.parse(denied.out).rows.map(({ actor, act }: { actor: string; act: string }) => `${actor} ${act}`),

@@ -77,6 +77,7 @@ describe('what is typed wrong', () => {
     ['quarantine resolve 1 --happened --result {', 'expected JSON'],
     ['consumers accept payment', 'run it again with --yes'],
     ['consumers pause paymnt', 'known are: payment'],
+    ['consumers pause payment', 'option --reason is not valid: expected why it is paused'],
     ['consumers accept paymnt', 'known are: payment'],
     ['status --consumer paymnt --check', 'known are: payment'],
     ['quarantine groups --consumer paymnt', 'known are: payment'],

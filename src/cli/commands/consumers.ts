@@ -76,7 +76,7 @@ export const consumersPause: Command = {
   path: ['consumers', 'pause'],
   summary: 'Stop a consumer, or a type or a key of it; events accumulate and nothing is skipped.',
   description:
-    'Stops a consumer; its events accumulate and nothing is skipped. With --type or --key only these wait (of operational handlers), and what comes behind them in their keys; other keys flow. What is being handled ends. On record, and shown by `status`.',
+    'Stops a consumer; its events accumulate and nothing is skipped. With --type or --key only these wait (of operational handlers), and what comes behind them in their keys; other keys flow. What is being handled ends. On record with its reason, which is needed, and shown by `status`.',
   arguments: [name],
   options: [
     ...partOptions,
@@ -116,6 +116,14 @@ export const consumersPause: Command = {
         ...partOf(context),
         ...(forMs === null ? {} : { forMs }),
         ...bufferOf(context),
+      },
+      confirm: () => {
+        if (personOf(context).reason === undefined)
+          throw new FactlineError('OPTION_INVALID', {
+            option: '--reason',
+            expected: 'why it is paused',
+            actual: 'none',
+          });
       },
     });
   },
