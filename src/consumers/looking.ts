@@ -43,6 +43,7 @@ export class Looker {
   #suspended = false;
   #severAtMs = severAfterMs;
   #silent = false;
+  #severed = false;
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
   #chores: ReadonlySet<Chore> = new Set();
 
@@ -65,6 +66,7 @@ export class Looker {
   async look(): Promise<number | null> {
     const { membership, clock, units } = this.#options;
     const picture = await membership.beat(this.#declared(), [...units.keys()]);
+    if (this.#severed) await this.#severOrphans();
     this.#chores = picture.chores;
     // The statement may have taken so long that others may think that this process is dead.
     if (this.doubt()) return 0;
@@ -125,10 +127,20 @@ export class Looker {
     if (!this.#silent) this.#severAtMs = severAfterMs;
     if (!wasSilent || silentMs <= this.#severAtMs) return;
     this.#severAtMs = silentMs * 2;
+    this.#severed = true;
     const connections = database.sever();
     tail.session.giveUp(new FactlineError('WAIT_TIMED_OUT', { ms: silentMs, stage: 'the heartbeat' }));
     if (connections > 0)
       telemetry.emit('connections.severed', { connections, silentMs: Math.round(silentMs) });
+  }
+
+  /** The database answers again. What others wait for in their own transactions ends as well, where it is certain that nothing will come. */
+  async #severOrphans(): Promise<void> {
+    const { membership, database, telemetry } = this.#options;
+    // Behind a pooler a connection knows no number of a process of the server.
+    const connections = membership.direct ? await database.severOrphans() : 0;
+    this.#severed = false;
+    if (connections > 0) telemetry.emit('connections.severed', { connections, silentMs: 0 });
   }
 
   #declared(): Readonly<Record<string, Declared>> {

@@ -2,7 +2,10 @@ import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { FactlineError, systemClock } from '../foundation/index.ts';
 import { explainConnectionError } from './connection-errors.ts';
+import { loadQueries, run } from './queries.ts';
 import { type Severable, severable, severClient } from './severing.ts';
+
+const sql = loadQueries<'gone_processes'>(new URL('./severing.sql', import.meta.url));
 
 export interface PoolSizes {
   /** User transactions (`app.transaction`, `app.publish`). Default 20. */
@@ -51,6 +54,8 @@ export interface Database {
    * those in `transactions` that somebody works with. How many.
    */
   sever(): number;
+  /** The same for those in `transactions` that somebody works with, where the server has no process (any more) that serves them. */
+  severOrphans(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -120,6 +125,16 @@ export const createDatabase = (options: DatabaseOptions): Database => {
       let count = 0;
       for (const [each, { sever }] of connections) count += sever(each === transactions ? 'idle' : 'all');
       return count;
+    },
+    severOrphans: async () => {
+      const held = connections.get(transactions) as Severable;
+      const processes = held.processes();
+      if (processes.length === 0) return 0;
+      const rows = await run(operations, sql.gone_processes, [
+        processes,
+        sessionName(applicationName, 'transactions'),
+      ]);
+      return held.severServedBy(new Set(rows.map((row) => row['pid'] as number)));
     },
     stop: async () => {
       await Promise.all(

@@ -137,6 +137,23 @@ test('where nothing comes any more from the database and no connection ends, it 
   await expect.poll(counts, { timeout: 45_000 }).toEqual(through(40));
 }, 90_000);
 
+test('who waits for a transaction of a server that is no more is told what became of it', async () => {
+  gate.resolve();
+  await app.start();
+  // A connection that is well, and then idle.
+  await app.publish(placed('A0', 0));
+  proxy.deafen();
+  const told = app.publish(placed('A1', 1)).then(
+    () => 'committed',
+    (error: { code: string }) => error.code,
+  );
+  await query(
+    `select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'shop transactions'`,
+  );
+  expect(await Promise.race([told, sleep(40_000, 'nothing')])).toBe('COMMIT_ABORTED');
+  await expect.poll(counts, { timeout: 20_000 }).toEqual(through(1));
+}, 90_000);
+
 test('a process that stood still itself finds its answers waiting, and keeps its connections', async () => {
   const process = createHandlerProcess({ url: database.url, definitions: [mailer] });
   gate.resolve();
