@@ -1,9 +1,10 @@
 -- What the crash explorer asks a saga's database.
 
 -- name: next_retry
--- How long until something is tried again; null: nothing waits for that.
+-- How long until something is tried again; null: nothing waits for that. What began while this was asked is due, too: it may fail again.
 select extract(epoch from min(at) - factline.clock())::float8 * 1000 as ms from (
-  select min(next_at) as at from factline.parked where state = 'retrying'
+  select min(case state when 'retrying' then next_at else factline.clock() end) as at
+  from factline.parked where state in ('retrying', 'running')
   union all
   select min(j.due_at) from factline.workflow_journal j join factline.workflow_instances i on i.id = j.instance_id
   where j.state = 'pending' and j.kind in ('step', 'transaction') and i.state <> 'stuck' and i.ended_at is null
@@ -12,7 +13,11 @@ select extract(epoch from min(at) - factline.clock())::float8 * 1000 as ms from 
 -- name: next_timer
 -- The same, sleeps and time limits of waits included.
 select extract(epoch from min(at) - factline.clock())::float8 * 1000 as ms from (
-  select min(next_at) as at from factline.parked where state = 'retrying'
+  select min(case state when 'retrying' then next_at else factline.clock() end) as at
+  from factline.parked where state in ('retrying', 'running')
+  union all
+  select min(j.due_at) from factline.workflow_journal j join factline.workflow_instances i on i.id = j.instance_id
+  where j.state = 'pending' and j.kind in ('step', 'transaction') and i.state <> 'stuck' and i.ended_at is null
   union all
   select min(due_at) from factline.workflow_instances where due_at > factline.clock()
 ) due
